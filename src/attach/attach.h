@@ -1,0 +1,73 @@
+/* attach/attach.h -- plugging a front into a guest.  One row a kind: vhost-user, TAP.
+ *
+ * An attachment owns the front it made.  The daemon binds and re-binds that front to cards;
+ * the guest's side of it (socket, interface) is the attachment's own business.
+ *
+ * Threads: control.  An attachment changes its front only under front->hold: attach_hold(). */
+#ifndef ATTACH_ATTACH_H
+#define ATTACH_ATTACH_H
+
+#include "base/refusal.h"
+#include "channel/nic_front.h"
+#include "fabric/site.h"
+
+#include <uv.h>
+
+struct attachment;
+
+/* What the daemon gives to every attachment. */
+struct attach_host {
+	uv_loop_t *loop;
+	const char *run_dir; /* directory for sockets whose path the site file leaves open */
+	/* A descriptor that must wake the worker of the card the front is bound to (kick
+	 * descriptors, a TAP's own); the daemon moves them when the front is re-bound. */
+	void (*watch)(void *owner, struct nic_front *front, int fd);
+	void (*unwatch)(void *owner, struct nic_front *front, int fd);
+	/* Wakes that worker now: rings were started, memory came, translations arrived. */
+	void (*wake)(void *owner, struct nic_front *front);
+	/* Something an operator wants to know: "connected", "disconnected", "driver ready",
+	 * "stopped: ..." ; becomes an event. */
+	void (*event)(void *owner, struct nic_front *front, const char *kind, const char *text);
+	void *owner;
+};
+
+struct attach_conf {
+	const struct site_io *io;
+	const char *system;  /* name */
+	uint64_t mac;        /* as get_be48 reads it; parsed or derived already */
+	uint16_t mtu;
+};
+
+struct attach_facts {
+	char where[108];     /* socket path or interface name */
+	char state[32];      /* "waiting", "connected", "running", "stopped" */
+	uint64_t features;   /* negotiated virtio features; 0 for TAP */
+	unsigned queue_pairs;/* in use */
+	uint64_t reconnects;
+};
+
+struct attach_ops {
+	const char *name;
+	int (*create)(struct attachment **, const struct attach_host *, const struct attach_conf *,
+		      struct refusal *why);
+	void (*destroy)(struct attachment *); /* leaves no socket or interface behind */
+	struct nic_front *(*front)(struct attachment *);
+	void (*facts)(struct attachment *, struct attach_facts *);
+	/* The front was bound to another card: tells the guest's side what it must know (a
+	 * vhost-user frontend behind a software switch: RARP is the card's; here: nothing for most). */
+	void (*rebound)(struct attachment *);
+};
+
+struct attachment {
+	const struct attach_ops *ops;
+};
+
+/* The kinds there are, by enum site_attachment. */
+extern const struct attach_ops *const attach_kinds[];
+
+/* Takes the front's hold for the control thread (waits at most one round of its card), or
+ * nothing when it is unbound.  Pair with attach_release. */
+void attach_hold(struct nic_front *front);
+void attach_release(struct nic_front *front);
+
+#endif

@@ -1,0 +1,17 @@
+/* base/compiler.h -- the only place where a compiler's own extensions are spelled. */
+#ifndef BASE_COMPILER_H
+#define BASE_COMPILER_H
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Read, soon, into the nearest cache. */
+#define prefetch(p) __builtin_prefetch((p), 0, 3)
+/* Written, soon. */
+#define prefetch_write(p) __builtin_prefetch((p), 1, 3)
+
+#define printf_like(text, first) __attribute__((format(printf, text, first)))
+#define always_inline              inline __attribute__((always_inline))
+#define cache_aligned              _Alignas(64)
+
+#endif

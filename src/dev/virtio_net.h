@@ -1,0 +1,107 @@
+/* dev/virtio_net.h -- the virtio-net front: rings, features, control queue; virtio 1.2 section 5.1.
+ *
+ * What it is not: how a guest reaches it.  attach/vhost_user hands in memory and ring addresses as
+ * messages say; a PCI or vfio-user attachment would do the same from registers.
+ *
+ * Queue numbers: 2n is receiveq n, 2n+1 is transmitq n; the control queue follows the last pair
+ * (section 5.1.2).
+ *
+ * Threads: all calls under front.hold, or unbound.  Memory: caller's, virtio_net_size() bytes;
+ * nothing is allocated later. */
+#ifndef DEV_VIRTIO_NET_H
+#define DEV_VIRTIO_NET_H
+
+#include "channel/nic_front.h"
+#include "iommu/dma.h"
+
+enum {
+	VIRTIO_NET_PAIRS_MAX = 8,
+	VIRTIO_NET_QUEUES_MAX = 2 * VIRTIO_NET_PAIRS_MAX + 1,
+	VIRTIO_NET_RING_MAX = 4096, /* entries of one ring, at most */
+};
+
+/* How the front reaches what is outside: given by attach/, called under the hold. */
+struct virtio_net_host {
+	/* Raises the queue's interrupt (writes its call descriptor). */
+	void (*interrupt)(void *owner, unsigned queue);
+	/* The configuration space changed (link status, announce). */
+	void (*config_changed)(void *owner);
+	/* Translations are wanted: wakes the control thread.  At most once until it took them. */
+	void (*misses)(void *owner);
+	void *owner;
+};
+
+struct virtio_net_conf {
+	uint64_t mac;           /* as get_be48 reads it */
+	uint16_t pairs_max;     /* 1..VIRTIO_NET_PAIRS_MAX */
+	uint16_t mtu;           /* bytes; offered as VIRTIO_NET_F_MTU; 0: not offered */
+	uint64_t features_off;  /* bits never to be offered (an operator's or attachment's choice) */
+	struct virtio_net_host host;
+};
+
+struct virtio_net; /* begins with struct nic_front; layout in dev/internal.h */
+
+size_t virtio_net_size(void);
+
+/* Brings caller memory of virtio_net_size() bytes to life.  -EINVAL with 'why' filled. */
+int virtio_net_init(struct virtio_net *net, const struct virtio_net_conf *conf);
+
+struct nic_front *virtio_net_front(struct virtio_net *net);
+
+/* Features this front offers (virtio and device bits; no vhost-user ones). */
+uint64_t virtio_net_features(const struct virtio_net *net);
+
+/* The driver's choice.  -EINVAL when it takes what was not offered or breaks a dependency of
+ * section 5.1.3.1; nothing changes then. */
+int virtio_net_accept(struct virtio_net *net, uint64_t features);
+uint64_t virtio_net_accepted(const struct virtio_net *net);
+
+/* A new memory map.  Rings that run look their pages up again. */
+void virtio_net_set_memory(struct virtio_net *net, const struct dma_region *regions,
+			   unsigned count);
+struct dma *virtio_net_dma(struct virtio_net *net);
+
+/* Turns the translation cache on (VIRTIO_F_ACCESS_PLATFORM) or off. */
+void virtio_net_set_translated(struct virtio_net *net, struct atc *atc_or_null);
+
+/* Where a ring is.  Addresses are what dma_reach() takes. */
+struct virtio_ring_conf {
+	uint32_t size;                 /* entries; a power of two for a split ring */
+	uint64_t desc, driver, device; /* section 2.6: descriptor, driver, device area */
+	/* Where to go on: split: index of the next available entry, used index the same.
+	 * packed: bits 0-14 next available, 15 its wrap counter, 16-30 next used, 31 its wrap
+	 * counter (as vhost-user's SET_VRING_BASE). */
+	uint32_t base;
+	bool log_used;                 /* used-ring writes go to the dirty log at log_addr */
+	uint64_t log_addr;
+	/* vhost-user in-flight region of this queue, or NULL; dev/inflight.h has its layout. */
+	void *inflight;
+	uint32_t inflight_size;
+};
+
+/* Starts a ring: it is polled from now on, once enabled.  -EINVAL with 'why' when the
+ * configuration is impossible; a ring whose pages miss in the cache starts when they arrive. */
+struct refusal;
+int virtio_net_ring_start(struct virtio_net *net, unsigned queue,
+			  const struct virtio_ring_conf *conf, struct refusal *why);
+/* Stops it and returns the base to go on from. */
+uint32_t virtio_net_ring_stop(struct virtio_net *net, unsigned queue);
+void virtio_net_ring_enable(struct virtio_net *net, unsigned queue, bool on);
+bool virtio_net_ring_runs(const struct virtio_net *net, unsigned queue);
+/* Whether somebody waits for a call on this queue (there is a call descriptor). */
+void virtio_net_ring_set_call(struct virtio_net *net, unsigned queue, bool there);
+
+/* Device configuration space, section 5.1.4.  Bytes beyond its end read 0. */
+void virtio_net_config_read(const struct virtio_net *net, uint32_t offset, uint32_t size,
+			    uint8_t *to);
+/* -EPERM for what a modern driver may not write. */
+int virtio_net_config_write(struct virtio_net *net, uint32_t offset, uint32_t size,
+			    const uint8_t *from);
+
+/* Asks the driver to announce itself (VIRTIO_NET_S_ANNOUNCE); false when it cannot. */
+bool virtio_net_announce(struct virtio_net *net);
+
+/* Device reset at any moment: rings stop, features and filters are as new, 'stopped' is empty. */
+void virtio_net_reset(struct virtio_net *net);
+
+#endif

@@ -1,0 +1,85 @@
+/* fabric/failover.h -- the state machine that keeps interfaces on a card that works: given what
+ * happened to a card, says which fronts to re-bind where.  The PCI manager (PCIM) of one site.
+ *
+ * Pull, link loss and silent death end in the same step.  The caller carries the actions out and
+ * tells when; it owns the clock, the cards and the fronts.
+ *
+ * Threads: control.  Memory: caller's. */
+#ifndef FABRIC_FAILOVER_H
+#define FABRIC_FAILOVER_H
+
+#include "base/base.h"
+#include "fabric/placement.h"
+
+enum { FAILOVER_CARDS_MAX = 64, FAILOVER_IOS_MAX = 4096 };
+
+/* One X-list: enum, text.  A card is usable in IN_SERVICE only. */
+#define FAILOVER_CARD_STATES(X)                                  \
+	X(IN_SERVICE, "in-service")                              \
+	X(LINE_DOWN,  "line-down")                               \
+	X(PULLED,     "pulled")                                  \
+	X(DEAD,       "dead")
+
+#define FAILOVER_EVENTS(X)                                       \
+	X(PULL,         "pulled by the operator")                \
+	X(INSERT,       "inserted by the operator")              \
+	X(LINE_LOST,    "line port lost its link")               \
+	X(LINE_CAME,    "line port has its link")                \
+	X(HEART_LOST,   "worker stopped answering")              \
+	X(HEART_CAME,   "worker answers again")
+
+enum failover_card_state {
+#define X(name, text) FAILOVER_CARD_##name,
+	FAILOVER_CARD_STATES(X)
+#undef X
+	FAILOVER_CARD_STATE_COUNT
+};
+
+enum failover_event {
+#define X(name, text) FAILOVER_##name,
+	FAILOVER_EVENTS(X)
+#undef X
+	FAILOVER_EVENT_COUNT
+};
+
+extern const char *const failover_card_state_text[FAILOVER_CARD_STATE_COUNT];
+extern const char *const failover_event_text[FAILOVER_EVENT_COUNT];
+
+/* What to do with one interface.  from or to is -1 when there is none: a front that has nowhere to
+ * go is unbound and its guest told that the link is down; one that finds a card again is bound
+ * and told that it is up. */
+struct failover_action {
+	unsigned io;          /* row of the placement */
+	int from_member;      /* index into placement.member */
+	int to_member;
+};
+
+struct failover_io {
+	const struct placement *place;
+	bool revert;          /* goes back to member 0 when that returns */
+	int active;           /* member now bound; -1: none */
+};
+
+struct failover {
+	unsigned card_count, io_count;
+	struct {
+		bool pulled, line_lost, heart_lost;
+	} card[FAILOVER_CARDS_MAX];
+	struct failover_io *io; /* caller's array of io_count */
+	uint64_t ignored;       /* events that changed nothing */
+};
+
+void failover_init(struct failover *f, unsigned card_count, struct failover_io *io,
+		   unsigned io_count);
+enum failover_card_state failover_card_state(const struct failover *f, unsigned card);
+
+/* Tells that 'event' happened to 'card'.  Writes the actions, at most io_count, in the order in which
+ * they are to be carried out; the machine's own state is as if they were.  Returns how many. */
+unsigned failover_tell(struct failover *f, unsigned card, enum failover_event event,
+		       struct failover_action *actions);
+
+/* Moves one interface by the operator's wish; false when the card of that member is not usable. */
+bool failover_switch(struct failover *f, unsigned io, int to_member,
+		     struct failover_action *action);
+
+#endif

@@ -1,0 +1,111 @@
+/* fabric/site.h -- what one site file says, as plain values: the words are those of the file.
+ *
+ * Filled by store/site_file from YAML, by tests by hand; checked by fabric/site_check; never
+ * changed afterwards.  Names are unique within their kind.
+ *
+ * Memory: whoever filled it owns all of it. */
+#ifndef FABRIC_SITE_H
+#define FABRIC_SITE_H
+
+#include "base/base.h"
+
+enum { SITE_NAME_MAX = 48 }; /* characters of a name: letters, digits, '-', '_', '.' */
+
+enum site_card_class { SITE_CARD_NIC };
+enum site_attachment { SITE_ATTACH_VHOST_USER, SITE_ATTACH_TAP };
+enum site_socket_mode { SITE_SOCKET_SERVER, SITE_SOCKET_CLIENT };
+enum site_spread { SITE_SPREAD_CARD, SITE_SPREAD_CARRIER, SITE_SPREAD_CHASSIS };
+enum site_redundancy { SITE_REDUNDANCY_NONE, SITE_REDUNDANCY_ONE_PLUS_ONE };
+
+struct site_card {
+	char *name;
+	enum site_card_class card_class; /* "class" */
+	uint16_t vfs;                    /* virtual functions; 1..256; default 16 */
+	char *line;                      /* DPDK device argument string or PCI address */
+	uint64_t line_rate_bps;          /* 0: unlimited */
+	uint16_t mtu;                    /* bytes; default 1500 */
+	uint32_t fdb_entries;            /* default 4096 */
+	uint32_t fdb_age_s;              /* default 300 */
+};
+
+struct site_carrier {
+	char *name;
+	struct site_card *cards;
+	unsigned cards_count;
+};
+
+struct site_chassis {
+	char *name;
+	struct site_carrier *carriers;
+	unsigned carriers_count;
+};
+
+struct site_host {
+	char *name;
+	char *chassis; /* name of the chassis whose slot it is in */
+};
+
+struct site_pool {
+	char *name;
+	char **cards; /* names */
+	unsigned cards_count;
+};
+
+/* Cards that stand in for each other. */
+struct site_group {
+	char *name;
+	char **cards;            /* names; two of them for 1+1; the first is preferred */
+	unsigned cards_count;
+	enum site_redundancy mode;
+	enum site_spread spread; /* what two members may not share; default card */
+	bool revert;             /* go back to the preferred card when it returns */
+};
+
+/* One interface that a system asks for. */
+struct site_io {
+	char *name;              /* unique within the system; default "net0", "net1"... */
+	char *pool;              /* name */
+	enum site_attachment attachment;
+	char *socket;            /* vhost-user: path; default: derived from system and name */
+	enum site_socket_mode socket_mode; /* who listens: we (server) or the guest's VMM */
+	char *interface;         /* tap: kernel interface name */
+	char *netns;             /* tap: network namespace name to put it in, or NULL */
+	char *mac;               /* "52:54:00:..." ; default: derived from names, locally administered */
+	uint16_t vlan;           /* 0: none */
+	uint64_t rate_bps, rate_pps; /* 0: no limit */
+	uint16_t weight;         /* 1..1000, default 100 */
+	uint8_t priority;        /* 0..7, default 0 */
+	uint16_t queues;         /* queue pairs, 1..8, default 1 */
+	char *redundancy;        /* name of a group, or NULL */
+	bool spoof_check;        /* default true */
+	bool isolated;           /* VEPA; default false */
+	char *mirror_to;         /* "system/io" that gets a copy, or NULL */
+	bool packed;             /* offer VIRTIO_F_RING_PACKED; default false: some frontends offer
+	                          * the feature and cannot drive it */
+};
+
+struct site_system {
+	char *name;
+	char *host; /* name */
+	struct site_io *io;
+	unsigned io_count;
+};
+
+struct site {
+	char *name;
+	unsigned workers;        /* data threads; 0: one a card, at most the CPUs there are */
+	unsigned heartbeat_ms;   /* silence of a worker that counts as death of its cards; default 30 */
+	unsigned idle_wake_us;   /* longest sleep of an idle worker whose line cannot wake it */
+	struct site_chassis *chassis;
+	unsigned chassis_count;
+	struct site_host *hosts;
+	unsigned hosts_count;
+	struct site_pool *pools;
+	unsigned pools_count;
+	struct site_group *groups;
+	unsigned groups_count;
+	struct site_system *systems;
+	unsigned systems_count;
+};
+
+#endif

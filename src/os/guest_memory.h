@@ -1,0 +1,31 @@
+/* os/guest_memory.h -- memory that another process lends us: mapped from its descriptors, and
+ * survived when that process takes it back.
+ *
+ * A guest's VMM may truncate the file behind a mapping; touching it then raises SIGBUS.
+ * guest_memory_guard() installs a handler that puts zero pages there and marks the mapping as
+ * lost, so that the daemon goes on and the function is stopped.
+ *
+ * Threads: map and unmap on the control thread; guest_memory_lost from any. */
+#ifndef OS_GUEST_MEMORY_H
+#define OS_GUEST_MEMORY_H
+
+#include "base/base.h"
+
+enum { GUEST_MEMORY_MAPPINGS_MAX = 4096 };
+
+struct guest_mapping; /* one mapping */
+
+/* Installs the SIGBUS handler, once a process.  A SIGBUS elsewhere kills the process as before. */
+int guest_memory_guard(void);
+
+/* Maps 'size' bytes of 'fd' from byte 'offset' (any alignment), shared, readable and writable;
+ * the descriptor stays the caller's.  0, or -errno (-EINVAL when the file is shorter than that,
+ * -ENOSPC when GUEST_MEMORY_MAPPINGS_MAX are in use). */
+int guest_memory_map(int fd, uint64_t offset, uint64_t size, struct guest_mapping **mapping);
+/* First byte at 'offset'. */
+uint8_t *guest_memory_bytes(const struct guest_mapping *mapping);
+/* Whether a page of it went away under us since it was mapped. */
+bool guest_memory_lost(const struct guest_mapping *mapping);
+void guest_memory_unmap(struct guest_mapping *mapping); /* NULL is nothing */
+
+#endif
