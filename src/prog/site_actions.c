@@ -1,0 +1,107 @@
+/* prog/site_actions.c -- what an operator may do to the running site (site_run.h). */
+#include "prog/site_move.h"
+#include "prog/site_run.h"
+
+#include "os/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static void report_card(struct run_card *card, const char *kind, const char *text)
+{
+	char object[104];
+
+	snprintf(object, sizeof object, "card %s", card->place.card->name);
+	events_add(&card->run->events, kind, object, "%s", text);
+	events_publish(&card->run->events);
+}
+
+static enum failover_card_state state_of(struct run_card *card)
+{
+	return failover_card_state(&card->run->failover, card->index);
+}
+
+int site_run_pull(struct site_run *run, struct run_card *card, struct refusal *why)
+{
+	if (state_of(card) == FAILOVER_CARD_PULLED) {
+		refuse(why, "", "card '%s' is pulled already", card->place.card->name);
+		return -EALREADY;
+	}
+	(void)run;
+	site_move_tell(card, FAILOVER_PULL, clock_now_ns());
+	report_card(card, "pulled", "pulled by the operator");
+	return 0;
+}
+
+/* Overrides for one insert whether interfaces return to the card they prefer. */
+static void set_reverts(struct site_run *run, enum run_switch_back back)
+{
+	for (unsigned i = 0; i < run->io_count; i++)
+		run->failover_ios[i].revert =
+			back == RUN_SWITCH_BACK ||
+			(back == RUN_SWITCH_BACK_AS_CONFIGURED &&
+			 site_io_reverts(run->site, run->ios[i].io));
+}
+
+int site_run_insert(struct site_run *run, struct run_card *card, enum run_switch_back back,
+		    struct refusal *why)
+{
+	if (state_of(card) != FAILOVER_CARD_PULLED) {
+		refuse(why, "", "card '%s' is not pulled: it is %s", card->place.card->name,
+		       failover_card_state_text[state_of(card)]);
+		return -EALREADY;
+	}
+	set_reverts(run, back);
+	site_move_tell(card, FAILOVER_INSERT, clock_now_ns());
+	set_reverts(run, RUN_SWITCH_BACK_AS_CONFIGURED);
+	report_card(card, "inserted", "inserted by the operator");
+	return 0;
+}
+
+int site_run_hang(struct site_run *run, struct run_card *card, bool hang, struct refusal *why)
+{
+	(void)run;
+	if (card->hung == hang) {
+		refuse(why, "", "the driver of card '%s' %s", card->place.card->name,
+		       hang ? "hangs already" : "does not hang");
+		return -EALREADY;
+	}
+	card->hung = hang;
+	uplink_hang(card->uplink, hang);
+	report_card(card, hang ? "hung" : "unhung",
+		    hang ? "a drill makes its driver hang" : "a drill lets its driver go");
+	return 0;
+}
+
+static int member_on(const struct run_io *io, const struct run_card *card)
+{
+	for (unsigned m = 0; m < io->place->member_count; m++)
+		if (io->place->member[m].card == card->index)
+			return (int)m;
+	return -1;
+}
+
+int site_run_switch(struct site_run *run, struct run_io *io, struct run_card *to,
+		    struct refusal *why)
+{
+	int member = member_on(io, to);
+	struct failover_action action;
+
+	if (member < 0) {
+		refuse(why, "card", "interface '%s/%s' has no function on card '%s'",
+		       io->system->name, io->io->name, to->place.card->name);
+		return -EINVAL;
+	}
+	if (io->bound == member) {
+		refuse(why, "card", "interface '%s/%s' is on card '%s' already", io->system->name,
+		       io->io->name, to->place.card->name);
+		return -EALREADY;
+	}
+	if (!failover_switch(&run->failover, (unsigned)(io - run->ios), member, &action)) {
+		refuse(why, "card", "card '%s' cannot take it: it is %s", to->place.card->name,
+		       failover_card_state_text[state_of(to)]);
+		return -EBUSY;
+	}
+	site_move_one(run, &action, clock_now_ns());
+	return 0;
+}

@@ -1,0 +1,75 @@
+#include "prog/site_heart.h"
+#include "prog/site_move.h"
+
+#include "os/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void report(struct run_card *card, bool dead)
+{
+	char object[104];
+
+	snprintf(object, sizeof object, "card %s", card->place.card->name);
+	if (dead)
+		events_add(&card->run->events, "dead", object,
+			   "its worker %u has not answered for %u ms", card->worker,
+			   card->run->site->heartbeat_ms);
+	else
+		events_add(&card->run->events, "alive", object, "its worker %u answers again",
+			   card->worker);
+	events_publish(&card->run->events);
+}
+
+static bool is_dead(const struct run_card *card)
+{
+	return card->run->failover.card[card->index].heart_lost;
+}
+
+static void look_at(struct run_card *card, uint64_t now_ns)
+{
+	uint64_t limit_ns = card->run->site->heartbeat_ms * UINT64_C(1000000);
+	enum worker_health health =
+		workers_health(card->run->workers, card->worker, now_ns, limit_ns);
+
+	if (health == WORKER_STUCK && !is_dead(card)) {
+		site_move_tell(card, FAILOVER_HEART_LOST, now_ns - limit_ns);
+		report(card, true);
+	} else if (health == WORKER_WELL && is_dead(card)) {
+		site_move_tell(card, FAILOVER_HEART_CAME, now_ns);
+		report(card, false);
+	}
+}
+
+static void on_beat(uv_timer_t *timer)
+{
+	struct site_run *run = timer->data;
+	uint64_t now_ns = clock_now_ns();
+
+	for (unsigned i = 0; i < run->card_count; i++)
+		look_at(&run->cards[i], now_ns);
+}
+
+void site_heart_start(struct site_run *run)
+{
+	uint64_t period_ms = max_u64(run->site->heartbeat_ms / 4, 1);
+
+	run->heartbeat = malloc(sizeof *run->heartbeat);
+	must(run->heartbeat != NULL);
+	must(uv_timer_init(run->loop, run->heartbeat) == 0);
+	run->heartbeat->data = run;
+	must(uv_timer_start(run->heartbeat, on_beat, period_ms, period_ms) == 0);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+void site_heart_stop(struct site_run *run)
+{
+	if (!run->heartbeat)
+		return;
+	uv_close((uv_handle_t *)run->heartbeat, on_closed);
+	run->heartbeat = NULL;
+}

@@ -1,0 +1,268 @@
+#include "prog/site_move.h"
+
+#include "os/clock.h"
+#include "os/log.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { HOLD_TRIES = 200000 }; /* look-ins; each gives the CPU away, so a starved worker gets on */
+
+static void give_way(void)
+{
+	sched_yield();
+}
+
+static bool hold(struct run_card *card)
+{
+	if (nic_card_hold(NULL, card->card, give_way, HOLD_TRIES))
+		return true;
+	log_error("prog", "worker %u does not let go of its card: its functions cannot move card=%s",
+		  card->worker, card->place.card->name);
+	return false;
+}
+
+static struct run_card *card_of(struct run_io *io, int member)
+{
+	return &io->run->cards[io->place->member[member].card];
+}
+
+static struct nic_vf_conf vf_conf_of(struct run_io *io, int member)
+{
+	const struct site_io *asked = io->io;
+	struct nic_vf_conf conf = {
+		.mac = io->mac,
+		.vlan = asked->vlan,
+		.rate_bps = asked->rate_bps,
+		.rate_pps = asked->rate_pps,
+		.weight = asked->weight,
+		.priority = asked->priority,
+		.spoof_check = asked->spoof_check,
+		.isolated = asked->isolated,
+	};
+	char system[64];
+	const char *slash = asked->mirror_to ? strchr(asked->mirror_to, '/') : NULL;
+	struct run_io *mirror;
+
+	if (!slash)
+		return conf;
+	snprintf(system, sizeof system, "%.*s", (int)(slash - asked->mirror_to),
+		 asked->mirror_to);
+	mirror = site_run_io(io->run, system, slash + 1);
+	for (unsigned m = 0; mirror && m < mirror->place->member_count; m++)
+		if (mirror->place->member[m].card == io->place->member[member].card)
+			conf.mirror_to = mirror->place->member[m].vf;
+	return conf;
+}
+
+static void watch_all(struct run_io *io, int member)
+{
+	struct run_card *card = card_of(io, member);
+
+	for (unsigned i = 0; i < io->fd_count; i++)
+		workers_watch(io->run->workers, card->worker, io->fds[i]);
+}
+
+static void unwatch_all(struct run_io *io, int member)
+{
+	struct run_card *card = card_of(io, member);
+
+	for (unsigned i = 0; i < io->fd_count; i++)
+		workers_unwatch(io->run->workers, card->worker, io->fds[i]);
+}
+
+void site_move_watch(struct run_io *io, int fd)
+{
+	if (io->fd_count == RUN_IO_FDS_MAX) {
+		log_warning("prog", "an interface has more queues than can wake its worker io=%s/%s",
+			    io->system->name, io->io->name);
+		return;
+	}
+	io->fds[io->fd_count++] = fd;
+	if (io->bound >= 0)
+		workers_watch(io->run->workers, card_of(io, io->bound)->worker, fd);
+}
+
+void site_move_unwatch(struct run_io *io, int fd)
+{
+	for (unsigned i = 0; i < io->fd_count; i++) {
+		if (io->fds[i] != fd)
+			continue;
+		io->fds[i] = io->fds[--io->fd_count];
+		if (io->bound >= 0)
+			workers_unwatch(io->run->workers, card_of(io, io->bound)->worker, fd);
+		return;
+	}
+}
+
+void site_move_wake(struct run_io *io)
+{
+	if (io->bound >= 0)
+		workers_wake(io->run->workers, card_of(io, io->bound)->worker);
+}
+
+/* Both cards are held, or the one there is. */
+static int bind_held(struct run_io *io, int member, struct refusal *why)
+{
+	struct nic_vf_conf conf = vf_conf_of(io, member);
+
+	return nic_card_bind(NULL, card_of(io, member)->card, io->place->member[member].vf,
+			     io->front, &conf, why);
+}
+
+int site_move_bind_first(struct run_io *io, int member, struct refusal *why)
+{
+	struct run_card *card = card_of(io, member);
+	int err;
+
+	must(io->bound < 0);
+	if (!hold(card)) {
+		refuse(why, "", "the worker of card '%s' does not let go of it",
+		       card->place.card->name);
+		return -EBUSY;
+	}
+	err = bind_held(io, member, why);
+	nic_card_release(NULL, card->card);
+	if (err)
+		return err;
+	io->bound = member;
+	watch_all(io, member);
+	return 0;
+}
+
+void site_move_unbind(struct run_io *io)
+{
+	struct run_card *card;
+
+	if (io->bound < 0)
+		return;
+	card = card_of(io, io->bound);
+	unwatch_all(io, io->bound);
+	if (!hold(card))
+		return;
+	nic_card_unbind(NULL, card->card, io->place->member[io->bound].vf);
+	nic_card_release(NULL, card->card);
+	io->bound = -1;
+}
+
+static void name_function(const struct run_io *io, int member, char *text, size_t size)
+{
+	const struct placement_function *f = &io->place->member[member];
+
+	snprintf(text, size, "%s/vf%u", io->run->cards[f->card].place.card->name, f->vf);
+}
+
+static void report_move(struct run_io *io, int from, int to, uint64_t since_ns, unsigned replayed)
+{
+	struct event *event;
+	char object[104];
+
+	snprintf(object, sizeof object, "system %s/%s", io->system->name, io->io->name);
+	if (to >= 0) {
+		uint64_t away_ns = clock_now_ns() - since_ns;
+
+		event = events_add(&io->run->events, "moved", object,
+				   "traffic was away for %llu us; %u queued frames went along",
+				   (unsigned long long)(away_ns / 1000), replayed);
+		event->away_ns = (int64_t)away_ns;
+		name_function(io, to, event->to, sizeof event->to);
+	} else {
+		event = events_add(&io->run->events, "unplugged", object,
+				   "no card is left that can carry it; its guest sees the link down");
+	}
+	if (from >= 0)
+		name_function(io, from, event->from, sizeof event->from);
+	events_publish(&io->run->events);
+}
+
+/* One interface from one member to another; the cards are held by the caller.  Returns how many
+ * queued frames went along. */
+static unsigned move_held(struct run_io *io, int from, int to)
+{
+	const struct placement_function *member = io->place->member;
+	struct refusal why = { 0 };
+	unsigned replayed = 0;
+
+	if (from >= 0)
+		must(nic_card_unbind(NULL, card_of(io, from)->card, member[from].vf) == io->front);
+	if (to < 0)
+		return 0;
+	must(bind_held(io, to, &why) == 0); /* placement reserved the function */
+	if (from >= 0)
+		replayed = nic_card_move_staged(NULL, card_of(io, from)->card, member[from].vf,
+						card_of(io, to)->card, member[to].vf);
+	nic_card_announce(NULL, card_of(io, to)->card, member[to].vf);
+	return replayed;
+}
+
+void site_move_one(struct site_run *run, const struct failover_action *action, uint64_t since_ns)
+{
+	struct run_io *io = &run->ios[action->io];
+	int from = io->bound, to = action->to_member;
+	struct run_card *a = from >= 0 ? card_of(io, from) : NULL;
+	struct run_card *b = to >= 0 ? card_of(io, to) : NULL;
+	unsigned replayed;
+
+	must(from == action->from_member);
+	if (a && !hold(a))
+		return;
+	if (b && !hold(b)) {
+		if (a)
+			nic_card_release(NULL, a->card);
+		return;
+	}
+	replayed = move_held(io, from, to);
+	io->bound = to;
+	if (b)
+		nic_card_release(NULL, b->card);
+	if (a)
+		nic_card_release(NULL, a->card);
+	/* Frames go on from here; what follows is only about waking up and telling. */
+	if (b) {
+		workers_wake(run->workers, b->worker);
+		watch_all(io, to);
+	}
+	if (a)
+		unwatch_all(io, from);
+	if (from < 0 || to < 0) {
+		attach_hold(io->front);
+		io->front->ops->set_link(NULL, io->front, to >= 0);
+		attach_release(io->front);
+	}
+	io->attachment->ops->rebound(io->attachment);
+	io->moves++;
+	report_move(io, from, to, since_ns, replayed);
+}
+
+/* A card that is pulled or dead is cut off, so that a worker which comes back from its driver finds
+ * nothing to touch; one that is back begins with empty tables. */
+static void cut_off_or_bring_back(struct run_card *card)
+{
+	enum failover_card_state state = failover_card_state(&card->run->failover, card->index);
+	bool detach = state == FAILOVER_CARD_PULLED || state == FAILOVER_CARD_DEAD;
+
+	if (detach == card->detached || !hold(card))
+		return;
+	if (detach)
+		nic_card_detach(NULL, card->card);
+	else
+		nic_card_attach(NULL, card->card);
+	card->detached = detach;
+	nic_card_release(NULL, card->card);
+}
+
+void site_move_tell(struct run_card *card, enum failover_event event, uint64_t since_ns)
+{
+	struct site_run *run = card->run;
+	unsigned count = failover_tell(&run->failover, card->index, event, run->actions);
+	bool comes_back = event == FAILOVER_INSERT || event == FAILOVER_HEART_CAME;
+
+	if (comes_back)
+		cut_off_or_bring_back(card); /* before fronts move here */
+	for (unsigned i = 0; i < count; i++)
+		site_move_one(run, &run->actions[i], since_ns);
+	if (!comes_back)
+		cut_off_or_bring_back(card);
+}

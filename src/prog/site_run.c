@@ -1,0 +1,323 @@
+#include "prog/site_run.h"
+#include "prog/site_heart.h"
+#include "prog/site_move.h"
+
+#include "os/clock.h"
+#include "os/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+struct run_card *site_run_card(struct site_run *run, const char *name)
+{
+	for (unsigned i = 0; i < run->card_count; i++)
+		if (strcmp(run->cards[i].place.card->name, name) == 0)
+			return &run->cards[i];
+	return NULL;
+}
+
+struct run_io *site_run_io(struct site_run *run, const char *system, const char *io)
+{
+	for (unsigned i = 0; i < run->io_count; i++)
+		if (strcmp(run->ios[i].system->name, system) == 0 &&
+		    strcmp(run->ios[i].io->name, io) == 0)
+			return &run->ios[i];
+	return NULL;
+}
+
+struct run_io *site_run_function_user(struct site_run *run, unsigned card, unsigned vf,
+				      bool *bound_now)
+{
+	for (unsigned i = 0; i < run->io_count; i++) {
+		const struct placement *place = run->ios[i].place;
+
+		for (unsigned m = 0; m < place->member_count; m++) {
+			if (place->member[m].card != card || place->member[m].vf != vf)
+				continue;
+			*bound_now = run->ios[i].bound == (int)m;
+			return &run->ios[i];
+		}
+	}
+	return NULL;
+}
+
+/* What attachments call back. */
+
+static struct run_io *io_of_front(struct site_run *run, struct nic_front *front)
+{
+	for (unsigned i = 0; i < run->io_count; i++)
+		if (run->ios[i].front == front)
+			return &run->ios[i];
+	return NULL;
+}
+
+static void on_watch(void *owner, struct nic_front *front, int fd)
+{
+	struct run_io *io = io_of_front(owner, front);
+
+	if (io)
+		site_move_watch(io, fd);
+}
+
+static void on_unwatch(void *owner, struct nic_front *front, int fd)
+{
+	struct run_io *io = io_of_front(owner, front);
+
+	if (io)
+		site_move_unwatch(io, fd);
+}
+
+static void on_wake(void *owner, struct nic_front *front)
+{
+	struct run_io *io = io_of_front(owner, front);
+
+	if (io)
+		site_move_wake(io);
+}
+
+static void on_event(void *owner, struct nic_front *front, const char *kind, const char *text)
+{
+	struct site_run *run = owner;
+	struct run_io *io = io_of_front(run, front);
+	char object[104];
+
+	if (!io)
+		return;
+	snprintf(object, sizeof object, "system %s/%s", io->system->name, io->io->name);
+	events_add(&run->events, kind, object, "%s", text);
+	events_publish(&run->events);
+}
+
+static void on_link_changed(void *owner, bool up)
+{
+	struct run_card *card = owner;
+	uint64_t now_ns = clock_now_ns();
+	char object[104];
+
+	if (card->line_up == up)
+		return;
+	card->line_up = up;
+	if (nic_card_hold(NULL, card->card, NULL, 1000000)) {
+		nic_card_set_line_up(NULL, card->card, up);
+		nic_card_release(NULL, card->card);
+	}
+	site_move_tell(card, up ? FAILOVER_LINE_CAME : FAILOVER_LINE_LOST, now_ns);
+	snprintf(object, sizeof object, "card %s", card->place.card->name);
+	events_add(&card->run->events, up ? "line-up" : "line-down", object,
+		   up ? "the line port has its link again" : "the line port lost its link");
+	events_publish(&card->run->events);
+}
+
+static uint64_t random_u64(void)
+{
+	uint64_t value = 0;
+
+	if (getrandom(&value, sizeof value, 0) != sizeof value)
+		value = clock_now_ns(); /* only makes hash collisions easier to provoke */
+	return value;
+}
+
+static int card_create(struct run_card *card, struct refusal *why)
+{
+	const struct site_card *asked = card->place.card;
+	struct nic_card_conf conf = {
+		.vf_count = asked->vfs,
+		.fdb_entries = asked->fdb_entries,
+		.fdb_age_ns = asked->fdb_age_s * UINT64_C(1000000000),
+		.line_bps = asked->line_rate_bps,
+		.seed = random_u64(),
+	};
+	size_t size = (nic_card_size(&conf) + 63) / 64 * 64;
+	int err;
+
+	card->card = aligned_alloc(64, size);
+	if (!card->card) {
+		refuse(why, "", "no memory for card '%s' (%zu bytes)", asked->name, size);
+		return -ENOMEM;
+	}
+	memset(card->card, 0, size);
+	err = nic_card_init(card->card, &conf, why);
+	if (err)
+		return err;
+	err = uplink_open(&card->uplink,
+			  &(struct uplink_conf){
+				  .name = asked->name,
+				  .device = asked->line,
+				  .mtu = asked->mtu,
+				  .buffers = asked->vfs * NIC_CARD_STAGED_MAX,
+				  .link_changed = on_link_changed,
+				  .owner = card,
+				  .loop = card->run->loop,
+			  },
+			  why);
+	if (err)
+		return err;
+	card->line_up = uplink_link_up(card->uplink);
+	must(nic_card_hold(NULL, card->card, NULL, 1));
+	nic_card_set_line(NULL, card->card, uplink_line(card->uplink));
+	nic_card_set_line_up(NULL, card->card, card->line_up);
+	nic_card_release(NULL, card->card);
+	return 0;
+}
+
+static int cards_create(struct site_run *run, struct refusal *why)
+{
+	run->card_count = site_card_count(run->site);
+	run->cards = calloc(run->card_count, sizeof *run->cards);
+	if (!run->cards)
+		return -ENOMEM;
+	for (unsigned i = 0; i < run->card_count; i++) {
+		struct run_card *card = &run->cards[i];
+
+		*card = (struct run_card){
+			.run = run, .index = i, .worker = i % workers_count(run->workers)
+		};
+		must(site_card_at(run->site, i, &card->place));
+	}
+	for (unsigned i = 0; i < run->card_count; i++) {
+		int err = card_create(&run->cards[i], why);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int io_create(struct run_io *io, const struct attach_host *host, struct refusal *why)
+{
+	struct attach_conf conf = {
+		.io = io->io, .system = io->system->name, .mac = io->mac,
+		.mtu = io->run->cards[io->place->member[0].card].place.card->mtu,
+	};
+	int err = attach_kinds[io->io->attachment]->create(&io->attachment, host, &conf, why);
+
+	if (err)
+		return err;
+	io->front = io->attachment->ops->front(io->attachment);
+	return site_move_bind_first(io, 0, why);
+}
+
+static int ios_create(struct site_run *run, struct refusal *why)
+{
+	struct attach_host host = {
+		.loop = run->loop, .run_dir = run->run_dir, .watch = on_watch,
+		.unwatch = on_unwatch, .wake = on_wake, .event = on_event, .owner = run,
+	};
+	int err;
+
+	run->io_count = placement_count(run->site);
+	run->places = calloc(run->io_count + 1, sizeof *run->places);
+	run->ios = calloc(run->io_count + 1, sizeof *run->ios);
+	run->failover_ios = calloc(run->io_count + 1, sizeof *run->failover_ios);
+	run->actions = calloc(run->io_count + 1, sizeof *run->actions);
+	if (!run->places || !run->ios || !run->failover_ios || !run->actions) {
+		refuse(why, "", "no memory for %u interfaces", run->io_count);
+		return -ENOMEM;
+	}
+	err = placement_make(run->site, run->places, why);
+	if (err)
+		return err;
+	for (unsigned i = 0; i < run->io_count; i++) {
+		struct run_io *io = &run->ios[i];
+
+		io->run = run;
+		io->place = &run->places[i];
+		io->system = &run->site->systems[io->place->system];
+		io->io = &io->system->io[io->place->io];
+		io->bound = -1;
+		io->mac = site_io_mac(run->site, io->place->system, io->place->io);
+		run->failover_ios[i] = (struct failover_io){
+			.place = io->place, .revert = site_io_reverts(run->site, io->io),
+			.active = 0,
+		};
+	}
+	for (unsigned i = 0; i < run->io_count; i++) {
+		err = io_create(&run->ios[i], &host, why);
+		if (err)
+			return err;
+	}
+	failover_init(&run->failover, run->card_count, run->failover_ios, run->io_count);
+	return 0;
+}
+
+/* A line that has no link at start is lost from the beginning. */
+static void settle(struct site_run *run)
+{
+	for (unsigned i = 0; i < run->card_count; i++)
+		if (!run->cards[i].line_up)
+			site_move_tell(&run->cards[i], FAILOVER_LINE_LOST, clock_now_ns());
+}
+
+unsigned site_run_workers(const struct site *site)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned cards = site_card_count(site);
+
+	if (site->workers)
+		return site->workers;
+	return cards < (unsigned)cpus ? cards : (unsigned)cpus;
+}
+
+int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *loop,
+		    const char *run_dir, struct refusal *why)
+{
+	struct site_run *run = calloc(1, sizeof *run);
+	int err;
+
+	if (!run)
+		return -ENOMEM;
+	run->site = site;
+	run->loop = loop;
+	run->started_ns = clock_now_ns();
+	run->started_wall_ns = clock_wall_ns();
+	snprintf(run->run_dir, sizeof run->run_dir, "%s", run_dir);
+	events_init(&run->events);
+	err = workers_create(&run->workers, site_run_workers(site),
+			     site->idle_wake_us * UINT64_C(1000), why);
+	if (!err)
+		err = cards_create(run, why);
+	if (!err)
+		err = ios_create(run, why);
+	if (err) {
+		site_run_destroy(run);
+		return err;
+	}
+	for (unsigned i = 0; i < run->card_count; i++)
+		workers_add_card(run->workers, run->cards[i].worker, run->cards[i].card);
+	settle(run);
+	site_heart_start(run);
+	*out = run;
+	return 0;
+}
+
+void site_run_destroy(struct site_run *run)
+{
+	if (!run)
+		return;
+	site_heart_stop(run);
+	for (unsigned i = 0; i < run->card_count; i++)
+		if (run->cards[i].uplink)
+			uplink_hang(run->cards[i].uplink, false);
+	for (unsigned i = 0; run->ios && i < run->io_count; i++) {
+		if (run->ios[i].front)
+			site_move_unbind(&run->ios[i]);
+		if (run->ios[i].attachment)
+			run->ios[i].attachment->ops->destroy(run->ios[i].attachment);
+	}
+	if (run->workers)
+		workers_destroy(run->workers);
+	for (unsigned i = 0; i < run->card_count; i++) {
+		uplink_close(run->cards[i].uplink);
+		free(run->cards[i].card);
+	}
+	free(run->cards);
+	free(run->ios);
+	free(run->places);
+	free(run->failover_ios);
+	free(run->actions);
+	free(run);
+}

@@ -1,0 +1,100 @@
+/* prog/site_run.h -- the running site: every card with its line port and worker, every interface of a
+ * system with its front and attachment, and what happens when a card fails.
+ *
+ * It carries out what the pure parts decide: placement says which function an interface gets,
+ * failover says which front moves where; this file binds, moves, announces and reports.
+ *
+ * Threads: control.  Memory: allocated in site_run_create, sizes from the site, none later. */
+#ifndef PROG_SITE_RUN_H
+#define PROG_SITE_RUN_H
+
+#include "attach/attach.h"
+#include "base/refusal.h"
+#include "card/nic_card.h"
+#include "fabric/failover.h"
+#include "fabric/placement.h"
+#include "fabric/site.h"
+#include "os/workers.h"
+#include "prog/events.h"
+#include "uplink/uplink.h"
+
+#include <uv.h>
+
+enum { RUN_IO_FDS_MAX = 32 }; /* descriptors of one front that wake a worker */
+
+struct site_run;
+
+struct run_card {
+	struct site_run *run;
+	struct site_card_place place;
+	unsigned index;         /* of the card in the site file */
+	unsigned worker;        /* index of the worker that runs it */
+	struct nic_card *card;
+	struct uplink *uplink;
+	bool line_up;
+	bool detached;          /* pulled or dead: no worker touches its functions */
+	bool hung;              /* a drill made its driver hang */
+};
+
+struct run_io {
+	struct site_run *run;
+	const struct site_system *system;
+	const struct site_io *io;
+	const struct placement *place;
+	uint64_t mac;
+	struct attachment *attachment;
+	struct nic_front *front;
+	int bound;              /* member of the placement the front is bound to; -1: none */
+	int fds[RUN_IO_FDS_MAX];
+	unsigned fd_count;
+	uint64_t moves;         /* how often it was re-bound */
+};
+
+struct site_run {
+	const struct site *site;
+	uv_loop_t *loop;
+	struct workers *workers;
+	struct run_card *cards;
+	unsigned card_count;
+	struct run_io *ios;     /* in the order of the placement rows */
+	unsigned io_count;
+	struct placement *places;
+	struct failover failover;
+	struct failover_io *failover_ios;
+	struct failover_action *actions; /* room for one step */
+	struct events events;
+	uv_timer_t *heartbeat;
+	uint64_t started_wall_ns, started_ns;
+	char run_dir[96];
+};
+
+/* How many data threads the site is run with: what its file says, else one a card, at most the CPUs
+ * there are. */
+unsigned site_run_workers(const struct site *site);
+
+/* Brings a checked site to life: cards, lines, fronts, workers.  -errno with 'why', having left
+ * nothing behind.  DPDK's environment has been started (os/workers.h). */
+int site_run_create(struct site_run **run, const struct site *site, uv_loop_t *loop,
+		    const char *run_dir, struct refusal *why);
+/* Takes everything down: sockets, interfaces, line ports, workers.  NULL is nothing. */
+void site_run_destroy(struct site_run *run);
+
+/* Lookups by the names of the site file; NULL when there is none. */
+struct run_card *site_run_card(struct site_run *run, const char *name);
+struct run_io *site_run_io(struct site_run *run, const char *system, const char *io);
+/* The interface whose front is bound to function 'vf' of 'card' now, or that has it reserved. */
+struct run_io *site_run_function_user(struct site_run *run, unsigned card, unsigned vf,
+				      bool *bound_now);
+
+/* Actions of the operator.  0, or -errno with 'why'. */
+int site_run_pull(struct site_run *run, struct run_card *card, struct refusal *why);
+enum run_switch_back { RUN_SWITCH_BACK_AS_CONFIGURED, RUN_SWITCH_BACK, RUN_STAY };
+int site_run_insert(struct site_run *run, struct run_card *card, enum run_switch_back back,
+		    struct refusal *why);
+/* Makes the line driver of a card hang, as a card that dies silently does, or lets it go. */
+int site_run_hang(struct site_run *run, struct run_card *card, bool hang, struct refusal *why);
+/* Moves one interface to another card of its group. */
+int site_run_switch(struct site_run *run, struct run_io *io, struct run_card *to,
+		    struct refusal *why);
+
+#endif
