@@ -1,0 +1,65 @@
+# midplane: everything a newcomer types.  The build itself is meson's.
+
+BUILD ?= build
+FUZZ_SECONDS ?= 60
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+JOBS ?= $(shell nproc)
+
+.PHONY: all deps test unit e2e demo bench fuzz test-sriov install clean format help
+
+all: $(BUILD)/build.ninja ## build the two programs and all tests
+	ninja -C $(BUILD) -j $(JOBS)
+
+$(BUILD)/build.ninja: | deps-build
+	meson setup $(BUILD)
+
+.PHONY: deps-build deps-test deps-demo deps-bench deps-sriov
+deps-build: ; @sh packaging/install-deps build
+deps-test: ; @sh packaging/install-deps build test unpack
+deps-demo: ; @sh packaging/install-deps build demo unpack
+deps-bench: ; @sh packaging/install-deps build bench unpack-bench
+deps-sriov: ; @sh packaging/install-deps build test sriov unpack
+
+deps: ## install the Debian packages for everything (packaging/debian-packages.txt)
+	@sh packaging/install-deps
+
+test: deps-test ## all tests; those with real guests need root and are run with sudo
+	@$(MAKE) --no-print-directory all unit e2e
+
+unit: ## tests that need no guests and no root: unit, sim, style, judge, fuzz-smoke
+	meson test -C $(BUILD) --no-rebuild --no-suite e2e --print-errorlogs
+
+e2e: ## tests with real guests
+	$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
+		meson test -C $(BUILD) --no-rebuild --suite e2e --logbase testlog-e2e --print-errorlogs
+
+demo: deps-demo ## real guests share two NIC cards, and one card is pulled
+	@$(MAKE) --no-print-directory all >$(BUILD)-demo.log 2>&1 || { cat $(BUILD)-demo.log; false; }
+	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
+		python3 demo/demo.py --build $(BUILD)
+
+bench: deps-bench ## VF-to-VF rates beside dpdk-testpmd and Open vSwitch, latency, scale, idle CPU
+	@$(MAKE) --no-print-directory all
+	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
+		python3 bench/bench.py --build $(BUILD)
+
+fuzz: deps-test ## search with libFuzzer: FUZZ_SECONDS=60 a target, FUZZ_TARGETS="..." picks
+	@sh fuzz/run "$(FUZZ_SECONDS)" $(FUZZ_TARGETS)
+
+test-sriov: deps-sriov ## a guest's own kernel makes virtual functions of our card (QEMU 11)
+	@$(MAKE) --no-print-directory all
+	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
+		python3 tests/e2e/qemu_sriov.py --build $(BUILD)
+
+install: all ## install below /usr/local (DESTDIR and meson's prefix are honoured)
+	$(SUDO) meson install -C $(BUILD) --no-rebuild
+
+clean: ## remove what was built
+	rm -rf $(BUILD) $(BUILD)-*
+
+format: ## clang-format over our C files
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+help: ## this text
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
+		while read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done

@@ -1,0 +1,142 @@
+"""The image that all guests boot: a busybox initramfs that executes lines from its console.
+
+Nothing of it needs root: device nodes are written straight into the cpio archive.  Kernels and the
+static busybox come from the cache that packaging/install-deps fills.
+"""
+
+import glob
+import os
+import stat
+
+INIT = """#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /tmp /run /sbin /usr/bin /usr/sbin
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev 2>/dev/null
+dmesg -n 1
+while read -r module; do insmod "/modules/$module.ko"; done </modules/order
+ip link set lo up
+echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 2>/dev/null
+echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6 2>/dev/null
+stty -echo -onlcr </dev/console 2>/dev/null
+echo "@@ready 0@@"
+while read -r id command; do
+	(eval "$command") </dev/null 2>&1
+	echo "@@$id $?@@"
+done
+poweroff -f
+"""
+
+# In the order in which they are to be loaded; what the kernel has built in is left out.
+MODULES = [
+    "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci",
+    "failover", "net_failover", "virtio_net",
+]
+VFIO_MODULES = ["irqbypass", "vfio", "vfio_virqfd", "vfio_iommu_type1", "vfio-pci-core", "vfio-pci"]
+
+
+class Missing(Exception):
+    """Something that a guest needs is not on this machine."""
+
+
+def cache_dir():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "midplane")
+
+
+def only(pattern, remedy):
+    """The newest file that matches, or Missing with what to do."""
+    found = sorted(glob.glob(pattern))
+    if not found:
+        raise Missing(f"no {pattern}: {remedy}")
+    return found[-1]
+
+
+def busybox():
+    return only(os.path.join(cache_dir(), "guest/bin/busybox"), "run packaging/install-deps unpack")
+
+
+def qemu_kernel():
+    return only(os.path.join(cache_dir(), "guest/boot/vmlinuz-*"), "run packaging/install-deps unpack")
+
+
+def uml_kernel():
+    return only("/usr/bin/linux.uml", "install user-mode-linux")
+
+
+def module_files(root):
+    """Maps the names of the modules below 'root' to their files."""
+    files = {}
+    for path, _, names in os.walk(root):
+        for name in names:
+            if name.endswith(".ko"):
+                files[name[:-3]] = os.path.join(path, name)
+    return files
+
+
+class Cpio:
+    """Writes an initramfs: the "newc" format of the kernel's buffer-format document."""
+
+    def __init__(self, out):
+        self.out = out
+        self.inode = 0
+
+    def entry(self, name, mode, content=b"", device=(0, 0)):
+        self.inode += 1
+        raw = name.encode() + b"\0"
+        fields = (self.inode, mode, 0, 0, 1, 0, len(content), 0, 0, *device, len(raw), 0)
+        header = b"070701" + b"".join(b"%08X" % field for field in fields)
+        self.out.write(header + raw + b"\0" * (-(len(header) + len(raw)) % 4))
+        self.out.write(content + b"\0" * (-len(content) % 4))
+
+    def directory(self, name):
+        self.entry(name, stat.S_IFDIR | 0o755)
+
+    def program(self, name, content):
+        self.entry(name, stat.S_IFREG | 0o755, content)
+
+    def file_of(self, name, path):
+        with open(path, "rb") as source:
+            self.program(name, source.read())
+
+    def node(self, name, major, minor):
+        self.entry(name, stat.S_IFCHR | 0o666, device=(major, minor))
+
+    def end(self):
+        self.entry("TRAILER!!!", 0)
+
+
+def build_initramfs(path, modules_root, programs, modules=()):
+    """Writes an initramfs to 'path'.
+
+    modules_root  folder with the kernel's modules
+    programs      static programs of the host to put into /bin, {name: file}
+    modules       more modules to load after the network's
+    """
+    files = module_files(modules_root)
+    wanted = [name for name in [*MODULES, *modules] if name in files]
+    with open(path, "wb") as out:
+        cpio = Cpio(out)
+        for directory in ("bin", "dev", "modules"):
+            cpio.directory(directory)
+        cpio.node("dev/console", 5, 1)
+        cpio.node("dev/null", 1, 3)
+        cpio.program("init", INIT.encode())
+        cpio.file_of("bin/busybox", busybox())
+        for name, source in programs.items():
+            cpio.file_of("bin/" + name, source)
+        for name in wanted:
+            cpio.file_of(f"modules/{name}.ko", files[name])
+        cpio.program("modules/order", "".join(name + "\n" for name in wanted).encode())
+        cpio.end()
+
+
+def uml_initramfs(path, programs):
+    build_initramfs(path, only("/usr/lib/uml/modules/*", "install user-mode-linux"), programs)
+
+
+def qemu_initramfs(path, programs, modules=()):
+    root = only(os.path.join(cache_dir(), "guest/lib/modules/*"), "run packaging/install-deps unpack")
+    build_initramfs(path, root, programs, modules)
