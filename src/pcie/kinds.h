@@ -1,0 +1,30 @@
+/* pcie/kinds.h -- the kinds of function that a virtual hierarchy is made of: host bridge, root port,
+ * and the NIC card's functions.
+ *
+ * The NIC functions are virtio network functions (virtio 1.2 section 4.1), so the driver that every
+ * operating system has finds its registers.  A VF that one host lends to another, which does
+ * not see the PF, is shown there as an endpoint of its own.
+ *
+ * Threads: whoever builds them; any once built.  Memory: the caller's. */
+#ifndef PCIE_KINDS_H
+#define PCIE_KINDS_H
+
+#include "pcie/kind.h"
+
+enum {
+	PCIE_KINDS_VENDOR = 0x1af4,
+	/* 0x10f0..0x10ff of that vendor are free for use without registration. */
+	PCIE_KINDS_ROOT_PORT = 0x10f0,
+	PCIE_KINDS_HOST_BRIDGE = 0x10f1,
+	PCIE_KINDS_SUBSYSTEM = 0x4d50,
+	PCIE_KINDS_NIC_VECTORS = 18, /* eight queue pairs, the control queue, configuration */
+};
+
+struct pcie_kinds {
+	struct pcie_kind host_bridge, root_port;
+	struct pcie_kind nic_pf, nic_vf, nic_lent;
+};
+
+void pcie_kinds_build(struct pcie_kinds *kinds);
+
+#endif
