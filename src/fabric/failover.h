@@ -11,7 +11,7 @@
 #include "base/base.h"
 #include "fabric/placement.h"
 
-enum { FAILOVER_CARDS_MAX = 64, FAILOVER_IOS_MAX = 4096 };
+enum { FAILOVER_CARDS_MAX = SITE_CARDS_MAX, FAILOVER_IOS_MAX = SITE_IOS_MAX };
 
 /* One X-list: enum, text.  A card is usable in IN_SERVICE only. */
 #define FAILOVER_CARD_STATES(X)                                  \
@@ -69,6 +69,33 @@ struct failover {
 	uint64_t ignored;       /* events that changed nothing */
 };
 
+/* What may be wrong with a card at once: every combination is a state of the machine.  The order is
+ * that of the bits pulled, line lost, heart lost. */
+#define FAILOVER_CONDITIONS(X)                                   \
+	X(WELL,   "well")                                        \
+	X(P,      "pulled")                                      \
+	X(L,      "line lost")                                   \
+	X(PL,     "pulled, line lost")                           \
+	X(H,      "heart lost")                                  \
+	X(PH,     "pulled, heart lost")                          \
+	X(LH,     "line and heart lost")                         \
+	X(PLH,    "pulled, line and heart lost")
+
+enum failover_condition {
+#define X(name, text) FAILOVER_##name,
+	FAILOVER_CONDITIONS(X)
+#undef X
+	FAILOVER_CONDITION_COUNT,
+	FAILOVER_IGNORED = FAILOVER_CONDITION_COUNT /* in the table: this event changes nothing */
+};
+
+extern const char *const failover_condition_text[FAILOVER_CONDITION_COUNT];
+
+/* The machine: what each event makes of each condition. */
+extern const uint8_t failover_table[FAILOVER_CONDITION_COUNT][FAILOVER_EVENT_COUNT];
+
+/* All cards well, each interface active on its member 0.  card_count is at most
+ * FAILOVER_CARDS_MAX; place and revert of each row of 'io' are filled by the caller. */
 void failover_init(struct failover *f, unsigned card_count, struct failover_io *io,
 		   unsigned io_count);
 enum failover_card_state failover_card_state(const struct failover *f, unsigned card);
@@ -78,7 +105,9 @@ enum failover_card_state failover_card_state(const struct failover *f, unsigned 
 unsigned failover_tell(struct failover *f, unsigned card, enum failover_event event,
 		       struct failover_action *actions);
 
-/* Moves one interface by the operator's wish; false when the card of that member is not usable. */
+/* Moves one interface by the operator's wish; false when the card of that member is not usable, there
+ * is no such member, or it is active already.  An interface that reverts goes back when its preferred
+ * card returns the next time. */
 bool failover_switch(struct failover *f, unsigned io, int to_member,
 		     struct failover_action *action);
 

@@ -3,7 +3,12 @@
  * Deterministic: the same site gives the same placement.  An interface with a redundancy group gets
  * a function on every member card, the active one first: groups are balanced, so that half of
  * the interfaces of a 1+1 group are active on each card unless the group reverts to its preferred
- * card.  Others go to the card of their pool with the most free functions, in the order of the file.
+ * card.  Others go to the card of their pool with the most free functions.
+ *
+ * Served first are the interfaces with a group, which have no choice; then the others, those of pools
+ * with few cards before those of pools with many, in the order of the file.  When any two pools are
+ * disjoint, equal or nested, that finds a placement if there is one; pools that overlap otherwise may
+ * be refused although a cleverer choice existed.
  *
  * Threads: any.  Memory: the caller's array. */
 #ifndef FABRIC_PLACEMENT_H
@@ -29,7 +34,9 @@ struct placement {
 /* Number of interfaces of the site: how many rows 'rows' must have. */
 unsigned placement_count(const struct site *site);
 
-/* 0, or -ENOSPC with 'why' naming the pool and the interface that found no function. */
+/* Fills a row for each interface, in the order of the file.  Names that do not exist are for site_check
+ * to refuse; here they must.  0, or -ENOSPC with 'why' naming the pool and the interface that found
+ * no function. */
 int placement_make(const struct site *site, struct placement *rows, struct refusal *why);
 
 /* The n-th card of the site, with its chassis and carrier; NULL past the end. */
@@ -42,5 +49,7 @@ bool site_card_at(const struct site *site, unsigned n, struct site_card_place *p
 unsigned site_card_count(const struct site *site);
 /* Index of the card with this name, or -1. */
 int site_card_find(const struct site *site, const char *name);
+/* Index of the pool with this name, or -1. */
+int site_pool_find(const struct site *site, const char *name);
 
 #endif

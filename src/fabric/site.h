@@ -9,7 +9,18 @@
 
 #include "base/base.h"
 
-enum { SITE_NAME_MAX = 48 }; /* characters of a name: letters, digits, '-', '_', '.' */
+enum {
+	SITE_NAME_MAX = 48, /* characters of a name: see site_name_is_good */
+	SITE_CARDS_MAX = 64,
+	SITE_VFS_MAX = 256,       /* of one card */
+	SITE_IOS_MAX = 4096,      /* of all systems together */
+	SITE_CHASSIS_MAX = 64,
+	SITE_HOSTS_MAX = 256,
+	SITE_POOLS_MAX = 256,
+	SITE_GROUPS_MAX = 256,
+	SITE_INTERFACE_MAX = 15,  /* characters: Linux's IFNAMSIZ less the final zero */
+	SITE_SOCKET_MAX = 107,    /* characters: sockaddr_un less the final zero */
+};
 
 enum site_card_class { SITE_CARD_NIC };
 enum site_attachment { SITE_ATTACH_VHOST_USER, SITE_ATTACH_TAP };
@@ -66,11 +77,11 @@ struct site_io {
 	char *name;              /* unique within the system; default "net0", "net1"... */
 	char *pool;              /* name */
 	enum site_attachment attachment;
-	char *socket;            /* vhost-user: path; default: derived from system and name */
+	char *socket;            /* vhost-user: path or NULL: site_io_socket() derives one */
 	enum site_socket_mode socket_mode; /* who listens: we (server) or the guest's VMM */
 	char *interface;         /* tap: kernel interface name */
 	char *netns;             /* tap: network namespace name to put it in, or NULL */
-	char *mac;               /* "52:54:00:..." ; default: derived from names, locally administered */
+	char *mac;               /* "52:54:00:..." or NULL: site_io_mac() derives one */
 	uint16_t vlan;           /* 0: none */
 	uint64_t rate_bps, rate_pps; /* 0: no limit */
 	uint16_t weight;         /* 1..1000, default 100 */
@@ -107,5 +118,33 @@ struct site {
 	struct site_system *systems;
 	unsigned systems_count;
 };
+
+/* Whether 'name' may name something: 1 to SITE_NAME_MAX of letters, digits, '-', '_' and '.', the
+ * first a letter or a digit.  Such a name is safe as a file name. */
+bool site_name_is_good(const char *name);
+
+/* Reads "52:54:00:12:34:56" into the low 48 bits of 'mac', as get_be48 would; false when the text is
+ * nothing of the kind.  Accepts any address, multicast included. */
+bool site_mac_parse(const char *text, uint64_t *mac);
+
+/* The address of one interface: what the file says, or else one derived from the names of site, system
+ * and interface: unicast, locally administered, the same on every start.
+ *
+ * system, io   indexes */
+uint64_t site_io_mac(const struct site *site, unsigned system, unsigned io);
+
+/* Writes the path of a vhost-user socket: what the file says, or else RUN_DIR/SYSTEM-IO.sock.
+ *
+ * run_dir   directory of this site's sockets
+ *
+ * 0, or -ENAMETOOLONG when it has more than SITE_SOCKET_MAX characters. */
+int site_io_socket(const struct site_system *system, const struct site_io *io, const char *run_dir,
+		   char path[SITE_SOCKET_MAX + 1]);
+
+/* The group an interface names, or NULL. */
+const struct site_group *site_io_group(const struct site *site, const struct site_io *io);
+
+/* Whether an interface goes back to its preferred card when that returns. */
+bool site_io_reverts(const struct site *site, const struct site_io *io);
 
 #endif

@@ -1,0 +1,192 @@
+#include "fabric/failover.h"
+#include "tests/check.h"
+
+enum { CARD_A, CARD_B };
+
+static const struct placement pair = { .member_count = 2, .member = { { CARD_A, 1 }, { CARD_B, 1 } } };
+static const struct placement alone = { .member_count = 1, .member = { { CARD_A, 2 } } };
+static struct failover f;
+static struct failover_io ios[2];
+static struct failover_action actions[2];
+
+static void begin(bool revert)
+{
+	ios[0] = (struct failover_io){ .place = &pair, .revert = revert };
+	ios[1] = (struct failover_io){ .place = &alone };
+	failover_init(&f, 2, ios, 2);
+}
+
+static void expect(unsigned card, enum failover_event event, unsigned count)
+{
+	assert_int_equal(failover_tell(&f, card, event, actions), count);
+}
+
+static void expect_action(unsigned n, unsigned io, int from, int to)
+{
+	assert_int_equal(actions[n].io, io);
+	assert_int_equal(actions[n].from_member, from);
+	assert_int_equal(actions[n].to_member, to);
+}
+
+static void test_a_pull_moves_the_pair_and_unbinds_the_lone_one(void **state)
+{
+	(void)state;
+	begin(false);
+	expect(CARD_A, FAILOVER_PULL, 2);
+	expect_action(0, 0, 0, 1);
+	expect_action(1, 1, 0, -1);
+	assert_int_equal(failover_card_state(&f, CARD_A), FAILOVER_CARD_PULLED);
+	expect(CARD_A, FAILOVER_INSERT, 1);
+	expect_action(0, 1, -1, 0);
+	assert_int_equal(ios[0].active, 1);
+}
+
+static void test_line_loss_and_silence_end_in_the_same_step(void **state)
+{
+	(void)state;
+	begin(false);
+	expect(CARD_A, FAILOVER_LINE_LOST, 2);
+	assert_int_equal(failover_card_state(&f, CARD_A), FAILOVER_CARD_LINE_DOWN);
+	begin(false);
+	expect(CARD_A, FAILOVER_HEART_LOST, 2);
+	assert_int_equal(failover_card_state(&f, CARD_A), FAILOVER_CARD_DEAD);
+}
+
+static void test_the_preferred_card_is_taken_again_when_the_group_reverts(void **state)
+{
+	(void)state;
+	begin(true);
+	expect(CARD_A, FAILOVER_PULL, 2);
+	expect(CARD_A, FAILOVER_INSERT, 2);
+	expect_action(0, 0, 1, 0);
+	expect_action(1, 1, -1, 0);
+}
+
+static void test_a_second_failure_while_pulled_keeps_the_card_out_after_the_insert(void **state)
+{
+	(void)state;
+	begin(true);
+	expect(CARD_A, FAILOVER_PULL, 2);
+	expect(CARD_A, FAILOVER_LINE_LOST, 0);
+	expect(CARD_A, FAILOVER_INSERT, 0);
+	assert_int_equal(failover_card_state(&f, CARD_A), FAILOVER_CARD_LINE_DOWN);
+	expect(CARD_A, FAILOVER_LINE_CAME, 2);
+	assert_int_equal(f.ignored, 0);
+}
+
+static void test_with_both_cards_gone_the_first_that_returns_is_taken(void **state)
+{
+	(void)state;
+	begin(true);
+	expect(CARD_A, FAILOVER_PULL, 2);
+	expect(CARD_B, FAILOVER_HEART_LOST, 1);
+	expect_action(0, 0, 1, -1);
+	expect(CARD_B, FAILOVER_HEART_CAME, 1);
+	expect_action(0, 0, -1, 1);
+	expect(CARD_A, FAILOVER_INSERT, 2);
+	expect_action(0, 0, 1, 0);
+}
+
+static void test_the_standby_may_fail_unnoticed_by_traffic(void **state)
+{
+	(void)state;
+	begin(false);
+	expect(CARD_B, FAILOVER_PULL, 0);
+	assert_int_equal(ios[0].active, 0);
+	expect(CARD_A, FAILOVER_PULL, 2);
+	expect_action(0, 0, 0, -1);
+}
+
+static void test_a_flapping_heart_moves_traffic_once_without_revert(void **state)
+{
+	(void)state;
+	begin(false);
+	expect(CARD_A, FAILOVER_HEART_LOST, 2);
+	for (unsigned i = 0; i < 10; i++) {
+		expect(CARD_A, FAILOVER_HEART_CAME, 1); /* only the lone one */
+		expect(CARD_A, FAILOVER_HEART_LOST, 1);
+	}
+	assert_int_equal(ios[0].active, 1);
+}
+
+static void test_the_operator_moves_one_where_a_card_is_usable(void **state)
+{
+	struct failover_action action;
+
+	(void)state;
+	begin(false);
+	assert_false(failover_switch(&f, 0, 0, &action)); /* is there already */
+	assert_false(failover_switch(&f, 0, 2, &action)); /* no such member */
+	assert_false(failover_switch(&f, 0, -1, &action));
+	assert_true(failover_switch(&f, 0, 1, &action));
+	assert_int_equal(action.from_member, 0);
+	assert_int_equal(action.to_member, 1);
+	expect(CARD_A, FAILOVER_PULL, 1);
+	assert_false(failover_switch(&f, 0, 0, &action));
+}
+
+/* The printed table is the documentation; unlisted pairs change nothing and are counted. */
+static void test_unlisted_pairs_are_ignored_and_counted(void **state)
+{
+	(void)state;
+	printf("# %-30s", "condition");
+	for (unsigned e = 0; e < FAILOVER_EVENT_COUNT; e++)
+		printf(" | %s", failover_event_text[e]);
+	for (unsigned c = 0; c < FAILOVER_CONDITION_COUNT; c++) {
+		printf("\n# %-30s", failover_condition_text[c]);
+		for (unsigned e = 0; e < FAILOVER_EVENT_COUNT; e++) {
+			uint8_t next = failover_table[c][e];
+
+			printf(" | %s", next == FAILOVER_IGNORED ? "-"
+								 : failover_condition_text[next]);
+			begin(false);
+			f.card[CARD_A].pulled = c & FAILOVER_P;
+			f.card[CARD_A].line_lost = c & FAILOVER_L;
+			f.card[CARD_A].heart_lost = c & FAILOVER_H;
+			failover_tell(&f, CARD_A, e, actions);
+			assert_int_equal(f.ignored, next == FAILOVER_IGNORED);
+		}
+	}
+	printf("\n");
+}
+
+/* Each event sets or clears one bit, and is unlisted where the bit is so already. */
+static void test_the_table_follows_from_one_bit_an_event(void **state)
+{
+	static const struct {
+		unsigned bit;
+		bool set;
+	} effect[FAILOVER_EVENT_COUNT] = {
+		[FAILOVER_PULL] = { 1, true },       [FAILOVER_INSERT] = { 1, false },
+		[FAILOVER_LINE_LOST] = { 2, true },  [FAILOVER_LINE_CAME] = { 2, false },
+		[FAILOVER_HEART_LOST] = { 4, true }, [FAILOVER_HEART_CAME] = { 4, false },
+	};
+
+	(void)state;
+	for (unsigned c = 0; c < FAILOVER_CONDITION_COUNT; c++) {
+		for (unsigned e = 0; e < FAILOVER_EVENT_COUNT; e++) {
+			unsigned next = effect[e].set ? c | effect[e].bit : c & ~effect[e].bit;
+
+			assert_int_equal(failover_table[c][e],
+					 next == c ? (unsigned)FAILOVER_IGNORED : next);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_pull_moves_the_pair_and_unbinds_the_lone_one),
+		cmocka_unit_test(test_line_loss_and_silence_end_in_the_same_step),
+		cmocka_unit_test(test_the_preferred_card_is_taken_again_when_the_group_reverts),
+		cmocka_unit_test(test_a_second_failure_while_pulled_keeps_the_card_out_after_the_insert),
+		cmocka_unit_test(test_with_both_cards_gone_the_first_that_returns_is_taken),
+		cmocka_unit_test(test_the_standby_may_fail_unnoticed_by_traffic),
+		cmocka_unit_test(test_a_flapping_heart_moves_traffic_once_without_revert),
+		cmocka_unit_test(test_the_operator_moves_one_where_a_card_is_usable),
+		cmocka_unit_test(test_unlisted_pairs_are_ignored_and_counted),
+		cmocka_unit_test(test_the_table_follows_from_one_bit_an_event),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,199 @@
+#include "fabric/placement.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* How far the cards of a site are used up. */
+struct placer {
+	const struct site *site;
+	unsigned card_count;
+	uint16_t vfs[SITE_CARDS_MAX], used[SITE_CARDS_MAX];
+	unsigned group_turn[SITE_GROUPS_MAX]; /* interfaces of this group so far */
+};
+
+bool site_card_at(const struct site *site, unsigned n, struct site_card_place *place)
+{
+	for (unsigned i = 0; i < site->chassis_count; i++) {
+		const struct site_chassis *chassis = &site->chassis[i];
+
+		for (unsigned j = 0; j < chassis->carriers_count; j++) {
+			const struct site_carrier *carrier = &chassis->carriers[j];
+
+			if (n < carrier->cards_count) {
+				*place = (struct site_card_place){ &carrier->cards[n], carrier,
+								   chassis };
+				return true;
+			}
+			n -= carrier->cards_count;
+		}
+	}
+	return false;
+}
+
+unsigned site_card_count(const struct site *site)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < site->chassis_count; i++)
+		for (unsigned j = 0; j < site->chassis[i].carriers_count; j++)
+			count += site->chassis[i].carriers[j].cards_count;
+	return count;
+}
+
+int site_card_find(const struct site *site, const char *name)
+{
+	struct site_card_place place;
+
+	for (unsigned i = 0; site_card_at(site, i, &place); i++)
+		if (strcmp(place.card->name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+int site_pool_find(const struct site *site, const char *name)
+{
+	for (unsigned i = 0; i < site->pools_count; i++)
+		if (strcmp(site->pools[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+unsigned placement_count(const struct site *site)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < site->systems_count; i++)
+		count += site->systems[i].io_count;
+	return count;
+}
+
+static void placer_init(struct placer *p, const struct site *site)
+{
+	struct site_card_place place;
+
+	*p = (struct placer){ .site = site, .card_count = site_card_count(site) };
+	must(p->card_count <= SITE_CARDS_MAX);
+	must(site->groups_count <= SITE_GROUPS_MAX);
+	for (unsigned i = 0; site_card_at(site, i, &place); i++)
+		p->vfs[i] = place.card->vfs;
+}
+
+static int take(struct placer *p, unsigned card, struct placement_function *function)
+{
+	if (p->used[card] == p->vfs[card])
+		return -ENOSPC;
+	*function = (struct placement_function){ card, ++p->used[card] };
+	return 0;
+}
+
+/* The card of the pool with the most free functions, the first of equals. */
+static unsigned freest(const struct placer *p, const struct site_pool *pool)
+{
+	unsigned best = 0;
+	int most = -1;
+
+	for (unsigned i = 0; i < pool->cards_count; i++) {
+		int card = site_card_find(p->site, pool->cards[i]);
+
+		must(card >= 0);
+		if (p->vfs[card] - p->used[card] > most) {
+			most = p->vfs[card] - p->used[card];
+			best = (unsigned)card;
+		}
+	}
+	must(most >= 0);
+	return best;
+}
+
+static int place_in_group(struct placer *p, const struct site_group *group, struct placement *row)
+{
+	unsigned turn = p->group_turn[group - p->site->groups]++;
+	unsigned first = group->revert ? 0 : turn % group->cards_count;
+
+	must(group->cards_count == PLACEMENT_MEMBERS_MAX);
+	row->member_count = PLACEMENT_MEMBERS_MAX;
+	for (unsigned m = 0; m < row->member_count; m++) {
+		int card = site_card_find(p->site, group->cards[(first + m) % group->cards_count]);
+		int err;
+
+		must(card >= 0);
+		err = take(p, (unsigned)card, &row->member[m]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The group that places this interface on two cards, or NULL. */
+static const struct site_group *placing_group(const struct site *site, const struct site_io *io)
+{
+	const struct site_group *group = site_io_group(site, io);
+
+	must(group || !io->redundancy);
+	return group && group->mode == SITE_REDUNDANCY_ONE_PLUS_ONE ? group : NULL;
+}
+
+static int place(struct placer *p, struct placement *row, struct refusal *why)
+{
+	const struct site_system *system = &p->site->systems[row->system];
+	const struct site_io *io = &system->io[row->io];
+	const struct site_group *group = placing_group(p->site, io);
+	int pool = site_pool_find(p->site, io->pool), err;
+	char path[64];
+
+	must(pool >= 0);
+	row->member_count = 1;
+	if (group)
+		err = place_in_group(p, group, row);
+	else
+		err = take(p, freest(p, &p->site->pools[pool]), &row->member[0]);
+	if (err) {
+		snprintf(path, sizeof path, "systems[%u].io[%u].pool", row->system, row->io);
+		refuse(why, path, "no function is left in pool '%s' for interface '%s/%s'%s%s%s",
+		       io->pool, system->name, io->name, group ? " on both cards of group '" : "",
+		       group ? group->name : "", group ? "'" : "");
+	}
+	return err;
+}
+
+/* In which round an interface is served: 0 with a group, else the number of cards of its pool. */
+static unsigned round_of(const struct site *site, const struct site_io *io)
+{
+	int pool = site_pool_find(site, io->pool);
+
+	must(pool >= 0);
+	return placing_group(site, io) ? 0 : site->pools[pool].cards_count;
+}
+
+/* The rows of one round; 'rows' in the order of the file. */
+static int place_round(struct placer *p, unsigned round, struct placement *rows, struct refusal *why)
+{
+	const struct site *site = p->site;
+	struct placement *row = rows;
+
+	for (unsigned s = 0; s < site->systems_count; s++) {
+		for (unsigned i = 0; i < site->systems[s].io_count; i++, row++) {
+			int err;
+
+			if (round_of(site, &site->systems[s].io[i]) != round)
+				continue;
+			*row = (struct placement){ .system = s, .io = i };
+			err = place(p, row, why);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+int placement_make(const struct site *site, struct placement *rows, struct refusal *why)
+{
+	struct placer p;
+	int err = 0;
+
+	placer_init(&p, site);
+	for (unsigned round = 0; !err && round <= p.card_count; round++)
+		err = place_round(&p, round, rows, why);
+	return err;
+}

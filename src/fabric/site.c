@@ -1,0 +1,109 @@
+#include "fabric/site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool site_name_is_good(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length > SITE_NAME_MAX || !is_alnum(name[0]))
+		return false;
+	for (size_t i = 1; i < length; i++)
+		if (!is_alnum(name[i]) && name[i] != '-' && name[i] != '_' && name[i] != '.')
+			return false;
+	return true;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool site_mac_parse(const char *text, uint64_t *mac)
+{
+	uint64_t value = 0;
+
+	if (strlen(text) != 17)
+		return false;
+	for (unsigned i = 0; i < 17; i++) {
+		int digit = hex_digit(text[i]);
+
+		if (i % 3 == 2 ? text[i] != ':' : digit < 0)
+			return false;
+		if (i % 3 != 2)
+			value = value << 4 | (unsigned)digit;
+	}
+	*mac = value;
+	return true;
+}
+
+/* FNV-1a over a name and a zero that ends it, so that "ab","c" and "a","bc" differ. */
+static uint64_t hash_name(uint64_t hash, const char *name)
+{
+	do
+		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+	while (*name++);
+	return hash;
+}
+
+uint64_t site_io_mac(const struct site *site, unsigned system, unsigned io)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325), mac;
+	const struct site_io *asked;
+
+	must(system < site->systems_count);
+	must(io < site->systems[system].io_count);
+	asked = &site->systems[system].io[io];
+	if (asked->mac) {
+		must(site_mac_parse(asked->mac, &mac));
+		return mac;
+	}
+	hash = hash_name(hash, site->name);
+	hash = hash_name(hash, site->systems[system].name);
+	hash = hash_name(hash, asked->name);
+	mac = rand_u64(&hash) & UINT64_C(0xffffffffffff);
+	mac &= ~(UINT64_C(1) << 40); /* unicast */
+	return mac | UINT64_C(1) << 41; /* locally administered */
+}
+
+int site_io_socket(const struct site_system *system, const struct site_io *io, const char *run_dir,
+		   char path[SITE_SOCKET_MAX + 1])
+{
+	int length;
+
+	if (io->socket)
+		length = snprintf(path, SITE_SOCKET_MAX + 1, "%s", io->socket);
+	else
+		length = snprintf(path, SITE_SOCKET_MAX + 1, "%s/%s-%s.sock", run_dir, system->name,
+				  io->name);
+	must(length >= 0);
+	return length > SITE_SOCKET_MAX ? -ENAMETOOLONG : 0;
+}
+
+const struct site_group *site_io_group(const struct site *site, const struct site_io *io)
+{
+	for (unsigned i = 0; io->redundancy && i < site->groups_count; i++)
+		if (strcmp(site->groups[i].name, io->redundancy) == 0)
+			return &site->groups[i];
+	return NULL;
+}
+
+bool site_io_reverts(const struct site *site, const struct site_io *io)
+{
+	const struct site_group *group = site_io_group(site, io);
+
+	return group && group->mode == SITE_REDUNDANCY_ONE_PLUS_ONE && group->revert;
+}

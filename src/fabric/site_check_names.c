@@ -1,0 +1,110 @@
+/* Names are unique within their kind. */
+#include "fabric/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The n-th thing of some kind: its name, and its place in the file.  False past the last. */
+typedef bool name_at_fn(const struct site *site, unsigned n, const char **name,
+			char path[SITE_PATH_SIZE]);
+
+static bool chassis_at(const struct site *site, unsigned n, const char **name,
+		       char path[SITE_PATH_SIZE])
+{
+	if (n >= site->chassis_count)
+		return false;
+	*name = site->chassis[n].name;
+	snprintf(path, SITE_PATH_SIZE, "chassis[%u].name", n);
+	return true;
+}
+
+static bool carrier_at(const struct site *site, unsigned n, const char **name,
+		       char path[SITE_PATH_SIZE])
+{
+	for (unsigned i = 0; i < site->chassis_count; i++) {
+		if (n < site->chassis[i].carriers_count) {
+			*name = site->chassis[i].carriers[n].name;
+			snprintf(path, SITE_PATH_SIZE, "chassis[%u].carriers[%u].name", i, n);
+			return true;
+		}
+		n -= site->chassis[i].carriers_count;
+	}
+	return false;
+}
+
+static bool card_at(const struct site *site, unsigned n, const char **name,
+		    char path[SITE_PATH_SIZE])
+{
+	struct site_card_place place;
+
+	if (!site_card_at(site, n, &place))
+		return false;
+	*name = place.card->name;
+	site_card_path(site, n, "name", path);
+	return true;
+}
+
+#define NAME_AT(noun, list)                                                       \
+	static bool noun##_at(const struct site *site, unsigned n, const char **name, \
+			      char path[SITE_PATH_SIZE])                          \
+	{                                                                         \
+		if (n >= site->list##_count)                                      \
+			return false;                                             \
+		*name = site->list[n].name;                                       \
+		snprintf(path, SITE_PATH_SIZE, #list "[%u].name", n);             \
+		return true;                                                      \
+	}
+NAME_AT(host, hosts)
+NAME_AT(pool, pools)
+NAME_AT(group, groups)
+NAME_AT(system, systems)
+#undef NAME_AT
+
+static void check_kind(struct site_check *check, const char *kind, name_at_fn *at)
+{
+	char path[SITE_PATH_SIZE], first_path[SITE_PATH_SIZE];
+	const char *name, *first;
+
+	for (unsigned n = 1; at(check->site, n, &name, path); n++) {
+		for (unsigned i = 0; i < n && at(check->site, i, &first, first_path); i++) {
+			if (strcmp(name, first) != 0)
+				continue;
+			site_find(check, path,
+				  "there is a %s '%s' already, at %s; each %s needs a name of its own",
+				  kind, name, first_path, kind);
+			break;
+		}
+	}
+}
+
+static void check_io_names(struct site_check *check, unsigned s)
+{
+	const struct site_system *system = &check->site->systems[s];
+	char path[SITE_PATH_SIZE];
+
+	for (unsigned n = 1; n < system->io_count; n++) {
+		for (unsigned i = 0; i < n; i++) {
+			if (strcmp(system->io[n].name, system->io[i].name) != 0)
+				continue;
+			snprintf(path, sizeof path, "systems[%u].io[%u].name", s, n);
+			site_find(check, path,
+				  "system '%s' has an interface '%s' already, at systems[%u].io[%u]; "
+				  "each needs a name of its own",
+				  system->name, system->io[n].name, s, i);
+			break;
+		}
+	}
+}
+
+void site_check_names(struct site_check *check)
+{
+	check_kind(check, "chassis", chassis_at);
+	check_kind(check, "carrier", carrier_at);
+	check_kind(check, "card", card_at);
+	check_kind(check, "host", host_at);
+	check_kind(check, "pool", pool_at);
+	check_kind(check, "group", group_at);
+	check_kind(check, "system", system_at);
+	for (unsigned s = 0; s < check->site->systems_count; s++)
+		check_io_names(check, s);
+}
