@@ -1,0 +1,299 @@
+#include "store/site_file.h"
+#include "store/site_schema.h"
+#include "store/site_tree.h"
+
+#include "fabric/site_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DEPTH_MAX = 16 };
+
+/* One load in progress. */
+struct load {
+	const char *name;
+	site_file_report_fn *report;
+	void *arg;
+	unsigned found;
+	yaml_document_t *document; /* for the lines of site_check's findings */
+};
+
+/* Passes a finding on; false when that is enough. */
+static bool tell(void *arg, unsigned line, const struct refusal *what)
+{
+	struct load *load = arg;
+	const struct refusal last = { .text = "there is more; only the first findings are shown" };
+
+	load->found++;
+	if (!load->report || load->found > SITE_FINDINGS_MAX)
+		return load->found <= SITE_FINDINGS_MAX;
+	load->report(load->arg, &(struct site_finding){ load->name, line, false, what });
+	if (load->found < SITE_FINDINGS_MAX)
+		return true;
+	load->report(load->arg, &(struct site_finding){ load->name, 0, false, &last });
+	return false;
+}
+
+static void printf_like(3, 4) tell_text(struct load *load, unsigned line, const char *format, ...)
+{
+	struct refusal what = { .path = "" };
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what.text, sizeof what.text, format, args);
+	va_end(args);
+	tell(load, line, &what);
+}
+
+static void tell_parser(struct load *load, const yaml_parser_t *parser)
+{
+	unsigned line = (unsigned)parser->problem_mark.line + 1;
+
+	if (parser->error == YAML_MEMORY_ERROR)
+		tell_text(load, 0, "out of memory");
+	else if (parser->error == YAML_READER_ERROR)
+		tell_text(load, 0, "at byte %zu: %s; a site file is UTF-8 text",
+			  parser->problem_offset, parser->problem);
+	else
+		tell_text(load, line, "this is not YAML: %s%s%s", parser->problem,
+			  parser->context ? " " : "", parser->context ? parser->context : "");
+}
+
+/* What one event of the YAML stream may not be; NULL when it is fine. */
+static const char *refused_event(const yaml_event_t *event, unsigned documents, unsigned depth)
+{
+	if (event->type == YAML_ALIAS_EVENT)
+		return "an alias (*name) is not used here: write the value out";
+	if ((event->type == YAML_SCALAR_EVENT && event->data.scalar.tag) ||
+	    (event->type == YAML_SEQUENCE_START_EVENT && event->data.sequence_start.tag) ||
+	    (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.tag))
+		return "a tag (!name) is not used here: the key says the type";
+	if (documents > 1)
+		return "a second document begins here: one site a file";
+	if (depth > DEPTH_MAX)
+		return "this is nested deeper than any site";
+	return NULL;
+}
+
+/* Reads the stream of events through, so that what is composed afterwards is small and flat. */
+static bool scan(struct load *load, const void *bytes, size_t size)
+{
+	unsigned depth = 0, documents = 0;
+	yaml_parser_t parser;
+	yaml_event_t event;
+	bool end = false;
+
+	must(yaml_parser_initialize(&parser));
+	yaml_parser_set_input_string(&parser, bytes, size);
+	while (!end && load->found == 0) {
+		const char *refused;
+
+		if (!yaml_parser_parse(&parser, &event)) {
+			tell_parser(load, &parser);
+			break;
+		}
+		documents += event.type == YAML_DOCUMENT_START_EVENT;
+		depth += event.type == YAML_SEQUENCE_START_EVENT ||
+			 event.type == YAML_MAPPING_START_EVENT;
+		depth -= event.type == YAML_SEQUENCE_END_EVENT ||
+			 event.type == YAML_MAPPING_END_EVENT;
+		refused = refused_event(&event, documents, depth);
+		if (refused)
+			tell_text(load, (unsigned)event.start_mark.line + 1, "%s", refused);
+		end = event.type == YAML_STREAM_END_EVENT;
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return load->found == 0;
+}
+
+static bool compose(struct load *load, const void *bytes, size_t size, yaml_document_t *document)
+{
+	yaml_parser_t parser;
+	bool good;
+
+	must(yaml_parser_initialize(&parser));
+	yaml_parser_set_input_string(&parser, bytes, size);
+	good = yaml_parser_load(&parser, document);
+	if (!good)
+		tell_parser(load, &parser);
+	yaml_parser_delete(&parser);
+	return good;
+}
+
+static const cyaml_config_t cyaml_config = {
+	.mem_fn = cyaml_mem,
+	.flags = CYAML_CFG_NO_ALIAS,
+};
+
+/* libcyaml fills the structs from the text that the tree was written out as. */
+static struct site *fill(struct load *load, const struct site_text *text)
+{
+	struct site_cyaml schema;
+	cyaml_data_t *site = NULL;
+	cyaml_err_t err;
+
+	site_schema_cyaml(&schema);
+	err = cyaml_load_data((const uint8_t *)text->bytes, text->used, &cyaml_config, &schema.top,
+			      &site, NULL);
+	if (err != CYAML_OK)
+		tell_text(load, 0, "cannot be loaded: %s", cyaml_strerror(err));
+	return err == CYAML_OK ? site : NULL;
+}
+
+void site_file_free(struct site *site)
+{
+	struct site_cyaml schema;
+
+	site_schema_cyaml(&schema);
+	cyaml_free(&cyaml_config, &schema.top, site, 0);
+}
+
+/* Gives interfaces without a name the one of their position; -ENOMEM. */
+static int name_interfaces(struct site *site)
+{
+	for (unsigned s = 0; s < site->systems_count; s++) {
+		for (unsigned i = 0; i < site->systems[s].io_count; i++) {
+			char **name = &site->systems[s].io[i].name;
+
+			if (!*name && asprintf(name, "net%u", i) < 0) {
+				*name = NULL;
+				return -ENOMEM;
+			}
+		}
+	}
+	return 0;
+}
+
+static void tell_check(void *arg, const struct refusal *finding)
+{
+	struct load *load = arg;
+
+	tell(load, site_tree_line(load->document, finding->path), finding);
+}
+
+static void warn_workers(struct load *load, const struct site *site)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct refusal what;
+
+	if (!load->report || cpus < 1 || site->workers <= (unsigned long)cpus)
+		return;
+	refuse(&what, "workers", "%u data threads will share %ld CPUs; 0 takes at most one a CPU",
+	       site->workers, cpus);
+	load->report(load->arg, &(struct site_finding){
+		load->name, site_tree_line(load->document, what.path), true, &what });
+}
+
+static struct site *build(struct load *load)
+{
+	struct site_tree tree = { .document = load->document, .report = tell, .arg = load };
+	struct site *site = NULL;
+
+	site_tree_check(&tree);
+	if (tree.text.full)
+		tell_text(load, 0, "out of memory");
+	if (load->found == 0)
+		site = fill(load, &tree.text);
+	free(tree.text.bytes);
+	if (!site)
+		return NULL;
+	if (name_interfaces(site) != 0)
+		tell_text(load, 0, "out of memory");
+	else
+		site_check(site, tell_check, load);
+	if (load->found == 0) {
+		warn_workers(load, site);
+		return site;
+	}
+	site_file_free(site);
+	return NULL;
+}
+
+int site_file_load_bytes(const char *name, const void *bytes, size_t size, struct site **site,
+			 site_file_report_fn *report, void *arg)
+{
+	struct load load = { .name = name, .report = report, .arg = arg };
+	yaml_document_t document;
+
+	*site = NULL;
+	if (size > SITE_FILE_SIZE_MAX) {
+		tell_text(&load, 0, "is larger than %d MiB", SITE_FILE_SIZE_MAX >> 20);
+		return -EINVAL;
+	}
+	if (!scan(&load, bytes, size) || !compose(&load, bytes, size, &document))
+		return -EINVAL;
+	load.document = &document;
+	*site = build(&load);
+	yaml_document_delete(&document);
+	return *site ? 0 : -EINVAL;
+}
+
+/* Reads at most SITE_FILE_SIZE_MAX + 1 bytes; what is larger is refused later. */
+static int read_all(int fd, char **bytes, size_t *size)
+{
+	size_t room = SITE_FILE_SIZE_MAX + 1;
+	ssize_t n;
+
+	*size = 0;
+	*bytes = malloc(room);
+	if (!*bytes)
+		return -ENOMEM;
+	while ((n = read(fd, *bytes + *size, room - *size)) != 0) {
+		if (n > 0) {
+			*size += (size_t)n;
+		} else if (errno != EINTR) {
+			int err = -errno;
+
+			free(*bytes);
+			return err;
+		}
+	}
+	return 0;
+}
+
+int site_file_load(const char *path, struct site **site, site_file_report_fn *report, void *arg)
+{
+	struct load load = { .name = path, .report = report, .arg = arg };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
+	char *bytes = NULL;
+	size_t size = 0;
+
+	*site = NULL;
+	err = fd < 0 ? -errno : read_all(fd, &bytes, &size);
+	if (fd >= 0)
+		close(fd);
+	if (err) {
+		tell_text(&load, 0, "cannot be read: %s", strerror(-err));
+		return err;
+	}
+	err = site_file_load_bytes(path, bytes, size, site, report, arg);
+	free(bytes);
+	return err;
+}
+
+int site_check_file(const char *path, site_file_report_fn *report, void *arg)
+{
+	struct site *site;
+	int err = site_file_load(path, &site, report, arg);
+
+	site_file_free(site);
+	return err;
+}
+
+void site_file_print(void *file, const struct site_finding *finding)
+{
+	FILE *out = file;
+
+	fprintf(out, "%s:", finding->file);
+	if (finding->line)
+		fprintf(out, "%u:", finding->line);
+	if (finding->what->path[0])
+		fprintf(out, " %s:", finding->what->path);
+	fprintf(out, "%s %s\n", finding->warning ? " warning:" : "", finding->what->text);
+}

@@ -1,0 +1,22 @@
+/* store/site_number.h -- numbers as people write them in a site file.
+ *
+ * Threads: any.  Memory: none. */
+#ifndef STORE_SITE_NUMBER_H
+#define STORE_SITE_NUMBER_H
+
+#include "base/base.h"
+
+/* "42": decimal digits without a sign or leading zeros; false otherwise or past 64 bits. */
+bool site_number_parse(const char *text, uint64_t *value);
+
+/* "2.5Gbit", "100 Mbit", "64000": bits per second.  Prefixes k, M, G, T count in thousands and may be
+ * in either case; "bit", "bit/s" and "bps" are the same.  False when it is nothing of the kind. */
+bool site_rate_parse(const char *text, uint64_t *bits_per_s);
+
+/* "1M", "250k", "1.5Mpps": packets per second. */
+bool site_pps_parse(const char *text, uint64_t *packets_per_s);
+
+/* "true", "false", "yes", "no", "on", "off" in lower case. */
+bool site_bool_parse(const char *text, bool *value);
+
+#endif

@@ -1,0 +1,348 @@
+#include "store/site_schema.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define RATE_MAX_BPS UINT64_C(4000000000000)
+#define RATE_MAX_PPS UINT64_C(10000000000)
+
+static const cyaml_strval_t classes[] = { { "nic", SITE_CARD_NIC } };
+static const cyaml_strval_t modes[] = { { "1+1", SITE_REDUNDANCY_ONE_PLUS_ONE } };
+static const cyaml_strval_t spreads[] = {
+	{ "card", SITE_SPREAD_CARD },
+	{ "carrier", SITE_SPREAD_CARRIER },
+	{ "chassis", SITE_SPREAD_CHASSIS },
+};
+static const cyaml_strval_t attachments[] = {
+	{ "vhost-user", SITE_ATTACH_VHOST_USER },
+	{ "tap", SITE_ATTACH_TAP },
+};
+static const cyaml_strval_t socket_modes[] = {
+	{ "server", SITE_SOCKET_SERVER },
+	{ "client", SITE_SOCKET_CLIENT },
+};
+
+#define AT(type, member) .offset = offsetof(struct type, member), \
+			 .size = sizeof(((struct type *)NULL)->member)
+#define LIST(type, member) .offset = offsetof(struct type, member),               \
+			   .size = sizeof(*((struct type *)NULL)->member),         \
+			   .count_offset = offsetof(struct type, member##_count), \
+			   .count_size = sizeof(((struct type *)NULL)->member##_count)
+#define WORDS(list) .type = SITE_TYPE_WORD, .words = list, .word_count = array_len(list)
+#define NAME(of) { .key = "name", .type = SITE_TYPE_NAME, .need = SITE_MANDATORY, AT(of, name), \
+		   .help = "Unique among its kind in the site." }
+
+static const struct site_row site_rows[] = {
+	{ .key = "name", .type = SITE_TYPE_NAME, .need = SITE_MANDATORY, AT(site, name),
+	  .help = "Names the site: its run directory, its control socket, its lock." },
+	{ .key = "workers", .type = SITE_TYPE_UINT, .min = 0, .max = 64, .preset = "0",
+	  .unit = "threads", AT(site, workers),
+	  .help = "Data threads that poll cards; 0 takes one a card, at most the CPUs there are." },
+	{ .key = "heartbeat_ms", .type = SITE_TYPE_UINT, .min = 5, .max = 60000, .preset = "30",
+	  .unit = "ms", AT(site, heartbeat_ms),
+	  .help = "Silence of a worker that counts as the death of its cards." },
+	{ .key = "idle_wake_us", .type = SITE_TYPE_UINT, .min = 10, .max = 1000000,
+	  .preset = "1000", .unit = "us", AT(site, idle_wake_us),
+	  .help = "Longest sleep of an idle worker one of whose line ports cannot wake it." },
+	{ .key = "chassis", .type = SITE_TYPE_SECTION, .need = SITE_MANDATORY, .min = 1,
+	  .max = SITE_CHASSIS_MAX, .section = SITE_SECTION_CHASSIS, LIST(site, chassis),
+	  .help = "The chassis of the site; one daemon may hold several." },
+	{ .key = "hosts", .type = SITE_TYPE_SECTION, .max = SITE_HOSTS_MAX,
+	  .section = SITE_SECTION_HOST, LIST(site, hosts),
+	  .help = "Processor blades that systems run on." },
+	{ .key = "pools", .type = SITE_TYPE_SECTION, .max = SITE_POOLS_MAX,
+	  .section = SITE_SECTION_POOL, LIST(site, pools),
+	  .help = "What interfaces draw their functions from." },
+	{ .key = "groups", .type = SITE_TYPE_SECTION, .max = SITE_GROUPS_MAX,
+	  .section = SITE_SECTION_GROUP, LIST(site, groups),
+	  .help = "Redundancy groups: cards that stand in for each other." },
+	{ .key = "systems", .type = SITE_TYPE_SECTION, .max = SITE_IOS_MAX,
+	  .section = SITE_SECTION_SYSTEM, LIST(site, systems),
+	  .help = "Guests, each with the I/O that it is given." },
+};
+
+static const struct site_row chassis_rows[] = {
+	NAME(site_chassis),
+	{ .key = "carriers", .type = SITE_TYPE_SECTION, .max = SITE_CARDS_MAX,
+	  .section = SITE_SECTION_CARRIER, LIST(site_chassis, carriers),
+	  .help = "The carriers in its slots." },
+};
+
+static const struct site_row carrier_rows[] = {
+	NAME(site_carrier),
+	{ .key = "cards", .type = SITE_TYPE_SECTION, .max = SITE_CARDS_MAX,
+	  .section = SITE_SECTION_CARD, LIST(site_carrier, cards), .help = "The cards on it." },
+};
+
+static const struct site_row card_rows[] = {
+	NAME(site_card),
+	{ .key = "class", WORDS(classes), .preset = "nic", AT(site_card, card_class),
+	  .help = "What the card does." },
+	{ .key = "vfs", .type = SITE_TYPE_UINT, .min = 1, .max = SITE_VFS_MAX, .preset = "16",
+	  .unit = "functions", AT(site_card, vfs), .help = "Virtual functions of the card." },
+	{ .key = "line", .type = SITE_TYPE_TEXT, .need = SITE_MANDATORY, .min = 1, .max = 256,
+	  AT(site_card, line),
+	  .help = "The port behind the card: a DPDK device with its arguments "
+		  "(`net_af_packet0,iface=eth1`, `net_af_xdp0,iface=eth1`, `net_tap0,iface=mp0`, "
+		  "`net_null0`, ...) or a PCI address (`0000:03:00.0`)." },
+	{ .key = "line_rate", .type = SITE_TYPE_RATE, .max = RATE_MAX_BPS, .preset = "0",
+	  .unit = "bit/s", AT(site_card, line_rate_bps),
+	  .help = "What the arbitration sends into the port at most; 0 is no limit." },
+	{ .key = "mtu", .type = SITE_TYPE_UINT, .min = 68, .max = 9600, .preset = "1500",
+	  .unit = "bytes", AT(site_card, mtu),
+	  .help = "Largest payload behind the Ethernet header." },
+	{ .key = "fdb_entries", .type = SITE_TYPE_UINT, .min = 16, .max = 1048576,
+	  .preset = "4096", .unit = "addresses", AT(site_card, fdb_entries),
+	  .help = "Learned addresses that the embedded switch keeps." },
+	{ .key = "fdb_age_s", .type = SITE_TYPE_UINT, .min = 1, .max = 1000000, .preset = "300",
+	  .unit = "s", AT(site_card, fdb_age_s),
+	  .help = "Silence after which a learned address is forgotten." },
+};
+
+static const struct site_row host_rows[] = {
+	NAME(site_host),
+	{ .key = "chassis", .type = SITE_TYPE_REF, .need = SITE_MANDATORY,
+	  AT(site_host, chassis), .help = "The chassis whose slot the blade is in." },
+};
+
+static const struct site_row pool_rows[] = {
+	NAME(site_pool),
+	{ .key = "cards", .type = SITE_TYPE_NAMES, .need = SITE_MANDATORY, .min = 1,
+	  .max = SITE_CARDS_MAX, LIST(site_pool, cards),
+	  .help = "The cards whose functions the pool has." },
+};
+
+static const struct site_row group_rows[] = {
+	NAME(site_group),
+	{ .key = "cards", .type = SITE_TYPE_NAMES, .need = SITE_MANDATORY, .min = 2, .max = 2,
+	  LIST(site_group, cards), .help = "The two cards; the first is preferred." },
+	{ .key = "mode", WORDS(modes), .preset = "1+1", AT(site_group, mode),
+	  .help = "How many carry traffic and how many stand by." },
+	{ .key = "spread", WORDS(spreads), .preset = "card", AT(site_group, spread),
+	  .help = "What the two may not share." },
+	{ .key = "revert", .type = SITE_TYPE_BOOL, .preset = "false", AT(site_group, revert),
+	  .help = "Whether interfaces go back to the preferred card when it returns; without, "
+		  "the group's interfaces are balanced over both cards." },
+};
+
+static const struct site_row system_rows[] = {
+	NAME(site_system),
+	{ .key = "host", .type = SITE_TYPE_REF, .need = SITE_MANDATORY, AT(site_system, host),
+	  .help = "The host that it runs on." },
+	{ .key = "io", .type = SITE_TYPE_SECTION, .max = SITE_IOS_MAX,
+	  .section = SITE_SECTION_IO, LIST(site_system, io), .help = "Its interfaces." },
+};
+
+static const struct site_row io_rows[] = {
+	{ .key = "name", .type = SITE_TYPE_NAME, AT(site_io, name),
+	  .absent = "`net0`, `net1`, ... by position",
+	  .help = "Unique within the system." },
+	{ .key = "pool", .type = SITE_TYPE_REF, .need = SITE_MANDATORY, AT(site_io, pool),
+	  .help = "The pool that its function is drawn from." },
+	{ .key = "attachment", WORDS(attachments), .preset = "vhost-user",
+	  AT(site_io, attachment), .help = "How the guest is plugged in." },
+	{ .key = "socket", .type = SITE_TYPE_TEXT, .min = 1, .max = 4096, AT(site_io, socket),
+	  .absent = "`RUN_DIR/SITE/SYSTEM-NAME.sock`",
+	  .help = "vhost-user: path of the socket, absolute, at most 107 characters." },
+	{ .key = "socket_mode", WORDS(socket_modes), .preset = "server",
+	  AT(site_io, socket_mode),
+	  .help = "vhost-user: whether the daemon listens (`server`) or the guest's VMM does." },
+	{ .key = "interface", .type = SITE_TYPE_TEXT, .min = 1, .max = 256,
+	  AT(site_io, interface), .absent = "none; needed for tap",
+	  .help = "tap: name of the kernel interface, at most 15 characters." },
+	{ .key = "netns", .type = SITE_TYPE_TEXT, .min = 1, .max = 256, AT(site_io, netns),
+	  .absent = "the daemon's own",
+	  .help = "tap: name of the network namespace that the interface is put into." },
+	{ .key = "mac", .type = SITE_TYPE_MAC, AT(site_io, mac),
+	  .absent = "derived from the names of site, system and interface; locally administered",
+	  .help = "Unicast address of the interface, unique in the site." },
+	{ .key = "vlan", .type = SITE_TYPE_UINT, .min = 0, .max = 4094, .preset = "0",
+	  AT(site_io, vlan),
+	  .help = "VLAN that the interface is in; the card adds and removes the tag. 0 is none." },
+	{ .key = "rate", .type = SITE_TYPE_RATE, .max = RATE_MAX_BPS, .preset = "0",
+	  .unit = "bit/s", AT(site_io, rate_bps),
+	  .help = "What the guest may send; 0 is no limit." },
+	{ .key = "pps", .type = SITE_TYPE_PPS, .max = RATE_MAX_PPS, .preset = "0",
+	  .unit = "packets/s", AT(site_io, rate_pps),
+	  .help = "What the guest may send; 0 is no limit." },
+	{ .key = "weight", .type = SITE_TYPE_UINT, .min = 1, .max = 1000, .preset = "100",
+	  AT(site_io, weight),
+	  .help = "Share of the line port among interfaces of the same priority." },
+	{ .key = "priority", .type = SITE_TYPE_UINT, .min = 0, .max = 7, .preset = "0",
+	  AT(site_io, priority),
+	  .help = "Class towards the line port; a higher one is always served first." },
+	{ .key = "queues", .type = SITE_TYPE_UINT, .min = 1, .max = 8, .preset = "1",
+	  .unit = "queue pairs", AT(site_io, queues),
+	  .help = "Queue pairs offered to the guest; tap has 1." },
+	{ .key = "redundancy", .type = SITE_TYPE_REF, AT(site_io, redundancy),
+	  .absent = "no standby",
+	  .help = "The group whose two cards each hold a function for this interface." },
+	{ .key = "spoof_check", .type = SITE_TYPE_BOOL, .preset = "true",
+	  AT(site_io, spoof_check),
+	  .help = "Drop frames that the guest sends from another MAC address." },
+	{ .key = "isolated", .type = SITE_TYPE_BOOL, .preset = "false", AT(site_io, isolated),
+	  .help = "Speak to the line only, not to other functions of the card (VEPA)." },
+	{ .key = "mirror_to", .type = SITE_TYPE_TEXT, .min = 1, .max = 256,
+	  AT(site_io, mirror_to), .absent = "no copy",
+	  .help = "`SYSTEM/INTERFACE` on the same card that gets a copy of every frame." },
+	{ .key = "packed", .type = SITE_TYPE_BOOL, .preset = "false", AT(site_io, packed),
+	  .help = "vhost-user: offer packed rings; some frontends accept and cannot drive them." },
+};
+
+#define ROWS(list, of) .rows = list, .row_count = array_len(list), .size = sizeof(struct of)
+
+const struct site_section_rows site_sections[SITE_SECTION_COUNT] = {
+	[SITE_SECTION_SITE] = { "site", "a site", "the document itself",
+				"All that one file describes.", ROWS(site_rows, site) },
+	[SITE_SECTION_CHASSIS] = { "chassis", "a chassis", "chassis[]",
+				   "A box with slots.", ROWS(chassis_rows, site_chassis) },
+	[SITE_SECTION_CARRIER] = { "carrier", "a carrier", "chassis[].carriers[]",
+				   "A board in a slot that cards sit on.",
+				   ROWS(carrier_rows, site_carrier) },
+	[SITE_SECTION_CARD] = { "card", "a card", "chassis[].carriers[].cards[]",
+				"A device with virtual functions and one line port.",
+				ROWS(card_rows, site_card) },
+	[SITE_SECTION_HOST] = { "host", "a host", "hosts[]",
+				"A processor blade: the root complex that its systems see.",
+				ROWS(host_rows, site_host) },
+	[SITE_SECTION_POOL] = { "pool", "a pool", "pools[]",
+				"Functions that interfaces are given from.",
+				ROWS(pool_rows, site_pool) },
+	[SITE_SECTION_GROUP] = { "group", "a group", "groups[]",
+				 "Two cards that stand in for each other.",
+				 ROWS(group_rows, site_group) },
+	[SITE_SECTION_SYSTEM] = { "system", "a system", "systems[]",
+				  "A guest: virtual machine or container.",
+				  ROWS(system_rows, site_system) },
+	[SITE_SECTION_IO] = { "interface", "an interface", "systems[].io[]",
+			      "One network interface that a system asks for.",
+			      ROWS(io_rows, site_io) },
+};
+
+static cyaml_type_e cyaml_type(enum site_type type)
+{
+	switch (type) {
+	case SITE_TYPE_UINT:
+	case SITE_TYPE_RATE:
+	case SITE_TYPE_PPS:
+		return CYAML_UINT;
+	case SITE_TYPE_BOOL:
+		return CYAML_BOOL;
+	case SITE_TYPE_WORD:
+		return CYAML_ENUM;
+	case SITE_TYPE_NAMES:
+	case SITE_TYPE_SECTION:
+		return CYAML_SEQUENCE;
+	default:
+		return CYAML_STRING;
+	}
+}
+
+static void row_to_cyaml(const struct site_row *row, struct site_cyaml *cyaml,
+			 cyaml_schema_field_t *field)
+{
+	cyaml_schema_value_t *value = &field->value;
+	unsigned flags = row->need == SITE_MANDATORY ? CYAML_FLAG_DEFAULT : CYAML_FLAG_OPTIONAL;
+
+	*field = (cyaml_schema_field_t){ .key = row->key, .data_offset = row->offset,
+					 .count_offset = row->count_offset,
+					 .count_size = (uint8_t)row->count_size };
+	value->type = cyaml_type(row->type);
+	value->data_size = row->size;
+	switch (value->type) {
+	case CYAML_STRING:
+		flags |= CYAML_FLAG_POINTER;
+		value->data_size = sizeof(char);
+		value->string.max = CYAML_UNLIMITED;
+		break;
+	case CYAML_ENUM:
+		flags |= CYAML_FLAG_STRICT;
+		value->enumeration.strings = row->words;
+		value->enumeration.count = row->word_count;
+		break;
+	case CYAML_SEQUENCE:
+		flags |= CYAML_FLAG_POINTER;
+		value->sequence.entry = row->type == SITE_TYPE_NAMES ? &cyaml->name
+								     : &cyaml->entry[row->section];
+		value->sequence.min = (uint32_t)row->min;
+		value->sequence.max = (uint32_t)row->max;
+		break;
+	default:
+		break;
+	}
+	value->flags = (enum cyaml_flag)flags;
+}
+
+void site_schema_cyaml(struct site_cyaml *cyaml)
+{
+	memset(cyaml, 0, sizeof *cyaml);
+	cyaml->name = (cyaml_schema_value_t){
+		CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)
+	};
+	for (unsigned s = 0; s < SITE_SECTION_COUNT; s++) {
+		const struct site_section_rows *section = &site_sections[s];
+
+		must(section->row_count <= SITE_ROWS_MAX);
+		for (unsigned r = 0; r < section->row_count; r++)
+			row_to_cyaml(&section->rows[r], cyaml, &cyaml->fields[s][r]);
+		cyaml->entry[s].type = CYAML_MAPPING;
+		cyaml->entry[s].data_size = section->size;
+		cyaml->entry[s].mapping.fields = cyaml->fields[s];
+	}
+	cyaml->top = cyaml->entry[SITE_SECTION_SITE];
+	cyaml->top.flags = CYAML_FLAG_POINTER;
+}
+
+static void allow_words(const struct site_row *row, char *text, size_t size)
+{
+	size_t used = (size_t)snprintf(text, size, "%s", row->word_count > 1 ? "one of " : "");
+
+	for (unsigned i = 0; i < row->word_count && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "",
+					 row->words[i].str);
+}
+
+void site_row_allows(const struct site_row *row, char *text, size_t size)
+{
+	const char *things = row->type == SITE_TYPE_NAMES ? "names" : "entries";
+
+	switch (row->type) {
+	case SITE_TYPE_NAME:
+	case SITE_TYPE_REF:
+		snprintf(text, size, "a name: 1 to %d letters, digits, '-', '_' or '.', the first a "
+			 "letter or a digit", SITE_NAME_MAX);
+		break;
+	case SITE_TYPE_TEXT:
+		snprintf(text, size, "%" PRIu64 " to %" PRIu64 " printable ASCII characters", row->min,
+			 row->max);
+		break;
+	case SITE_TYPE_MAC:
+		snprintf(text, size, "a unicast address such as 52:54:00:12:34:56");
+		break;
+	case SITE_TYPE_UINT:
+		snprintf(text, size, "a whole number from %" PRIu64 " to %" PRIu64 "%s%s", row->min,
+			 row->max, row->unit ? " " : "", row->unit ? row->unit : "");
+		break;
+	case SITE_TYPE_RATE:
+		snprintf(text, size, "a rate from 0 to 4Tbit, in bit/s or with one of bit, kbit, Mbit, "
+			 "Gbit, Tbit");
+		break;
+	case SITE_TYPE_PPS:
+		snprintf(text, size, "packets per second from 0 to 10G, plain or with one of k, M, G");
+		break;
+	case SITE_TYPE_BOOL:
+		snprintf(text, size, "true or false");
+		break;
+	case SITE_TYPE_WORD:
+		allow_words(row, text, size);
+		break;
+	case SITE_TYPE_NAMES:
+	case SITE_TYPE_SECTION:
+		if (row->min == row->max)
+			snprintf(text, size, "a list of exactly %" PRIu64 " %s", row->max, things);
+		else
+			snprintf(text, size, "a list of %" PRIu64 " to %" PRIu64 " %s", row->min,
+				 row->max, things);
+		break;
+	}
+}
