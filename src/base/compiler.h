@@ -10,6 +10,9 @@
 /* Written, soon. */
 #define prefetch_write(p) __builtin_prefetch((p), 1, 3)
 
+/* Index of the lowest bit that is set; x is 64 bits and not 0. */
+#define lowest_bit(x) ((unsigned)__builtin_ctzll(x))
+
 #define printf_like(text, first) __attribute__((format(printf, text, first)))
 #define always_inline              inline __attribute__((always_inline))
 #define cache_aligned              _Alignas(64)

@@ -9,7 +9,9 @@
  * detached (its generation moved on) touches nothing any more.
  *
  * Threads: "ctl" functions need the hold (nic_card_hold); "worker" functions take it themselves.
- * Memory: caller's, nic_card_size() bytes; nothing is allocated later. */
+ * The control thread calls the line's take and give in a worker's place, with NULL for the worker,
+ * while it has the hold and no driver runs.
+ * Memory: caller's, nic_card_size() bytes from a multiple of 64; nothing is allocated later. */
 #ifndef CARD_NIC_CARD_H
 #define CARD_NIC_CARD_H
 
@@ -55,7 +57,9 @@ size_t nic_card_size(const struct nic_card_conf *conf);
 int nic_card_init(struct nic_card *card, const struct nic_card_conf *conf, struct refusal *why);
 
 /* ctl: takes the card, waiting for its worker's round to end; false after 'tries' look-ins
- * (each yields through 'pause'), when the worker is stuck inside our own code. */
+ * (each yields through 'pause', NULL: spins), when the worker is stuck inside our own code.  A worker
+ * inside its driver has given the hold back already; it is awaited for at most 2000 look-ins, so
+ * that what it is sending is settled, and once only when it does not come back. */
 bool nic_card_hold(struct ctl *ctl, struct nic_card *card, void (*pause)(void), unsigned tries);
 void nic_card_release(struct ctl *ctl, struct nic_card *card);
 
@@ -72,7 +76,8 @@ int nic_card_bind(struct ctl *ctl, struct nic_card *card, unsigned vf, struct ni
 struct nic_front *nic_card_unbind(struct ctl *ctl, struct nic_card *card, unsigned vf);
 
 /* ctl: moves what 'from' still has queued for the line on behalf of VF 'vf' to VF 'to_vf' of 'to';
- * both are held.  Copies into buffers of the other line; returns the frames that found room. */
+ * both are held.  Copies into buffers of the other line; returns the frames that found room, the
+ * rest is counted.  The addresses that were learned behind 'vf' until it was unbound go along. */
 unsigned nic_card_move_staged(struct ctl *ctl, struct nic_card *from, unsigned vf,
 			      struct nic_card *to, unsigned to_vf);
 
@@ -94,13 +99,15 @@ unsigned nic_card_poll(struct worker *worker, struct nic_card *card, uint64_t no
  * tokens again, an address ages); UINT64_MAX: none. */
 uint64_t nic_card_deadline_ns(struct worker *worker, struct nic_card *card);
 
-/* worker: before sleeping: asks every front (and the line) for a wake-up.  True: do not sleep. */
+/* worker: before sleeping: asks every front (and the line) for a wake-up.  True: do not sleep.
+ * A front stays armed until it is found with work, so that a wake-up costs what has happened and
+ * not what is bound; disarm is for symmetry and costs nothing. */
 bool nic_card_arm(struct worker *worker, struct nic_card *card);
 void nic_card_disarm(struct worker *worker, struct nic_card *card);
 /* worker: whether the line has no wake-up of its own, so that somebody must poll it. */
 bool nic_card_line_needs_poll(struct worker *worker, struct nic_card *card);
 
-/* Any thread: counters of one port, 0 the line (eswitch/counters.h). */
+/* Any thread: counters of one port, 0 the line (eswitch/eswitch.h). */
 const struct esw_port_counters *nic_card_counters(const struct nic_card *card, unsigned port);
 
 /* ctl: learned addresses, for show commands; returns how many were written. */

@@ -1,0 +1,132 @@
+/* card/internal.h -- the inside of a NIC card, for the files of card/ only.
+ *
+ * round.c goes round: functions, line, arbitration.  deliver.c hands frames to receivers.  stage.c
+ * holds what waits for the line and the line's empty buffers.  window.c is the part of a round
+ * in which the driver runs and the hold is given back.  nic_card.c is what the control thread does. */
+#ifndef CARD_INTERNAL_H
+#define CARD_INTERNAL_H
+
+#include "card/arbiter.h"
+#include "card/nic_card.h"
+#include "eswitch/offload.h"
+
+enum {
+	CARD_WINDOW_FRAMES = 128,  /* frames handed to, and asked from, the driver at once */
+	CARD_SPARE = 512,          /* empty buffers of the line kept at hand */
+	CARD_ROUND_FRAMES = 256,   /* frames taken from functions before the line has its turn */
+	CARD_IDLE_SCAN = 16,       /* idle functions looked at in a round in which others are busy */
+	CARD_REARM = 8,            /* armed functions asked again before each sleep */
+	CARD_LEARNED_MOVED = 64,   /* learned addresses that move with a function */
+	CARD_ANNOUNCEMENTS = 3,
+	CARD_CREDIT = 80 * 1024,   /* worker time of one visit, in bytes of copying, at weight 100 */
+	CARD_CREDIT_MIN = 4 * 1024,
+	CARD_FRAME_COST = 1024,    /* what a frame costs beside its bytes, in bytes of copying */
+	CARD_SCRATCH = 128 * 1024, /* where frames are finished for receivers that do not */
+	CARD_HOLD_PATIENCE = 2000, /* look-ins for which the control thread waits for a driver */
+	CARD_RETRY_NS = 50000,     /* when to try again a driver that took nothing */
+};
+
+_Static_assert((int)NIC_CARD_PORTS_MAX == (int)ESW_PORTS_MAX, "the switch has a port for each");
+_Static_assert((int)ESW_SEGMENTS_MAX <= (int)ARB_RING, "an idle stage takes the largest frame");
+
+/* Where the worker is in the part of its round that runs without the hold.  It alone goes from
+ * CLOSED to OPEN to BACK; whoever has the hold goes from BACK to CLOSED. */
+enum window_state { WINDOW_CLOSED, WINDOW_OPEN, WINDOW_BACK };
+
+/* While OPEN, all but state is the worker's, hold or no hold. */
+struct window {
+	_Atomic uint32_t state;
+	uint32_t generation;     /* of the card when it was opened */
+	uint32_t stage_epoch;    /* of the stage when it was opened */
+	struct line *line;
+	unsigned urgent_count;   /* announcements at the head of out */
+	unsigned out_count, accepted;
+	unsigned give_count, take_count, taken, rx_count;
+	struct line_buf *out[CARD_WINDOW_FRAMES];
+	struct line_buf *give[CARD_WINDOW_FRAMES];
+	struct line_buf *take[CARD_SPARE];
+	struct line_buf *rx[CARD_WINDOW_FRAMES];
+	struct arb_pick picks[CARD_WINDOW_FRAMES];
+	struct arb_state before; /* the arbitration before it picked */
+	struct esw_meter meter_before;
+};
+
+/* One function beside its switch port. */
+struct card_vf {
+	int64_t credit;          /* worker time it may still use in this visit */
+	int64_t quantum;
+	uint32_t frame_cost;     /* what its frames cost lately */
+	bool held_back;          /* its next frame is for the line, and its stage was full */
+	bool armed;              /* asked to kick, since it was last seen with work */
+	uint64_t ready_ns;       /* beyond its rate until then */
+	uint8_t announcements;   /* still to be made */
+	uint64_t announce_ns;    /* when the next is due */
+	unsigned left_count;     /* learned addresses that were behind it when it was unbound */
+	uint64_t left[CARD_LEARNED_MOVED];
+};
+
+struct buf_list {
+	struct line_buf **bufs;
+	unsigned count, capacity;
+};
+
+struct nic_card {
+	struct hold hold;
+	_Atomic uint32_t wanted; /* the control thread waits: workers pass by */
+	uint32_t generation;
+	bool attached;
+	uint16_t vf_count;
+	uint64_t now_ns;
+	uint64_t deadline_ns;
+	struct line *line;
+	struct esw esw;
+	struct esw_meter line_meter;
+	struct esw_port_set active;   /* functions that had work when last looked at */
+	struct esw_port_set touched;  /* fronts that have something to be told */
+	unsigned turn, idle_turn, rearm_turn;
+	unsigned announcing;          /* functions with announcements to make */
+	uint32_t stage_epoch;         /* changes when the control thread changes the stage */
+	uint32_t window_serial, given_up; /* the window for which the control thread has waited */
+	bool line_refused;            /* the driver took less than it was given */
+	struct card_vf *vfs;          /* vf_count + 1; 0 is not used */
+	struct line_buf **staged;     /* (vf_count + 1) * ARB_RING, by queue and slot */
+	struct buf_list spare;        /* empty buffers */
+	struct buf_list done;         /* delivered ones, to be given back */
+	unsigned rx_count;
+	struct line_buf *rx[CARD_WINDOW_FRAMES]; /* received and not yet switched */
+	uint8_t *scratch;             /* CARD_SCRATCH bytes */
+	struct arbiter arb;
+	struct window window;
+	struct esw_burst burst;
+	struct frame segments[FRAME_BURST];
+};
+
+/* deliver.c: hands 'n' decided frames of card->burst to their receivers. */
+void card_deliver(struct worker *worker, struct nic_card *card, unsigned n);
+/* deliver.c: tells every front that was touched. */
+void card_flush(struct worker *worker, struct nic_card *card);
+
+/* stage.c: copies frame 'i' of the burst behind queue 'vf'; the room was promised to the switch. */
+void card_stage(struct nic_card *card, unsigned vf, unsigned i);
+/* stage.c: frames that queue 'vf' and the empty buffers have room for now, and when it is empty. */
+uint32_t card_stage_room(const struct nic_card *card, unsigned vf);
+uint32_t card_stage_room_idle(const struct nic_card *card);
+/* stage.c: forgets all that waits; buffers become spare. */
+void card_stage_clear(struct nic_card *card);
+/* stage.c: builds the announcements that are due into 'out'; returns how many. */
+unsigned card_announce_due(struct nic_card *card, struct line_buf **out, unsigned max);
+
+/* buffers of the line */
+void buf_list_put(struct buf_list *list, struct line_buf *buf);
+struct line_buf *buf_list_take(struct buf_list *list);
+
+/* window.c: lets the driver run: sends, gives, takes, receives.  false: the hold is gone, and the
+ * round with it. */
+bool card_window(struct worker *worker, struct nic_card *card, unsigned *moved);
+/* window.c: settles what a window that is BACK has brought.  Needs the hold. */
+void card_settle(struct nic_card *card);
+/* window.c: asks the line for a wake-up; gives the hold back for good. */
+bool card_line_arm(struct worker *worker, struct nic_card *card);
+bool card_window_is(struct nic_card *card, enum window_state state);
+
+#endif

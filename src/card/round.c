@@ -1,0 +1,287 @@
+#include "card/internal.h"
+
+/* Frames to ask a function for: no more than its worker time will last for. */
+static unsigned burst_size(const struct card_vf *vf)
+{
+	if (vf->credit >= (int64_t)vf->frame_cost * FRAME_BURST)
+		return FRAME_BURST;
+	return (unsigned)(vf->credit / vf->frame_cost) + 1;
+}
+
+static void pay_for(struct card_vf *vf, unsigned frames, uint64_t bytes)
+{
+	uint64_t cost = bytes + (uint64_t)frames * CARD_FRAME_COST;
+
+	vf->credit -= (int64_t)cost;
+	vf->frame_cost = (3 * vf->frame_cost + (uint32_t)(cost / frames)) / 4;
+}
+
+/* Why the rest of the ring has to wait. */
+static void note_stop(struct nic_card *card, unsigned p, enum esw_stop stop)
+{
+	struct card_vf *vf = &card->vfs[p];
+
+	if (stop == ESW_STOP_RATE) {
+		vf->ready_ns = esw_meter_ready_ns(&card->esw.ports[p].meter);
+		card->deadline_ns = min_u64(card->deadline_ns, vf->ready_ns);
+		counter_add(&card->esw.counters[p].shaped, 1);
+	} else if (stop == ESW_STOP_LINE) {
+		vf->held_back = true;
+		counter_add(&card->esw.counters[p].held_back, 1);
+	}
+}
+
+/* A function whose next frame cannot go now, whatever it is. */
+static bool is_blocked(struct nic_card *card, unsigned p)
+{
+	struct card_vf *vf = &card->vfs[p];
+
+	if (vf->ready_ns > card->now_ns) {
+		card->deadline_ns = min_u64(card->deadline_ns, vf->ready_ns);
+		return true;
+	}
+	if (vf->held_back && card->esw.line_there && card->esw.line_up)
+		vf->held_back = card_stage_room(card, p) < NIC_CARD_STAGED_MAX / 2;
+	else
+		vf->held_back = false;
+	return vf->held_back;
+}
+
+/* Takes and switches one burst of function 'p'; returns false when its visit is over. */
+static bool take_burst(struct worker *worker, struct nic_card *card, unsigned p, unsigned *moved)
+{
+	struct nic_front *front = card->esw.ports[p].front;
+	struct card_vf *vf = &card->vfs[p];
+	struct esw_burst *b = &card->burst;
+	unsigned max = burst_size(vf), n, done;
+
+	n = front->ops->peek(worker, front, b->frames, max);
+	must(n <= max);
+	if (!n) {
+		vf->credit = 0;
+		esw_set_remove(&card->active, p);
+		return false;
+	}
+	if (unlikely(vf->armed)) {
+		front->ops->disarm(worker, front);
+		vf->armed = false;
+	}
+	b->line_room = card_stage_room(card, p);
+	b->line_room_idle = card_stage_room_idle(card);
+	b->line_idle = card->arb.queue[p].count == 0;
+	done = esw_decide(&card->esw, p, b, n);
+	note_stop(card, p, b->stop);
+	if (!done)
+		return false;
+	card_deliver(worker, card, done);
+	front->ops->taken(worker, front, done);
+	esw_set_add(&card->touched, p);
+	pay_for(vf, done, b->bytes);
+	*moved += done;
+	return n == max && done == n && vf->credit > 0;
+}
+
+static unsigned visit(struct worker *worker, struct nic_card *card, unsigned p)
+{
+	struct card_vf *vf = &card->vfs[p];
+	unsigned moved = 0;
+
+	if (is_blocked(card, p))
+		return 0;
+	vf->credit += vf->quantum;
+	if (vf->credit > vf->quantum)
+		vf->credit = vf->quantum;
+	if (vf->credit <= 0)
+		return 0;
+	esw_set_add(&card->active, p);
+	esw_meter_pay(&card->esw.ports[p].meter, card->now_ns);
+	while (take_burst(worker, card, p, &moved))
+		;
+	return moved;
+}
+
+/* Functions that had work lately, each in its turn, until this round is long enough. */
+static unsigned visit_active(struct worker *worker, struct nic_card *card)
+{
+	unsigned moved = 0;
+
+	for (unsigned left = esw_set_count(&card->active);
+	     left && moved < CARD_ROUND_FRAMES && !esw_set_is_empty(&card->active); left--) {
+		card->turn = esw_set_next(&card->active, card->turn + 1);
+		moved += visit(worker, card, card->turn);
+	}
+	return moved;
+}
+
+/* Functions that had none: all of them when there is nothing else to do, else some. */
+static unsigned visit_idle(struct worker *worker, struct nic_card *card, unsigned most)
+{
+	struct esw_port_set idle = card->esw.bound;
+	unsigned moved = 0, left;
+
+	for (unsigned word = 0; word < ESW_SET_WORDS; word++)
+		idle.word[word] &= ~card->active.word[word];
+	left = esw_set_count(&idle);
+	for (left = min_u32(left, most); left && moved < CARD_ROUND_FRAMES; left--) {
+		card->idle_turn = esw_set_next(&idle, card->idle_turn + 1);
+		moved += visit(worker, card, card->idle_turn);
+	}
+	return moved;
+}
+
+static unsigned switch_functions(struct worker *worker, struct nic_card *card)
+{
+	unsigned moved = visit_active(worker, card);
+
+	return moved + visit_idle(worker, card, moved ? CARD_IDLE_SCAN : NIC_CARD_VFS_MAX);
+}
+
+/* Frames that the last window has brought from the line. */
+static unsigned switch_received(struct worker *worker, struct nic_card *card)
+{
+	struct esw_burst *b = &card->burst;
+	unsigned at = 0;
+
+	while (at < card->rx_count) {
+		unsigned n = min_u32(card->rx_count - at, FRAME_BURST);
+
+		for (unsigned i = 0; i < n; i++)
+			frame_over(&b->frames[i], card->rx[at + i]->bytes, card->rx[at + i]->size);
+		must(esw_decide(&card->esw, ESW_LINE, b, n) == n);
+		card_deliver(worker, card, n);
+		for (unsigned i = 0; i < n; i++)
+			buf_list_put(&card->done, card->rx[at + i]);
+		at += n;
+	}
+	card->rx_count = 0;
+	return at;
+}
+
+static unsigned go_round(struct worker *worker, struct nic_card *card, bool *held)
+{
+	unsigned moved;
+
+	esw_fdb_tell_time(&card->esw.fdb, card->now_ns);
+	card->deadline_ns = UINT64_MAX;
+	moved = switch_received(worker, card);
+	moved += switch_functions(worker, card);
+	card_flush(worker, card);
+	if (!card->line)
+		return moved;
+	*held = card_window(worker, card, &moved);
+	if (*held) {
+		switch_received(worker, card);
+		card_flush(worker, card);
+	}
+	return moved;
+}
+
+/* Takes the card for the worker when there is something that it may do with it. */
+static bool worker_takes(struct nic_card *card)
+{
+	if (atomic_load_explicit(&card->wanted, memory_order_relaxed) ||
+	    !hold_try(&card->hold, HOLD_WORKER))
+		return false;
+	card_settle(card);
+	if (card->attached && card_window_is(card, WINDOW_CLOSED))
+		return true;
+	hold_give(&card->hold, HOLD_WORKER);
+	return false;
+}
+
+unsigned nic_card_poll(struct worker *worker, struct nic_card *card, uint64_t now_ns)
+{
+	bool held = true;
+	unsigned moved;
+
+	if (!worker_takes(card))
+		return 0;
+	card->now_ns = max_u64(now_ns, card->now_ns);
+	moved = go_round(worker, card, &held);
+	if (held)
+		hold_give(&card->hold, HOLD_WORKER);
+	return moved;
+}
+
+/* When the line can take more of what waits for it; UINT64_MAX when nothing does. */
+static uint64_t line_deadline_ns(const struct nic_card *card)
+{
+	if (!card->line || !card->esw.line_up || arbiter_is_empty(&card->arb))
+		return UINT64_MAX;
+	if (!esw_meter_allows(&card->line_meter))
+		return esw_meter_ready_ns(&card->line_meter);
+	return card->line_refused ? card->now_ns + CARD_RETRY_NS : 0;
+}
+
+uint64_t nic_card_deadline_ns(struct worker *worker, struct nic_card *card)
+{
+	uint64_t deadline_ns = UINT64_MAX;
+
+	(void)worker;
+	if (!worker_takes(card))
+		return deadline_ns;
+	deadline_ns = min_u64(card->deadline_ns, line_deadline_ns(card));
+	hold_give(&card->hold, HOLD_WORKER);
+	return deadline_ns;
+}
+
+static bool arm_one(struct worker *worker, struct nic_card *card, unsigned p)
+{
+	struct nic_front *front = card->esw.ports[p].front;
+
+	card->vfs[p].armed = true;
+	return front->ops->arm(worker, front);
+}
+
+/* Arms those that are not armed yet, and a few of the others again. */
+static bool arm_fronts(struct worker *worker, struct nic_card *card)
+{
+	bool work = false;
+
+	for (unsigned word = 0; word < ESW_SET_WORDS; word++)
+		for (uint64_t bits = card->esw.bound.word[word]; bits; bits &= bits - 1) {
+			unsigned p = word * 64 + lowest_bit(bits);
+
+			if (!card->vfs[p].armed && !is_blocked(card, p))
+				work |= arm_one(worker, card, p);
+		}
+	for (unsigned i = 0; i < CARD_REARM && !esw_set_is_empty(&card->esw.bound); i++) {
+		card->rearm_turn = esw_set_next(&card->esw.bound, card->rearm_turn + 1);
+		if (!is_blocked(card, card->rearm_turn))
+			work |= arm_one(worker, card, card->rearm_turn);
+	}
+	return work;
+}
+
+bool nic_card_arm(struct worker *worker, struct nic_card *card)
+{
+	bool work;
+
+	if (!worker_takes(card))
+		return false; /* it belongs to the control thread, which wakes us, or to nobody */
+	work = arm_fronts(worker, card) || card->rx_count || line_deadline_ns(card) == 0;
+	if (card->line && card->line->wakes)
+		return card_line_arm(worker, card) || work;
+	hold_give(&card->hold, HOLD_WORKER);
+	return work;
+}
+
+void nic_card_disarm(struct worker *worker, struct nic_card *card)
+{
+	/* Each front is disarmed when it is found with work: those that stay idle stay armed, so
+	 * a wake-up costs what has happened and not what is bound. */
+	(void)worker;
+	(void)card;
+}
+
+bool nic_card_line_needs_poll(struct worker *worker, struct nic_card *card)
+{
+	bool needs;
+
+	(void)worker;
+	if (!worker_takes(card))
+		return false;
+	needs = card->line && !card->line->wakes;
+	hold_give(&card->hold, HOLD_WORKER);
+	return needs;
+}
