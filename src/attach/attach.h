@@ -28,6 +28,9 @@ struct attach_host {
 	/* Something an operator wants to know: "connected", "disconnected", "driver ready",
 	 * "stopped: ..." ; becomes an event. */
 	void (*event)(void *owner, struct nic_front *front, const char *kind, const char *text);
+	/* The guest arrived here (end of a live migration): its card should announce its addresses,
+	 * nic_card_announce.  NULL is allowed. */
+	void (*announce)(void *owner, struct nic_front *front);
 	void *owner;
 };
 
@@ -50,7 +53,9 @@ struct attach_ops {
 	const char *name;
 	int (*create)(struct attachment **, const struct attach_host *, const struct attach_conf *,
 		      struct refusal *why);
-	void (*destroy)(struct attachment *); /* leaves no socket or interface behind */
+	/* Leaves no socket or interface behind.  The front must be unbound.  Handles of the loop close
+	 * when it runs next. */
+	void (*destroy)(struct attachment *);
 	struct nic_front *(*front)(struct attachment *);
 	void (*facts)(struct attachment *, struct attach_facts *);
 	/* The front was bound to another card: tells the guest's side what it must know (a

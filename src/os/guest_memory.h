@@ -26,6 +26,10 @@ int guest_memory_map(int fd, uint64_t offset, uint64_t size, struct guest_mappin
 uint8_t *guest_memory_bytes(const struct guest_mapping *mapping);
 /* Whether a page of it went away under us since it was mapped. */
 bool guest_memory_lost(const struct guest_mapping *mapping);
+/* Calls on_loss(owner) once when that happens, on the thread that touched the page and inside the
+ * signal handler: it may do no more than what signal-safety(7) allows (uv_async_send does).  Set
+ * before the memory is used. */
+void guest_memory_on_loss(struct guest_mapping *mapping, void (*on_loss)(void *owner), void *owner);
 void guest_memory_unmap(struct guest_mapping *mapping); /* NULL is nothing */
 
 #endif

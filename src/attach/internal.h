@@ -1,0 +1,200 @@
+/* attach/internal.h -- what the files of one vhost-user attachment share.
+ *
+ * Files, from the outside in: vhost_user.c (the attachment: listening, connecting, coming and
+ * going), vhost_user_socket.c (bytes and descriptors of a connection), vhost_user_table.c (rules),
+ * then what requests do: vhost_user_requests.c, vhost_user_mem.c, vhost_user_ring.c,
+ * vhost_user_share.c (dirty log, in-flight region) and vhost_user_iotlb.c (the back-end channel).
+ *
+ * Threads: control, but for the three functions that virtio_net calls under the hold. */
+#ifndef ATTACH_INTERNAL_H
+#define ATTACH_INTERNAL_H
+
+#include "attach/attach.h"
+#include "attach/vhost_user_msg.h"
+#include "dev/virtio_net.h"
+#include "os/guest_memory.h"
+
+#include <sys/un.h>
+
+enum {
+	VU_SLOTS_MAX = 128,            /* memory regions of one guest */
+	VU_PENDING_MAX = ATC_REQUESTS, /* translations asked of the frontend */
+	VU_MISS_AGAIN_MS = 100,        /* an unanswered question is asked again after that */
+	VU_WATCH_MS = 500,             /* how often a front is looked at: stopped? driver there? */
+	VU_RETRY_MIN_MS = 50,          /* client mode: first pause between attempts */
+	VU_RETRY_MAX_MS = 1000,        /* and the longest; each is double the last */
+};
+
+/* Guest memory as it is now: replaced as a whole, under the hold. */
+struct vu_memory {
+	unsigned count;
+	struct dma_region regions[VU_SLOTS_MAX]; /* sorted by guest address */
+	struct guest_mapping *mappings[VU_SLOTS_MAX];
+};
+
+/* What messages have said about one ring. */
+struct vu_ring {
+	uint32_t size;              /* SET_VRING_NUM; 0: not said */
+	uint32_t base;              /* SET_VRING_BASE */
+	bool has_addr, has_kick;    /* SET_VRING_ADDR, SET_VRING_KICK came */
+	bool wanted;                /* SET_VRING_ENABLE's last word */
+	uint32_t addr_flags;
+	uint64_t desc, used, avail, log; /* as SET_VRING_ADDR said */
+	uint64_t at_desc, at_used, at_avail; /* what the running ring was given */
+	int kick_fd, call_fd, err_fd;    /* -1: none; call_fd changes under the hold only */
+	bool watched;               /* kick_fd wakes the worker */
+};
+
+struct vu_pending {
+	uint64_t iova;
+	uint8_t access;
+	uint64_t asked_ms; /* by the loop's clock */
+};
+
+struct vhost_user {
+	struct attachment attachment;
+	struct attach_host host;
+	struct virtio_net *net;
+	struct nic_front *front;
+	char system[SITE_NAME_MAX];
+	struct sockaddr_un where;
+	enum site_socket_mode mode;
+	uint16_t pairs_max, mtu;
+	uint64_t reconnects, connections;
+
+	/* Handles of the loop: each allocated alone and freed by its own close. */
+	uv_poll_t *listener;
+	uv_timer_t *retry, *watch, *again;
+	uv_async_t *async;
+	int listen_fd;
+	unsigned retry_ms;
+
+	/* Of the connection. */
+	uv_poll_t *poll;
+	int fd;                     /* -1: not connected */
+	struct vu_msg msg;          /* what has come of the next message */
+	uint8_t header[VHOST_USER_HEADER_SIZE];
+	uint32_t got;               /* bytes of it, header included */
+	int reply_fd;               /* descriptor that goes with the reply; -1: none */
+
+	uint64_t features, protocol_features;
+	bool features_set;
+	uint8_t status;             /* SET_STATUS */
+	struct vu_ring rings[VIRTIO_NET_QUEUES_MAX];
+	struct vu_memory *memory;   /* NULL: none */
+
+	struct guest_mapping *log;  /* dirty log */
+	uint64_t log_bytes;
+	int log_fd;                 /* SET_LOG_FD */
+	struct guest_mapping *inflight;
+	uint64_t inflight_bytes;
+	uint16_t inflight_queues, inflight_size;
+
+	int backend_fd;             /* back-end channel; -1: none */
+	uv_poll_t *backend_poll;
+	struct atc *atc;
+	bool translated;            /* VIRTIO_F_ACCESS_PLATFORM is in use */
+	bool told_no_channel;
+	struct vu_pending pending[VU_PENDING_MAX];
+	unsigned pending_count;
+
+	atomic_bool config_changed; /* set under the hold by any thread, taken by the async */
+	bool told_stopped, told_ready;
+};
+
+enum { VU_BIT_VERSION_1 = 32, VU_BIT_ACCESS_PLATFORM = 33, VU_BIT_RING_PACKED = 34 };
+
+static inline bool vu_has(uint64_t features, unsigned bit)
+{
+	return (features >> bit & 1) != 0;
+}
+
+/* vhost_user.c: ends the connection and tells why; everything of the guest is given back. */
+void vu_disconnect(struct vhost_user *vu, const char *why);
+void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...) printf_like(3, 4);
+/* Tells of a driver that came, or a front that stopped, since it was told last. */
+void vu_look(struct vhost_user *vu);
+/* Queues the drop of a handle; its memory goes when the loop has closed it.  Sets it to NULL. */
+void vu_poll_close(uv_poll_t **poll);
+
+/* vhost_user_socket.c: takes over a connected socket. */
+int vu_socket_open(struct vhost_user *vu, int fd);
+void vu_socket_close(struct vhost_user *vu);
+/* Sends one message and, unless -1, a descriptor.  Never blocks: -EAGAIN when the peer does not
+ * read. */
+int vu_send(int fd, uint32_t request, uint32_t flags, const uint8_t *payload, uint32_t size,
+	    int with_fd);
+/* Takes descriptor 'index' out of a message; the caller owns it then. */
+int vu_take_fd(struct vu_msg *msg, unsigned index);
+
+/* vhost_user_mem.c */
+int vu_set_mem_table(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_get_max_mem_slots(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_add_mem_reg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_rem_mem_reg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+void vu_memory_drop(struct vhost_user *vu);
+/* The guest address of frontend user address 'user' with 'size' bytes behind it in one region. */
+bool vu_user_to_guest(const struct vhost_user *vu, uint64_t user, uint64_t size, uint64_t *guest);
+/* Whether a mapping of this guest was lost. */
+bool vu_memory_lost(const struct vhost_user *vu);
+
+/* vhost_user_ring.c */
+int vu_set_vring_num(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_vring_addr(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_vring_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_get_vring_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_vring_kick(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_vring_call(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_vring_err(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_vring_enable(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+/* Starts every ring of which everything is known and moves those whose addresses changed. */
+void vu_rings_settle(struct vhost_user *vu);
+/* Stops all rings; bases are kept. */
+void vu_rings_stop(struct vhost_user *vu);
+/* Enables or disables them all as features and messages say. */
+void vu_rings_enable(struct vhost_user *vu);
+/* Forgets all that was said about rings, and closes their descriptors. */
+void vu_rings_forget(struct vhost_user *vu);
+void vu_rings_init(struct vhost_user *vu);
+unsigned vu_ring_count(const struct vhost_user *vu);
+/* Writes the err descriptors: the driver's rings are stopped for good. */
+void vu_rings_fail(struct vhost_user *vu);
+
+/* vhost_user_share.c */
+int vu_set_log_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_log_fd(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+/* The log follows VHOST_F_LOG_ALL and SET_LOG_BASE. */
+void vu_log_settle(struct vhost_user *vu);
+int vu_get_inflight_fd(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_inflight_fd(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+/* The part of the in-flight region that is ring 'index's, or NULL. */
+uint8_t *vu_inflight_of(const struct vhost_user *vu, unsigned index, uint32_t *size);
+void vu_share_drop(struct vhost_user *vu);
+
+/* vhost_user_iotlb.c */
+int vu_set_backend_req_fd(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_iotlb_msg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+/* Turns translation on or off as the accepted features say. */
+void vu_iotlb_settle(struct vhost_user *vu);
+/* Asks the frontend what the front has missed, and again what it has not answered. */
+void vu_iotlb_ask(struct vhost_user *vu);
+void vu_iotlb_drop(struct vhost_user *vu);
+void vu_backend_config_changed(struct vhost_user *vu);
+
+/* vhost_user_requests.c */
+int vu_get_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_owner(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_reset_owner(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_reset_device(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_get_protocol_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_protocol_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_get_queue_num(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_send_rarp(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_net_set_mtu(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_get_config(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_config(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_set_status(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_get_status(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+
+#endif

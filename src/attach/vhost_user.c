@@ -1,0 +1,456 @@
+/* The vhost-user attachment: the socket's path, who connects to whom, and what happens when a
+ * frontend comes and goes.  Everything a guest granted is given back when its socket closes. */
+#include "attach/internal.h"
+#include "attach/kinds.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void on_retry(uv_timer_t *timer);
+
+static void free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void handle_close(uv_handle_t *handle)
+{
+	if (!handle)
+		return;
+	handle->data = NULL;
+	uv_close(handle, free_handle);
+}
+
+void vu_poll_close(uv_poll_t **poll)
+{
+	if (*poll)
+		uv_poll_stop(*poll);
+	handle_close((uv_handle_t *)*poll);
+	*poll = NULL;
+}
+
+void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	vu->host.event(vu->host.owner, vu->front, kind, text);
+}
+
+/* What virtio_net calls, under the hold. */
+
+static void on_interrupt(void *owner, unsigned queue)
+{
+	struct vhost_user *vu = owner;
+	uint64_t one = 1;
+
+	if (vu->rings[queue].call_fd >= 0)
+		(void)!write(vu->rings[queue].call_fd, &one, sizeof one);
+}
+
+static void on_config_changed(void *owner)
+{
+	struct vhost_user *vu = owner;
+
+	atomic_store(&vu->config_changed, true);
+	uv_async_send(vu->async);
+}
+
+static void on_misses(void *owner)
+{
+	struct vhost_user *vu = owner;
+
+	uv_async_send(vu->async);
+}
+
+/* Stops a front whose memory was taken away: what its rings hold now is zeros. */
+static void stop_lost(struct vhost_user *vu)
+{
+	if (vu->front->stopped[0])
+		return;
+	vu_rings_stop(vu);
+	attach_hold(vu->front);
+	snprintf(vu->front->stopped, sizeof vu->front->stopped,
+		 "the frontend took back memory that its guest was using (file truncated)");
+	vu->front->ready = false;
+	attach_release(vu->front);
+	vu_look(vu);
+}
+
+static void on_async(uv_async_t *async)
+{
+	struct vhost_user *vu = async->data;
+
+	if (!vu)
+		return;
+	if (vu_memory_lost(vu))
+		stop_lost(vu);
+	if (atomic_exchange(&vu->config_changed, false))
+		vu_backend_config_changed(vu);
+	vu_iotlb_ask(vu);
+}
+
+void vu_look(struct vhost_user *vu)
+{
+	bool stopped = vu->front->stopped[0] != '\0';
+
+	if (stopped && !vu->told_stopped) {
+		vu_event(vu, "stopped", "%s", vu->front->stopped);
+		vu_rings_fail(vu);
+	}
+	vu->told_stopped = stopped;
+	if (vu->front->ready && !vu->told_ready)
+		vu_event(vu, "driver ready", "features 0x%llx",
+			 (unsigned long long)virtio_net_accepted(vu->net));
+	vu->told_ready = vu->front->ready;
+}
+
+static void on_watch(uv_timer_t *timer)
+{
+	if (timer->data)
+		vu_look(timer->data);
+}
+
+/* Coming. */
+
+static void retry_later(struct vhost_user *vu)
+{
+	uv_timer_start(vu->retry, on_retry, vu->retry_ms, 0);
+	vu->retry_ms = vu->retry_ms * 2 > VU_RETRY_MAX_MS ? VU_RETRY_MAX_MS : vu->retry_ms * 2;
+}
+
+static void connected(struct vhost_user *vu, int fd)
+{
+	int err = vu_socket_open(vu, fd);
+
+	if (err) {
+		vu_event(vu, "disconnected", "the socket cannot be polled: %s", uv_strerror(err));
+		vu_poll_close(&vu->poll);
+		vu->fd = -1;
+		close(fd);
+		return;
+	}
+	if (vu->connections++)
+		vu->reconnects++;
+	vu->retry_ms = VU_RETRY_MIN_MS;
+	if (vu->listener)
+		uv_poll_stop(vu->listener); /* one frontend at a time; others wait in the queue */
+	uv_timer_start(vu->watch, on_watch, VU_WATCH_MS, VU_WATCH_MS);
+	vu_event(vu, "connected", "a frontend is on %s", vu->where.sun_path);
+}
+
+static void on_listen(uv_poll_t *poll, int status, int events)
+{
+	struct vhost_user *vu = poll->data;
+	int fd;
+
+	(void)status;
+	(void)events;
+	if (!vu || vu->fd >= 0)
+		return;
+	fd = accept4(vu->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0)
+		connected(vu, fd);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	struct vhost_user *vu = timer->data;
+	int fd;
+
+	if (!vu || vu->fd >= 0)
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&vu->where, sizeof vu->where) == 0) {
+		connected(vu, fd);
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	if (vu->fd < 0)
+		retry_later(vu);
+}
+
+/* Going. */
+
+/* Gives back all that the guest granted; the front is as new. */
+static void forget_guest(struct vhost_user *vu)
+{
+	vu_rings_forget(vu);
+	vu_iotlb_drop(vu);
+	vu->features = vu->protocol_features = 0;
+	vu->features_set = false;
+	vu->status = 0;
+	vu_share_drop(vu);
+	vu_memory_drop(vu);
+	attach_hold(vu->front);
+	virtio_net_reset(vu->net);
+	attach_release(vu->front);
+	vu->told_ready = vu->told_stopped = false;
+}
+
+void vu_disconnect(struct vhost_user *vu, const char *why)
+{
+	vu_socket_close(vu);
+	forget_guest(vu);
+	uv_timer_stop(vu->watch);
+	vu_event(vu, "disconnected", "%s", why);
+	if (vu->listener)
+		uv_poll_start(vu->listener, UV_READABLE, on_listen);
+	else
+		retry_later(vu);
+}
+
+/* Set-up. */
+
+static void path_of(const struct attach_host *host, const struct attach_conf *conf, char *path,
+		    size_t size)
+{
+	if (conf->io->socket)
+		snprintf(path, size, "%s", conf->io->socket);
+	else
+		snprintf(path, size, "%s/%s-%s.sock", host->run_dir, conf->system, conf->io->name);
+}
+
+static int set_where(struct vhost_user *vu, const struct attach_host *host,
+		     const struct attach_conf *conf, struct refusal *why)
+{
+	char path[512];
+
+	path_of(host, conf, path, sizeof path);
+	vu->where.sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof vu->where.sun_path) {
+		refuse(why, "socket", "the path %s is longer than the %zu bytes a socket may have",
+		       path, sizeof vu->where.sun_path - 1);
+		return -ENAMETOOLONG;
+	}
+	memcpy(vu->where.sun_path, path, strlen(path) + 1);
+	return 0;
+}
+
+/* Whether somebody listens on our path.  A socket file without a listener is left from a crash. */
+static bool somebody_listens(const struct vhost_user *vu)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool there;
+
+	if (fd < 0)
+		return true;
+	there = connect(fd, (const struct sockaddr *)&vu->where, sizeof vu->where) == 0 ||
+		errno == EAGAIN;
+	close(fd);
+	return there;
+}
+
+static int bind_path(struct vhost_user *vu, int fd)
+{
+	const struct sockaddr *at = (const struct sockaddr *)&vu->where;
+
+	if (bind(fd, at, sizeof vu->where) == 0)
+		return 0;
+	if (errno != EADDRINUSE || somebody_listens(vu))
+		return -errno;
+	unlink(vu->where.sun_path);
+	return bind(fd, at, sizeof vu->where) ? -errno : 0;
+}
+
+static int start_listening(struct vhost_user *vu, struct refusal *why)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err = fd < 0 ? -errno : bind_path(vu, fd);
+
+	if (err) {
+		refuse(why, "socket", "cannot listen on %s: %s", vu->where.sun_path,
+		       err == -EADDRINUSE ? "somebody else does" : uv_strerror(err));
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	vu->listen_fd = fd; /* from here on, destroy removes the path */
+	if (listen(fd, 4)) {
+		refuse(why, "socket", "cannot listen on %s: %s", vu->where.sun_path,
+		       uv_strerror(-errno));
+		return -errno;
+	}
+	vu->listener = calloc(1, sizeof *vu->listener);
+	if (!vu->listener)
+		return -ENOMEM;
+	must(uv_poll_init(vu->host.loop, vu->listener, fd) == 0);
+	vu->listener->data = vu;
+	return uv_poll_start(vu->listener, UV_READABLE, on_listen);
+}
+
+static int make_timer(struct vhost_user *vu, uv_timer_t **timer)
+{
+	*timer = calloc(1, sizeof **timer);
+	if (!*timer)
+		return -ENOMEM;
+	(*timer)->data = vu;
+	return uv_timer_init(vu->host.loop, *timer);
+}
+
+static int make_handles(struct vhost_user *vu)
+{
+	int err = make_timer(vu, &vu->retry);
+
+	if (!err)
+		err = make_timer(vu, &vu->watch);
+	if (!err)
+		err = make_timer(vu, &vu->again);
+	if (err)
+		return err;
+	vu->async = calloc(1, sizeof *vu->async);
+	if (!vu->async)
+		return -ENOMEM;
+	err = uv_async_init(vu->host.loop, vu->async, on_async);
+	if (err) {
+		free(vu->async);
+		vu->async = NULL;
+		return err;
+	}
+	vu->async->data = vu;
+	return 0;
+}
+
+static int make_front(struct vhost_user *vu, const struct attach_conf *conf, struct refusal *why)
+{
+	struct virtio_net_conf net_conf = {
+		.mac = conf->mac, .pairs_max = conf->io->queues ? conf->io->queues : 1,
+		.mtu = conf->mtu,
+		.features_off = conf->io->packed ? 0 : UINT64_C(1) << VU_BIT_RING_PACKED,
+		.host = { .interrupt = on_interrupt, .config_changed = on_config_changed,
+			  .misses = on_misses, .owner = vu },
+	};
+	int err;
+
+	if (posix_memalign((void **)&vu->net, 64, (virtio_net_size() + 63) / 64 * 64) ||
+	    posix_memalign((void **)&vu->atc, 64, (atc_size() + 63) / 64 * 64))
+		return -ENOMEM;
+	memset(vu->net, 0, virtio_net_size());
+	atc_init(vu->atc);
+	err = virtio_net_init(vu->net, &net_conf);
+	if (err) {
+		refuse(why, "queues", "%u queue pairs are not possible: 1 to %u are",
+		       net_conf.pairs_max, VIRTIO_NET_PAIRS_MAX);
+		return err;
+	}
+	vu->front = virtio_net_front(vu->net);
+	vu->pairs_max = net_conf.pairs_max;
+	vu->mtu = conf->mtu;
+	return 0;
+}
+
+static void destroy(struct attachment *attachment)
+{
+	struct vhost_user *vu = container_of(attachment, struct vhost_user, attachment);
+
+	if (!attachment)
+		return;
+	must(!vu->front || !vu->front->hold);
+	vu_socket_close(vu);
+	if (vu->front && vu->async)
+		forget_guest(vu);
+	vu_poll_close(&vu->listener);
+	handle_close((uv_handle_t *)vu->retry);
+	handle_close((uv_handle_t *)vu->watch);
+	handle_close((uv_handle_t *)vu->again);
+	handle_close((uv_handle_t *)vu->async);
+	if (vu->listen_fd >= 0) {
+		unlink(vu->where.sun_path);
+		close(vu->listen_fd);
+	}
+	free(vu->net);
+	free(vu->atc);
+	free(vu);
+}
+
+static int create(struct attachment **attachment, const struct attach_host *host,
+		  const struct attach_conf *conf, struct refusal *why)
+{
+	struct vhost_user *vu = calloc(1, sizeof *vu);
+	int err;
+
+	if (!vu)
+		return -ENOMEM;
+	vu->attachment.ops = &attach_vhost_user;
+	vu->host = *host;
+	vu->mode = conf->io->socket_mode;
+	vu->fd = vu->listen_fd = vu->backend_fd = vu->log_fd = vu->reply_fd = -1;
+	vu->retry_ms = VU_RETRY_MIN_MS;
+	vu_rings_init(vu);
+	/* A call pipe whose reader died must not end us. */
+	signal(SIGPIPE, SIG_IGN);
+	err = guest_memory_guard();
+	if (!err)
+		err = set_where(vu, host, conf, why);
+	if (!err)
+		err = make_front(vu, conf, why);
+	if (!err)
+		err = make_handles(vu);
+	if (!err && vu->mode == SITE_SOCKET_SERVER)
+		err = start_listening(vu, why);
+	if (!err && vu->mode == SITE_SOCKET_CLIENT)
+		err = uv_timer_start(vu->retry, on_retry, 0, 0);
+	if (err) {
+		if (why && !why->text[0])
+			refuse(why, "", "cannot set up %s: %s", vu->where.sun_path,
+			       uv_strerror(err));
+		destroy(&vu->attachment);
+		return err;
+	}
+	*attachment = &vu->attachment;
+	return 0;
+}
+
+static struct nic_front *front_of(struct attachment *attachment)
+{
+	return container_of(attachment, struct vhost_user, attachment)->front;
+}
+
+static bool some_ring_runs(const struct vhost_user *vu)
+{
+	for (unsigned i = 0; i < vu_ring_count(vu); i++)
+		if (virtio_net_ring_runs(vu->net, i))
+			return true;
+	return false;
+}
+
+static const char *state_of(const struct vhost_user *vu)
+{
+	if (vu->fd < 0)
+		return "waiting";
+	if (vu->front->stopped[0])
+		return "stopped";
+	return some_ring_runs(vu) ? "running" : "connected";
+}
+
+static void facts(struct attachment *attachment, struct attach_facts *facts)
+{
+	struct vhost_user *vu = container_of(attachment, struct vhost_user, attachment);
+
+	*facts = (struct attach_facts){ .features = virtio_net_accepted(vu->net),
+					.reconnects = vu->reconnects };
+	snprintf(facts->where, sizeof facts->where, "%s", vu->where.sun_path);
+	attach_hold(vu->front);
+	snprintf(facts->state, sizeof facts->state, "%s", state_of(vu));
+	for (unsigned i = 0; i < vu->pairs_max; i++)
+		facts->queue_pairs += virtio_net_ring_runs(vu->net, 2 * i);
+	attach_release(vu->front);
+}
+
+static void rebound(struct attachment *attachment)
+{
+	(void)attachment; /* the card announces; the guest sees nothing, that is the point */
+}
+
+const struct attach_ops attach_vhost_user = {
+	.name = "vhost-user", .create = create, .destroy = destroy, .front = front_of,
+	.facts = facts, .rebound = rebound,
+};

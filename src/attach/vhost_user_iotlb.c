@@ -1,0 +1,251 @@
+/* The back-end channel, and what mostly goes over it: questions to the guest's IOMMU.
+ *
+ * A front that misses a translation leaves a request in its cache and holds the frame.  Here the
+ * question goes out, once a page as long as it is open and again after VU_MISS_AGAIN_MS; the answer
+ * comes as IOTLB_MSG on the main socket and goes into the cache under the hold, so when an
+ * invalidation is acknowledged no worker uses the old translation any more. */
+#include "attach/internal.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PAGE = 4096 };
+
+static void channel_close(struct vhost_user *vu)
+{
+	if (vu->backend_fd < 0)
+		return;
+	vu_poll_close(&vu->backend_poll);
+	close(vu->backend_fd);
+	vu->backend_fd = -1;
+}
+
+/* We ask for no replies there, so what comes is read away; its end closes the channel. */
+static void on_channel(uv_poll_t *poll, int status, int events)
+{
+	struct vhost_user *vu = poll->data;
+	uint8_t away[1024];
+	ssize_t got;
+
+	(void)status;
+	(void)events;
+	if (!vu || vu->backend_fd < 0)
+		return;
+	got = recv(vu->backend_fd, away, sizeof away, MSG_DONTWAIT);
+	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	channel_close(vu);
+}
+
+int vu_set_backend_req_fd(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
+{
+	int type = 0, err = 0;
+	socklen_t length = sizeof type;
+
+	if (getsockopt(msg->fds[0], SOL_SOCKET, SO_TYPE, &type, &length) || type != SOCK_STREAM) {
+		refuse(why, "", "the descriptor of the back-end channel is no stream socket");
+		return -EINVAL;
+	}
+	channel_close(vu);
+	vu->backend_poll = calloc(1, sizeof *vu->backend_poll);
+	if (!vu->backend_poll)
+		return -ENOMEM;
+	err = uv_poll_init(vu->host.loop, vu->backend_poll, msg->fds[0]);
+	if (err) {
+		free(vu->backend_poll);
+		vu->backend_poll = NULL;
+		refuse(why, "", "the back-end channel cannot be polled: %s", uv_strerror(err));
+		return err;
+	}
+	vu->backend_poll->data = vu;
+	vu->backend_fd = vu_take_fd(msg, 0);
+	vu->told_no_channel = false;
+	uv_poll_start(vu->backend_poll, UV_READABLE | UV_DISCONNECT, on_channel);
+	vu_iotlb_ask(vu);
+	return 0;
+}
+
+void vu_backend_config_changed(struct vhost_user *vu)
+{
+	if (vu->backend_fd < 0 || !vu_has(vu->protocol_features, VHOST_USER_PROTOCOL_F_CONFIG))
+		return;
+	/* A frontend that does not read has its own trouble; it can always ask GET_CONFIG. */
+	(void)vu_send(vu->backend_fd, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, 0, NULL, 0, -1);
+}
+
+/* Sends the question for one page; an unsent one is tried again by the timer. */
+static void ask(struct vhost_user *vu, struct vu_pending *pending)
+{
+	uint8_t payload[VHOST_USER_IOTLB_BYTES] = { 0 };
+
+	pending->asked_ms = uv_now(vu->host.loop);
+	if (vu->backend_fd < 0) {
+		if (!vu->told_no_channel)
+			vu_event(vu, "refused", "the guest has an IOMMU, but its frontend gave no"
+						" back-end channel to ask it");
+		vu->told_no_channel = true;
+		return;
+	}
+	put_le64(payload + VHOST_USER_IOTLB_IOVA, pending->iova);
+	payload[VHOST_USER_IOTLB_PERM] = pending->access;
+	payload[VHOST_USER_IOTLB_TYPE] = VHOST_USER_IOTLB_MISS;
+	(void)vu_send(vu->backend_fd, VHOST_USER_BACKEND_IOTLB_MSG, 0, payload, sizeof payload, -1);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+	struct vhost_user *vu = timer->data;
+	uint64_t now_ms = uv_now(vu->host.loop);
+
+	for (unsigned i = 0; i < vu->pending_count; i++)
+		if (now_ms - vu->pending[i].asked_ms >= VU_MISS_AGAIN_MS)
+			ask(vu, &vu->pending[i]);
+	if (!vu->pending_count)
+		uv_timer_stop(timer);
+}
+
+/* Notes a question; false when the same one is open. */
+static bool pending_add(struct vhost_user *vu, const struct atc_request *request)
+{
+	uint64_t iova = request->iova / PAGE * PAGE;
+
+	for (unsigned i = 0; i < vu->pending_count; i++) {
+		struct vu_pending *there = &vu->pending[i];
+
+		if (there->iova != iova)
+			continue;
+		if ((there->access & request->access) == request->access)
+			return false;
+		there->access |= request->access;
+		ask(vu, there);
+		return false;
+	}
+	if (vu->pending_count == VU_PENDING_MAX) /* an old question gives way; it can come again */
+		vu->pending[0] = vu->pending[--vu->pending_count];
+	vu->pending[vu->pending_count++] =
+		(struct vu_pending){ .iova = iova, .access = request->access };
+	return true;
+}
+
+/* Forgets the questions that iova .. iova + size answers for 'access'. */
+static void pending_answered(struct vhost_user *vu, uint64_t iova, uint64_t size, uint8_t access)
+{
+	for (unsigned i = 0; i < vu->pending_count;) {
+		struct vu_pending *there = &vu->pending[i];
+
+		if (there->iova - iova < size && (there->access & access) == there->access)
+			*there = vu->pending[--vu->pending_count];
+		else
+			i++;
+	}
+}
+
+void vu_iotlb_ask(struct vhost_user *vu)
+{
+	struct atc_request requests[VU_PENDING_MAX];
+	unsigned count = 0;
+
+	if (!vu->translated)
+		return;
+	attach_hold(vu->front);
+	while (count < VU_PENDING_MAX && atc_take_request(vu->atc, &requests[count]))
+		count++;
+	attach_release(vu->front);
+	for (unsigned i = 0; i < count; i++)
+		if (pending_add(vu, &requests[i]))
+			ask(vu, &vu->pending[vu->pending_count - 1]);
+	if (vu->pending_count && !uv_is_active((uv_handle_t *)vu->again)) {
+		vu->again->data = vu;
+		uv_timer_start(vu->again, on_again, VU_MISS_AGAIN_MS, VU_MISS_AGAIN_MS);
+	}
+}
+
+/* Puts a translation into the cache, when all of it is memory that was granted. */
+static int update(struct vhost_user *vu, const struct atc_entry *entry, struct refusal *why)
+{
+	uint64_t guest;
+
+	if (!vu_user_to_guest(vu, entry->target, entry->size, &guest)) {
+		refuse(why, "", "translation of 0x%llx to 0x%llx is not inside the memory table",
+		       (unsigned long long)entry->iova, (unsigned long long)entry->target);
+		return -EINVAL;
+	}
+	attach_hold(vu->front);
+	atc_put(vu->atc, entry);
+	attach_release(vu->front);
+	pending_answered(vu, entry->iova, entry->size, entry->access);
+	vu->host.wake(vu->host.owner, vu->front);
+	return 0;
+}
+
+static void invalidate(struct vhost_user *vu, uint64_t iova, uint64_t size)
+{
+	attach_hold(vu->front);
+	atc_drop(vu->atc, iova, size);
+	virtio_net_dma(vu->net)->epoch++;
+	attach_release(vu->front);
+}
+
+int vu_iotlb_msg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
+{
+	struct atc_entry entry = {
+		.iova = get_le64(msg->payload + VHOST_USER_IOTLB_IOVA),
+		.size = get_le64(msg->payload + VHOST_USER_IOTLB_SIZE),
+		.target = get_le64(msg->payload + VHOST_USER_IOTLB_USER),
+		.access = msg->payload[VHOST_USER_IOTLB_PERM],
+	};
+	uint8_t type = msg->payload[VHOST_USER_IOTLB_TYPE];
+
+	/* The whole space, 0 to 2^64 - 1, cannot be said in 64 bits: frontends send one less. */
+	if (entry.size == 0 || entry.iova + entry.size - 1 < entry.iova ||
+	    entry.access > (DMA_READ | DMA_WRITE)) {
+		refuse(why, "", "IOTLB message for 0x%llx, 0x%llx bytes, rights %u",
+		       (unsigned long long)entry.iova, (unsigned long long)entry.size,
+		       entry.access);
+		return -EINVAL;
+	}
+	switch (type) {
+	case VHOST_USER_IOTLB_UPDATE:
+		return vu->translated ? update(vu, &entry, why) : 0;
+	case VHOST_USER_IOTLB_INVALIDATE:
+		if (vu->translated)
+			invalidate(vu, entry.iova, entry.size);
+		return 0;
+	default:
+		refuse(why, "", "IOTLB message of type %u, which no frontend sends", type);
+		return -EINVAL;
+	}
+}
+
+void vu_iotlb_settle(struct vhost_user *vu)
+{
+	bool on = vu_has(vu->features, VU_BIT_ACCESS_PLATFORM) && vu->features_set;
+
+	if (on == vu->translated)
+		return;
+	vu_rings_stop(vu); /* their addresses are of another kind now */
+	vu->translated = on;
+	vu->pending_count = 0;
+	attach_hold(vu->front);
+	atc_init(vu->atc);
+	virtio_net_set_translated(vu->net, on ? vu->atc : NULL);
+	attach_release(vu->front);
+}
+
+void vu_iotlb_drop(struct vhost_user *vu)
+{
+	channel_close(vu);
+	vu->pending_count = 0;
+	uv_timer_stop(vu->again);
+	vu->told_no_channel = false;
+	if (!vu->translated)
+		return;
+	vu->translated = false;
+	attach_hold(vu->front);
+	virtio_net_set_translated(vu->net, NULL);
+	attach_release(vu->front);
+}

@@ -1,0 +1,414 @@
+/* What messages say about rings, and when that starts, moves and stops them.
+ *
+ * A ring starts when its size, its addresses, its kick message and memory under them are there, in
+ * whatever order they came, and is polled once enabled.  A late SET_VRING_BASE, or new addresses (a
+ * live migration that turns logging on), stop and start it within one hold. */
+#include "attach/internal.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+unsigned vu_ring_count(const struct vhost_user *vu)
+{
+	return 2u * vu->pairs_max + 1;
+}
+
+void vu_rings_init(struct vhost_user *vu)
+{
+	for (unsigned i = 0; i < VIRTIO_NET_QUEUES_MAX; i++)
+		vu->rings[i] = (struct vu_ring){ .kick_fd = -1, .call_fd = -1, .err_fd = -1 };
+}
+
+static int ring_index(const struct vhost_user *vu, uint32_t index, struct refusal *why)
+{
+	if (index < vu_ring_count(vu))
+		return 0;
+	refuse(why, "", "ring %u does not exist: there are %u", index, vu_ring_count(vu));
+	return -EINVAL;
+}
+
+/* Sizes of the three areas, virtio 1.2 sections 2.7 and 2.8. */
+static uint64_t desc_bytes(const struct vu_ring *ring)
+{
+	return 16ull * ring->size;
+}
+
+static uint64_t avail_bytes(const struct vhost_user *vu, const struct vu_ring *ring)
+{
+	return vu_has(vu->features, VU_BIT_RING_PACKED) ? 4 : 4 + 2ull * ring->size;
+}
+
+static uint64_t used_bytes(const struct vhost_user *vu, const struct vu_ring *ring)
+{
+	return vu_has(vu->features, VU_BIT_RING_PACKED) ? 4 : 4 + 8ull * ring->size;
+}
+
+/* Whether everything is known; sets the addresses the front is given.  Behind an IOMMU ring
+ * addresses are I/O virtual already. */
+static bool locate(const struct vhost_user *vu, const struct vu_ring *ring, uint64_t *desc,
+		   uint64_t *avail, uint64_t *used)
+{
+	if (!ring->size || !ring->has_addr || !ring->has_kick || !vu->memory)
+		return false;
+	if (vu->translated) {
+		*desc = ring->desc;
+		*avail = ring->avail;
+		*used = ring->used;
+		return true;
+	}
+	return vu_user_to_guest(vu, ring->desc, desc_bytes(ring), desc) &&
+	       vu_user_to_guest(vu, ring->avail, avail_bytes(vu, ring), avail) &&
+	       vu_user_to_guest(vu, ring->used, used_bytes(vu, ring), used);
+}
+
+static bool ring_enabled(const struct vhost_user *vu, const struct vu_ring *ring)
+{
+	return !vu_has(vu->features, VHOST_USER_F_PROTOCOL_FEATURES) || ring->wanted;
+}
+
+static void unwatch(struct vhost_user *vu, struct vu_ring *ring)
+{
+	if (ring->watched)
+		vu->host.unwatch(vu->host.owner, vu->front, ring->kick_fd);
+	ring->watched = false;
+}
+
+/* Stops ring 'index' if it runs.  Under the hold. */
+static void stop_held(struct vhost_user *vu, unsigned index)
+{
+	if (virtio_net_ring_runs(vu->net, index))
+		vu->rings[index].base = virtio_net_ring_stop(vu->net, index);
+}
+
+static int start_held(struct vhost_user *vu, unsigned index, struct refusal *why)
+{
+	struct vu_ring *ring = &vu->rings[index];
+	struct virtio_ring_conf conf = {
+		.size = ring->size, .desc = ring->at_desc, .driver = ring->at_avail,
+		.device = ring->at_used, .base = ring->base,
+		.log_used = (ring->addr_flags & VHOST_VRING_F_LOG) != 0, .log_addr = ring->log,
+	};
+	int err;
+
+	conf.inflight = vu_inflight_of(vu, index, &conf.inflight_size);
+	err = virtio_net_ring_start(vu->net, index, &conf, why);
+	if (err)
+		return err;
+	virtio_net_ring_set_call(vu->net, index, ring->call_fd >= 0);
+	virtio_net_ring_enable(vu->net, index, ring_enabled(vu, ring));
+	return 0;
+}
+
+/* Brings ring 'index' to what is known of it now: started, moved, or stopped because its memory went
+ * away.  'again': stopped and started even if nothing moved. */
+static int settle(struct vhost_user *vu, unsigned index, bool again, struct refusal *why)
+{
+	struct vu_ring *ring = &vu->rings[index];
+	uint64_t desc = 0, avail = 0, used = 0;
+	bool there = locate(vu, ring, &desc, &avail, &used);
+	bool moved = desc != ring->at_desc || avail != ring->at_avail || used != ring->at_used;
+	bool runs;
+	int err = 0;
+
+	attach_hold(vu->front);
+	runs = virtio_net_ring_runs(vu->net, index);
+	if (runs && (!there || moved || again)) {
+		stop_held(vu, index);
+		runs = false;
+	}
+	if (there && !runs) {
+		ring->at_desc = desc;
+		ring->at_avail = avail;
+		ring->at_used = used;
+		err = start_held(vu, index, why);
+	}
+	attach_release(vu->front);
+	if (!there || err) {
+		unwatch(vu, ring);
+		return err;
+	}
+	if (!ring->watched && ring->kick_fd >= 0) {
+		ring->watched = true;
+		vu->host.watch(vu->host.owner, vu->front, ring->kick_fd);
+	}
+	vu->host.wake(vu->host.owner, vu->front);
+	return 0;
+}
+
+void vu_rings_settle(struct vhost_user *vu)
+{
+	struct refusal why = { 0 };
+
+	for (unsigned i = 0; i < vu_ring_count(vu); i++)
+		if (settle(vu, i, false, &why))
+			vu_event(vu, "refused", "ring %u does not start: %s", i, why.text);
+}
+
+void vu_rings_stop(struct vhost_user *vu)
+{
+	for (unsigned i = 0; i < vu_ring_count(vu); i++)
+		unwatch(vu, &vu->rings[i]);
+	attach_hold(vu->front);
+	for (unsigned i = 0; i < vu_ring_count(vu); i++)
+		stop_held(vu, i);
+	attach_release(vu->front);
+}
+
+void vu_rings_enable(struct vhost_user *vu)
+{
+	attach_hold(vu->front);
+	for (unsigned i = 0; i < vu_ring_count(vu); i++)
+		if (virtio_net_ring_runs(vu->net, i))
+			virtio_net_ring_enable(vu->net, i, ring_enabled(vu, &vu->rings[i]));
+	attach_release(vu->front);
+	vu->host.wake(vu->host.owner, vu->front);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void vu_rings_forget(struct vhost_user *vu)
+{
+	vu_rings_stop(vu);
+	attach_hold(vu->front);
+	for (unsigned i = 0; i < vu_ring_count(vu); i++)
+		close_fd(&vu->rings[i].call_fd);
+	attach_release(vu->front);
+	for (unsigned i = 0; i < vu_ring_count(vu); i++) {
+		close_fd(&vu->rings[i].kick_fd);
+		close_fd(&vu->rings[i].err_fd);
+	}
+	vu_rings_init(vu);
+}
+
+void vu_rings_fail(struct vhost_user *vu)
+{
+	uint64_t one = 1;
+
+	for (unsigned i = 0; i < vu_ring_count(vu); i++)
+		if (vu->rings[i].err_fd >= 0)
+			(void)!write(vu->rings[i].err_fd, &one, sizeof one);
+}
+
+int vu_set_vring_num(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
+{
+	uint32_t index = get_le32(msg->payload + VHOST_USER_STATE_INDEX);
+	uint32_t size = get_le32(msg->payload + VHOST_USER_STATE_NUM);
+
+	if (ring_index(vu, index, why))
+		return -EINVAL;
+	if (size == 0 || size > VIRTIO_NET_RING_MAX) {
+		refuse(why, "", "ring %u has %u entries, not 1 to %u", index, size,
+		       VIRTIO_NET_RING_MAX);
+		return -EINVAL;
+	}
+	vu->rings[index].size = size;
+	return settle(vu, index, true, why);
+}
+
+/* Complains of a ring that should run now and has no memory under it. */
+static int check_memory(const struct vhost_user *vu, unsigned index, struct refusal *why)
+{
+	const struct vu_ring *ring = &vu->rings[index];
+	uint64_t desc, avail, used;
+
+	if (!ring->size || !ring->has_addr || !ring->has_kick || !vu->memory ||
+	    !vu->memory->count || locate(vu, ring, &desc, &avail, &used))
+		return 0;
+	refuse(why, "", "ring %u (0x%llx, 0x%llx, 0x%llx) is not inside the memory table", index,
+	       (unsigned long long)ring->desc, (unsigned long long)ring->avail,
+	       (unsigned long long)ring->used);
+	return -EINVAL;
+}
+
+int vu_set_vring_addr(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
+{
+	uint32_t index = get_le32(msg->payload + VHOST_USER_ADDR_INDEX);
+	struct vu_ring *ring;
+	int err = ring_index(vu, index, why);
+
+	if (err)
+		return err;
+	ring = &vu->rings[index];
+	ring->addr_flags = get_le32(msg->payload + VHOST_USER_ADDR_FLAGS);
+	ring->desc = get_le64(msg->payload + VHOST_USER_ADDR_DESC);
+	ring->used = get_le64(msg->payload + VHOST_USER_ADDR_USED);
+	ring->avail = get_le64(msg->payload + VHOST_USER_ADDR_AVAIL);
+	ring->log = get_le64(msg->payload + VHOST_USER_ADDR_LOG);
+	ring->has_addr = true;
+	err = settle(vu, index, true, why);
+	return err ? err : check_memory(vu, index, why);
+}
+
+int vu_set_vring_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
+{
+	uint32_t index = get_le32(msg->payload + VHOST_USER_STATE_INDEX);
+
+	if (ring_index(vu, index, why))
+		return -EINVAL;
+	attach_hold(vu->front);
+	stop_held(vu, index);
+	attach_release(vu->front);
+	vu->rings[index].base = get_le32(msg->payload + VHOST_USER_STATE_NUM);
+	return settle(vu, index, false, why);
+}
+
+int vu_get_vring_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
+{
+	uint32_t index = get_le32(msg->payload + VHOST_USER_STATE_INDEX);
+	struct vu_ring *ring;
+	uint64_t one = 1;
+
+	if (ring_index(vu, index, why))
+		return -EINVAL;
+	ring = &vu->rings[index];
+	unwatch(vu, ring);
+	attach_hold(vu->front);
+	stop_held(vu, index);
+	attach_release(vu->front);
+	/* It starts again with its next SET_VRING_KICK. */
+	ring->has_kick = false;
+	close_fd(&ring->kick_fd);
+	if (vu->log && vu->log_fd >= 0)
+		(void)!write(vu->log_fd, &one, sizeof one);
+	put_le32(msg->payload + VHOST_USER_STATE_NUM, ring->base);
+	msg->size = VHOST_USER_STATE_BYTES;
+	return 0;
+}
+
+/* Reads SET_VRING_KICK, _CALL, _ERR: the ring, and the descriptor or -1 when there is none. */
+static int vring_fd(struct vhost_user *vu, struct vu_msg *msg, unsigned *index, int *fd,
+		    struct refusal *why)
+{
+	uint64_t said = get_le64(msg->payload);
+	bool without = (said & VHOST_USER_VRING_NOFD) != 0;
+	int err;
+
+	*index = (unsigned)(said & VHOST_USER_VRING_INDEX_MASK);
+	err = ring_index(vu, *index, why);
+	if (err)
+		return err;
+	if (without == (msg->fd_count != 0)) {
+		refuse(why, "", "ring %u: the no-descriptor flag and %u descriptors disagree",
+		       *index, msg->fd_count);
+		return -EINVAL;
+	}
+	*fd = vu_take_fd(msg, 0);
+	return 0;
+}
+
+int vu_set_vring_kick(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
+{
+	unsigned index;
+	struct vu_ring *ring;
+	int fd = -1, err = vring_fd(vu, msg, &index, &fd, why);
+
+	if (err)
+		return err;
+	ring = &vu->rings[index];
+	unwatch(vu, ring);
+	close_fd(&ring->kick_fd);
+	ring->kick_fd = fd;
+	ring->has_kick = true;
+	err = settle(vu, index, false, why);
+	return err ? err : check_memory(vu, index, why);
+}
+
+/* A descriptor that a worker may write to: an eventfd or a pipe, never one that blocks it.  A pipe is
+ * opened anew, so that its other holders cannot change how it blocks. */
+static int writable_fd(int *fd, struct refusal *why)
+{
+	char name[64], link[64];
+	ssize_t length;
+	struct stat st;
+
+	snprintf(name, sizeof name, "/proc/self/fd/%d", *fd);
+	if (fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
+		int own = open(name, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+		if (own < 0) {
+			refuse(why, "", "the call pipe has no reader");
+			return -errno;
+		}
+		close(*fd);
+		*fd = own;
+		return 0;
+	}
+	length = readlink(name, link, sizeof link - 1);
+	link[length > 0 ? length : 0] = '\0';
+	if (strcmp(link, "anon_inode:[eventfd]") != 0) {
+		refuse(why, "", "a call descriptor is neither an eventfd nor a pipe");
+		return -EINVAL;
+	}
+	return fcntl(*fd, F_SETFL, fcntl(*fd, F_GETFL) | O_NONBLOCK) ? -errno : 0;
+}
+
+int vu_set_vring_call(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
+{
+	uint64_t one = 1;
+	unsigned index;
+	bool runs;
+	int fd = -1, old, err = vring_fd(vu, msg, &index, &fd, why);
+
+	if (!err && fd >= 0)
+		err = writable_fd(&fd, why);
+	if (err) {
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	attach_hold(vu->front);
+	old = vu->rings[index].call_fd;
+	vu->rings[index].call_fd = fd;
+	virtio_net_ring_set_call(vu->net, index, fd >= 0);
+	runs = virtio_net_ring_runs(vu->net, index);
+	attach_release(vu->front);
+	if (old >= 0)
+		close(old);
+	/* What was signalled on the old one may not have been seen: one call too many does no harm. */
+	if (fd >= 0 && runs)
+		(void)!write(fd, &one, sizeof one);
+	return 0;
+}
+
+int vu_set_vring_err(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
+{
+	unsigned index;
+	int fd = -1, err = vring_fd(vu, msg, &index, &fd, why);
+
+	if (!err && fd >= 0)
+		err = writable_fd(&fd, why);
+	if (err) {
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	close_fd(&vu->rings[index].err_fd);
+	vu->rings[index].err_fd = fd;
+	return 0;
+}
+
+int vu_set_vring_enable(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
+{
+	uint32_t index = get_le32(msg->payload + VHOST_USER_STATE_INDEX);
+	uint32_t on = get_le32(msg->payload + VHOST_USER_STATE_NUM);
+
+	if (ring_index(vu, index, why))
+		return -EINVAL;
+	if (on > 1) {
+		refuse(why, "", "SET_VRING_ENABLE says %u, not 0 or 1", on);
+		return -EINVAL;
+	}
+	vu->rings[index].wanted = on == 1;
+	vu_rings_enable(vu);
+	return 0;
+}

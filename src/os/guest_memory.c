@@ -1,0 +1,180 @@
+#include "os/guest_memory.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+struct guest_mapping {
+	_Atomic uintptr_t start; /* of the pages; 0: this place is free */
+	size_t length;           /* bytes of the pages */
+	uint8_t *bytes;          /* what the caller asked for lies here */
+	void (*on_loss)(void *owner);
+	void *owner;
+	atomic_bool lost;
+};
+
+/* Fixed, so that the signal handler can walk it at any moment. */
+static struct guest_mapping mappings[GUEST_MEMORY_MAPPINGS_MAX];
+static _Atomic unsigned mappings_end; /* one past the highest place ever used */
+static struct sigaction before;
+
+static struct guest_mapping *mapping_of(uintptr_t addr)
+{
+	unsigned end = atomic_load(&mappings_end);
+
+	for (unsigned i = 0; i < end; i++) {
+		/* acquire pairs with the release in guest_memory_map: length is set */
+		uintptr_t start = atomic_load_explicit(&mappings[i].start, memory_order_acquire);
+
+		if (start && addr >= start && addr - start < mappings[i].length)
+			return &mappings[i];
+	}
+	return NULL;
+}
+
+/* Puts zero pages over all of the mapping: one signal a mapping, whatever was cut off. */
+static bool patch(struct guest_mapping *mapping)
+{
+	void *start = (void *)atomic_load(&mapping->start);
+
+	if (mmap(start, mapping->length, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED)
+		return false;
+	if (!atomic_exchange(&mapping->lost, true) && mapping->on_loss)
+		mapping->on_loss(mapping->owner);
+	return true;
+}
+
+static void on_sigbus(int number, siginfo_t *info, void *context)
+{
+	struct guest_mapping *mapping = mapping_of((uintptr_t)info->si_addr);
+	int saved_errno = errno;
+
+	(void)context;
+	if (!mapping || !patch(mapping)) {
+		/* Not guest memory: the instruction runs again and dies as it would have. */
+		sigaction(number, &before, NULL);
+		if (info->si_code <= 0) /* sent by somebody: it would not come again by itself */
+			raise(number);
+	}
+	errno = saved_errno;
+}
+
+static void install(void)
+{
+	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+
+	sigemptyset(&action.sa_mask);
+	must(sigaction(SIGBUS, &action, &before) == 0);
+}
+
+int guest_memory_guard(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	return -pthread_once(&once, install);
+}
+
+static struct guest_mapping *free_place(void)
+{
+	for (unsigned i = 0; i < GUEST_MEMORY_MAPPINGS_MAX; i++)
+		if (!atomic_load_explicit(&mappings[i].start, memory_order_relaxed))
+			return &mappings[i];
+	return NULL;
+}
+
+/* What offsets and lengths of this file's mappings must be multiples of. */
+static int page_size_of(int fd, uint64_t *page_bytes)
+{
+	struct statfs fs;
+
+	*page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	if (fstatfs(fd, &fs) != 0)
+		return -errno;
+	if ((unsigned long)fs.f_type == HUGETLBFS_MAGIC)
+		*page_bytes = (uint64_t)fs.f_bsize;
+	return 0;
+}
+
+static int check_size(int fd, uint64_t offset, uint64_t size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	/* A device (a VMM may lend one) tells no size: mmap decides. */
+	if (S_ISREG(st.st_mode) &&
+	    (offset > (uint64_t)st.st_size || size > (uint64_t)st.st_size - offset))
+		return -EINVAL;
+	return 0;
+}
+
+int guest_memory_map(int fd, uint64_t offset, uint64_t size, struct guest_mapping **mapping)
+{
+	struct guest_mapping *place = free_place();
+	uint64_t page, skip, length;
+	void *start;
+	int err;
+
+	if (size == 0 || offset + size < offset || offset + size > INT64_MAX)
+		return -EINVAL;
+	if (!place)
+		return -ENOSPC;
+	err = check_size(fd, offset, size);
+	if (!err)
+		err = page_size_of(fd, &page);
+	if (err)
+		return err;
+	skip = offset % page;
+	length = (skip + size + page - 1) / page * page;
+	start = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
+		     (off_t)(offset - skip));
+	if (start == MAP_FAILED)
+		return -errno;
+	/* A crash of ours must not write a guest's memory into a core file. */
+	madvise(start, length, MADV_DONTDUMP);
+	place->length = length;
+	place->bytes = (uint8_t *)start + skip;
+	place->on_loss = NULL;
+	atomic_store(&place->lost, false);
+	atomic_store_explicit(&place->start, (uintptr_t)start, memory_order_release); /* mapping_of */
+	if ((unsigned)(place - mappings) >= atomic_load(&mappings_end))
+		atomic_store(&mappings_end, (unsigned)(place - mappings) + 1);
+	*mapping = place;
+	return 0;
+}
+
+void guest_memory_on_loss(struct guest_mapping *mapping, void (*on_loss)(void *owner), void *owner)
+{
+	mapping->owner = owner;
+	mapping->on_loss = on_loss;
+}
+
+uint8_t *guest_memory_bytes(const struct guest_mapping *mapping)
+{
+	return mapping->bytes;
+}
+
+bool guest_memory_lost(const struct guest_mapping *mapping)
+{
+	return atomic_load(&((struct guest_mapping *)mapping)->lost);
+}
+
+void guest_memory_unmap(struct guest_mapping *mapping)
+{
+	uintptr_t start;
+
+	if (!mapping)
+		return;
+	start = atomic_load(&mapping->start);
+	must(start != 0);
+	atomic_store(&mapping->start, 0);
+	munmap((void *)start, mapping->length);
+}
