@@ -1,0 +1,327 @@
+"""A world for one end-to-end test: namespaces, wires, a daemon, guests; gone afterwards in any case.
+
+    def body(world):
+        far = world.namespace("far")
+        ...
+
+    world.main("what_is_tested", body)
+
+Exit codes are meson's: 0 passed, 1 failed, 77 skipped (with the reason printed).
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "guests"))
+
+import guests  # noqa: E402
+import image  # noqa: E402
+
+SKIPPED = 77
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+
+
+class Skip(Exception):
+    """The test cannot run here; says why."""
+
+
+class Failure(Exception):
+    """What the test claims is not true."""
+
+
+def check(condition, text):
+    """Fails the test unless 'condition'; 'text' says what should have been."""
+    if not condition:
+        raise Failure(text)
+    print(f"  ok: {text}", flush=True)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def sh(*args, check_code=True, timeout=60, **more):
+    """Runs a host program; its output."""
+    done = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=timeout, text=True, errors="replace", **more)
+    if check_code and done.returncode:
+        raise Failure(f"{' '.join(map(str, args))} gave {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
+def facts(text):
+    """{"lost": 3.0, ...} of the last line of key=value pairs in 'text'."""
+    lines = [line for line in text.splitlines() if "=" in line]
+    if not lines:
+        raise Failure(f"no figures in: {text!r}")
+    return {key: float(value) for key, value in re.findall(r"(\w+)=([-\d.]+)", lines[-1])}
+
+
+def ping_loss(text):
+    """Percent of pings that were not answered."""
+    found = re.search(r"(\d+)% packet loss", text)
+    if not found:
+        raise Failure(f"not a ping: {text!r}")
+    return int(found[1])
+
+
+class Namespace:
+    """A network namespace of the test: another machine on the network."""
+
+    def __init__(self, world, name):
+        self.world = world
+        self.name = f"mp-{world.name[:12]}-{os.getpid()}-{name}"
+        sh("ip", "netns", "add", self.name)
+        world.undo(lambda: subprocess.run(["ip", "netns", "del", self.name], check=False,
+                                          stderr=subprocess.DEVNULL))
+        self.run("ip link set lo up")
+        self.run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")
+
+    def enter(self, *args):
+        return ["ip", "netns", "exec", self.name, *args]
+
+    def run(self, command, check_code=True, timeout=60):
+        return sh(*self.enter("sh", "-c", command), check_code=check_code, timeout=timeout)
+
+    def spawn(self, *args):
+        """A process in this namespace that ends with the test."""
+        return self.world.process(*self.enter(*args))
+
+    def address(self, interface, address):
+        self.run(f"ip addr add {address} dev {interface}; ip link set {interface} up")
+
+    def wire(self, interface, other, other_interface):
+        """A veth pair to another namespace, both ends up, without checksum offload."""
+        self.run(f"ip link add {interface} type veth peer name {other_interface} "
+                 f"netns {other.name}")
+        self.run(f"ip link set {interface} up")
+        other.run(f"ip link set {other_interface} up")
+        # A packet socket would see unfinished checksums.
+        self.run(f"ethtool -K {interface} tx off tso off gso off gro off >/dev/null")
+        other.run(f"ethtool -K {other_interface} tx off tso off gso off gro off >/dev/null")
+
+    def bridge(self, name, interfaces):
+        self.run(f"ip link add {name} type bridge forward_delay 0 && ip link set {name} up")
+        for interface in interfaces:
+            self.run(f"ip link set {interface} master {name}")
+
+
+class Daemon:
+    """midplaned running a site, and the tool that talks to it."""
+
+    def __init__(self, world, site, namespace=None, wait=True, name="site", arguments=(), user=None):
+        self.world = world
+        self.site_path = os.path.join(world.dir, name + ".yaml")
+        self.socket = os.path.join(world.dir, name + ".sock")
+        self.log_path = os.path.join(world.dir, name + ".log")
+        self.namespace = namespace
+        self.arguments = list(arguments)
+        self.user = user
+        if isinstance(site, dict):
+            with open(self.site_path, "w", encoding="utf-8") as out:
+                json.dump(site, out, indent=1) # JSON is YAML
+        else:
+            self.site_path = site
+        self.process = None
+        world.undo(self.kill)
+        self.start(wait)
+
+    def start(self, wait=True):
+        command = [self.world.program("src/prog/midplaned"), "--socket", self.socket,
+                   *self.arguments, self.site_path]
+        if self.user:
+            command = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}",
+                       "--clear-groups", *command]
+        if self.namespace:
+            command = self.namespace.enter(*command)
+        began = time.monotonic()
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, start_new_session=True)
+        if wait:
+            self.wait_ready()
+            self.started_s = time.monotonic() - began
+
+    def wait_ready(self, seconds=10):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise Failure(f"midplaned ended with {self.process.returncode}:\n{self.log()}")
+            if os.path.exists(self.socket) and self.tool("system", "list", check_code=False)[0] == 0:
+                return
+            time.sleep(0.02)
+        raise Failure(f"midplaned does not answer:\n{self.log()}")
+
+    def tool(self, *args, check_code=True, timeout=30):
+        """Runs the tool; exit code and output."""
+        command = [self.world.program("src/prog/midplane"), "--socket", self.socket, *args]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=timeout)
+        if check_code and done.returncode:
+            raise Failure(f"midplane {' '.join(args)} gave {done.returncode}:\n{done.stdout}"
+                          f"\nthe daemon says:\n{self.log()}")
+        return done.returncode, done.stdout
+
+    def facts(self, *args):
+        return json.loads(self.tool("-o", "json", *args)[1])
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return log.read()[-6000:]
+
+    def cpu_s(self):
+        """CPU seconds used so far, all threads."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self, seconds=5):
+        """SIGTERM; seconds that it took."""
+        began = time.monotonic()
+        self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"midplaned did not stop in {seconds} s:\n{self.log()}") from None
+        return time.monotonic() - began
+
+    def kill(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class World:
+    def __init__(self, name, build):
+        self.name = name
+        self.build = os.path.abspath(build)
+        self.undos = []
+        self.dir = tempfile.mkdtemp(prefix="mp-")
+        self.undo(lambda: shutil.rmtree(self.dir, ignore_errors=True))
+
+    def undo(self, action):
+        """Registers what takes something away again; last in, first out."""
+        self.undos.append(action)
+
+    def end(self):
+        while self.undos:
+            try:
+                self.undos.pop()()
+            except Exception: # one that fails must not keep the others from running
+                traceback.print_exc()
+
+    def program(self, path):
+        full = os.path.join(self.build, path)
+        if not os.path.exists(full):
+            raise Skip(f"{path} is not built")
+        return full
+
+    def traffic(self):
+        return self.program("tests/guests/traffic")
+
+    def namespace(self, name):
+        return Namespace(self, name)
+
+    def process(self, *args, **more):
+        log = open(os.path.join(self.dir, os.path.basename(args[0]) + f"-{len(self.undos)}.log"), "w+b")
+        process = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT, start_new_session=True, **more)
+        process.log = log
+
+        def end():
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            log.close()
+
+        self.undo(end)
+        return process
+
+    def output(self, process, seconds=60):
+        """Waits for a process and returns what it printed."""
+        process.wait(seconds)
+        process.log.seek(0)
+        return process.log.read().decode(errors="replace")
+
+    def uml(self, name, *nics):
+        why = guests.uml_works()
+        if why:
+            raise Skip(why)
+        return self.guest(guests.UmlGuest(name, self.dir, list(nics), self.guest_programs()))
+
+    def qemu(self, name, *nics, **more):
+        if shutil.which("qemu-system-x86_64") is None:
+            raise Skip("qemu-system-x86_64 is not installed")
+        return self.guest(guests.QemuGuest(name, self.dir, list(nics), self.guest_programs(), **more))
+
+    def guest_programs(self):
+        return {"traffic": self.traffic()}
+
+    def guest(self, guest):
+        """Starts booting; call wait_ready() on it."""
+        self.undo(guest.stop)
+        return guest.start()
+
+    def daemon(self, site, **more):
+        return Daemon(self, site, **more)
+
+
+def stop_on_signals():
+    def stop(number, _frame):
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+def need(*programs):
+    for program in programs:
+        if shutil.which(program) is None:
+            raise Skip(f"{program} is not installed")
+
+
+def keep_logs(world):
+    """What the processes of a failed test said."""
+    for entry in sorted(os.listdir(world.dir)):
+        if entry.endswith((".log", ".console", ".stderr")):
+            with open(os.path.join(world.dir, entry), "rb") as log:
+                tail = log.read()[-3000:].decode(errors="replace").strip()
+            if tail:
+                say(f"---- {entry}\n{tail}")
+
+
+def main(name, body, as_root=True):
+    parser = argparse.ArgumentParser(description=f"end-to-end test {name}")
+    parser.add_argument("--build", default=os.path.join(SOURCE, "build"))
+    options = parser.parse_args()
+    if as_root and os.geteuid() != 0:
+        say("skipped: needs root for network namespaces")
+        sys.exit(SKIPPED)
+    stop_on_signals()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    world = World(name, options.build)
+    code = 1
+    try:
+        need("ip", "ethtool", "sysctl")
+        body(world)
+        say(f"passed: {name}")
+        code = 0
+    except (Skip, image.Missing) as why:
+        say(f"skipped: {why}")
+        code = SKIPPED
+    except Exception:
+        traceback.print_exc(file=sys.stdout)
+        keep_logs(world)
+    finally:
+        world.end()
+    sys.exit(code)
