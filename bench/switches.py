@@ -133,7 +133,7 @@ class OpenVswitch(Switch):
         self.ask("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                  f"other_config:pmd-cpu-mask={mask}", f"other_config:dpdk-lcore-mask={mask}",
                  'other_config:dpdk-extra="--no-pci --no-telemetry"',
-                 f"other_config:dpdk-socket-mem=512")
+                 "other_config:dpdk-socket-mem=512")
         self.process = start([unpacked("usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"),
                               f"unix:{db}", "--no-chdir", f"--pidfile={self.dir}/pid"],
                              self.log, env=env)
@@ -173,14 +173,12 @@ class Midplane(Switch):
         self.limited = limited
 
     def site(self):
-        limits = {"rate_bps": 400_000_000_000, "rate_pps": 400_000_000} if self.limited else {}
+        limits = {"rate": "400Gbit", "pps": "400M"} if self.limited else {}
         systems = []
         for i in range(self.functions):
             io = {"name": "net0", "pool": "pool", "attachment": "vhost-user",
                   "socket": os.path.join(self.dir, f"v{i}"),
-                  "mac": MACS[i] if i < 2 else f"52:54:00:be:{i >> 8:02x}:{i & 255:02x}"}
-            if i > 1:
-                io["mac"] = f"52:54:00:bf:{i >> 8:02x}:{i & 255:02x}"
+                  "mac": MACS[i] if i < 2 else f"52:54:00:bf:{i >> 8:02x}:{i & 255:02x}"}
             systems.append({"name": f"s{i}", "host": "h", "io": [{**io, **limits}]})
         card = {"name": "nic0", "class": "nic", "vfs": self.functions, "line": "net_null0"}
         return {"name": f"bench-{os.getpid()}", "workers": 1,

@@ -25,6 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "guests"))
 
 import guests  # noqa: E402
+from guests import Nic  # noqa: E402,F401 -- tests take it from here
 import image  # noqa: E402
 
 SKIPPED = 77

@@ -1,0 +1,74 @@
+"""The daemon starts fast, says who holds a site, needs no root where its lines need none, and leaves nothing."""
+
+import os
+import subprocess
+
+from sites import site, vhost
+from world import SOURCE, check, main, say
+
+NOBODY = 65534
+
+
+def sockets(world):
+    return [name for name in os.listdir(world.dir) if name.endswith(".sock")]
+
+
+def plain_site(world):
+    return site(world, ["net_null0", "net_null1"], [vhost(world, "a", 1), vhost(world, "b", 2)],
+                redundant=True)
+
+
+def first_example_as_nobody(world):
+    os.chmod(world.dir, 0o755)
+    home = os.path.join(world.dir, "home")
+    os.mkdir(home)
+    os.chown(home, NOBODY, NOBODY)
+    example = os.path.join(SOURCE, "examples/01-two-cards.yaml")
+    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "env",
+               f"HOME={home}", f"XDG_RUNTIME_DIR={home}",
+               world.program("src/prog/midplaned"), "--socket", os.path.join(home, "tool.sock"),
+               example]
+    process = world.process(*command)
+    tool = world.program("src/prog/midplane")
+    for _ in range(100):
+        asked = subprocess.run([tool, "--socket", os.path.join(home, "tool.sock"), "card", "list"],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if asked.returncode == 0 or process.poll() is not None:
+            break
+    check(asked.returncode == 0, "examples/01-two-cards.yaml runs without root and without preparation")
+    process.terminate()
+    process.wait(5)
+    left = [os.path.join(path, name) for path, _, names in os.walk(home) for name in names
+            if not name.endswith(".log")]
+    check(not left, f"it leaves nothing in its run directory {left}")
+
+
+def body(world):
+    interfaces = sorted(os.listdir("/sys/class/net"))
+    daemon = world.daemon(plain_site(world))
+    say(f"  started in {daemon.started_s * 1000:.0f} ms, the tool's first answer included")
+    check(daemon.started_s < 1, "it starts in less than a second")
+    check({"a.sock", "b.sock", "site.sock"} <= set(sockets(world)), "its sockets are there")
+
+    second = subprocess.run([world.program("src/prog/midplaned"), "--socket",
+                             os.path.join(world.dir, "second.sock"), daemon.site_path],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=10)
+    check(second.returncode not in (0, -6, -11), "a second start of the same site is refused")
+    check(str(daemon.process.pid) in second.stdout,
+          f"it says who holds the site: {second.stdout.strip()[-200:]}")
+
+    took = daemon.stop()
+    check(daemon.process.returncode == 0, f"SIGTERM stops it cleanly ({took * 1000:.0f} ms)")
+    check(not sockets(world), f"it leaves no socket: {sockets(world)}")
+    check(sorted(os.listdir("/sys/class/net")) == interfaces, "it leaves no interface")
+
+    daemon.start()
+    daemon.process.kill()
+    daemon.process.wait()
+    daemon.start()
+    check(daemon.process.poll() is None, "after it was killed the site starts again")
+    daemon.stop()
+    first_example_as_nobody(world)
+
+
+main("life_cycle", body)

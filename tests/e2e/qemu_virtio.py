@@ -1,0 +1,34 @@
+"""Two PCs (QEMU without KVM, Debian's own kernel) on one card: ping and TCP over virtio-pci."""
+
+from sites import OneLine, mac, site, vhost
+from world import Nic, check, facts, main, ping_loss
+
+BYTES = 10_000_000
+
+
+def body(world):
+    net = OneLine(world)
+    world.daemon(site(world, net.lines, [vhost(world, "a", 1), vhost(world, "b", 2)]),
+                 namespace=net.chassis)
+    guests = [world.qemu(name, Nic(f"{world.dir}/{name}.sock", mac=mac(i)))
+              for i, name in enumerate(("a", "b"), 1)]
+    for i, guest in enumerate(guests, 1):
+        guest.wait_ready()
+        guest.address("eth0", f"10.77.0.{i}/24")
+    a, b = guests
+    for to in ("10.77.0.2", net.far_address):
+        loss = ping_loss(a.run(f"ping -c 10 -i 0.1 -W 2 {to}", check=False).text)
+        check(loss == 0, f"ping to {to} without loss")
+    b.spawn("traffic tcp-recv 5001", "stream")
+    a.run(f"traffic tcp-send 10.77.0.2 5001 {BYTES}")
+    got = facts(b.finish("stream").text)
+    check(got["bytes"] == BYTES and got["wrong"] == 0,
+          f"a TCP stream arrived complete and unchanged ({got['mbps']:.0f} Mbit/s)")
+    a.run("ip link set eth0 mtu 1400 && ip link set eth0 mtu 1500")
+    a.run("rmmod virtio_net && insmod /modules/virtio_net.ko && sleep 1")
+    a.address("eth0", "10.77.0.1/24")
+    loss = ping_loss(a.run("ping -c 5 -i 0.2 -W 2 10.77.0.2", check=False).text)
+    check(loss == 0, "after the driver was unloaded and loaded again, ping goes on")
+
+
+main("qemu_virtio", body)

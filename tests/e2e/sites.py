@@ -1,0 +1,76 @@
+"""Site files and networks that several end-to-end tests share."""
+
+import os
+
+
+def mac(number):
+    return f"52:54:00:00:01:{number:02x}"
+
+
+def vhost(world, name, number, **more):
+    """A system with one vhost-user interface; its socket is <name>.sock in the test's directory."""
+    io = {"name": "net0", "pool": "all", "attachment": "vhost-user",
+          "socket": os.path.join(world.dir, name + ".sock"), "mac": mac(number), **more}
+    return {"name": name, "host": "blade", "io": [io]}
+
+
+def site(world, lines, systems, redundant=False, revert=True, **more):
+    """One chassis with a carrier and a NIC card a line port, and what the systems ask for.
+
+    lines      DPDK device strings; the cards are nic0, nic1...
+    redundant  the first two cards are the 1+1 group "pair"; every interface is in it
+    revert     interfaces prefer nic0; without it they are spread over both cards
+    """
+    carriers = [{"name": f"carrier{i}",
+                 "cards": [{"name": f"nic{i}", "class": "nic", "vfs": 8, "line": line}]}
+                for i, line in enumerate(lines)]
+    made = {"name": f"e2e-{os.getpid()}",
+            "chassis": [{"name": "shelf", "carriers": carriers}],
+            "hosts": [{"name": "blade", "chassis": "shelf"}],
+            "pools": [{"name": "all", "cards": [f"nic{i}" for i in range(len(lines))]}],
+            "systems": systems, **more}
+    if redundant:
+        made["groups"] = [{"name": "pair", "cards": ["nic0", "nic1"], "mode": "1+1",
+                           "spread": "carrier", "revert": revert}]
+        for system in systems:
+            for io in system["io"]:
+                io["redundancy"] = "pair"
+    return made
+
+
+def packet_port(number, interface):
+    return f"net_af_packet{number},iface={interface}"
+
+
+class OneLine:
+    """A chassis with one line port, and a namespace "far" behind it with address 10.77.0.100."""
+
+    far_address = "10.77.0.100"
+
+    def __init__(self, world):
+        self.chassis = world.namespace("chassis")
+        self.far = world.namespace("far")
+        self.chassis.wire("line0", self.far, "far0")
+        self.far.address("far0", self.far_address + "/24")
+        self.lines = [packet_port(0, "line0")]
+
+
+class TwoLines:
+    """A chassis with two line ports that lead into one switch; behind it, 10.77.0.100.
+
+    Taking far0 or far1 down is losing the link of line0 or line1.
+    """
+
+    far_address = "10.77.0.100"
+
+    def __init__(self, world):
+        self.chassis = world.namespace("chassis")
+        self.far = world.namespace("far")
+        for i in range(2):
+            self.chassis.wire(f"line{i}", self.far, f"far{i}")
+        self.far.bridge("switch", ["far0", "far1"])
+        self.far.address("switch", self.far_address + "/24")
+        self.lines = [packet_port(i, f"line{i}") for i in range(2)]
+
+    def link(self, line, state):
+        self.far.run(f"ip link set far{line} {state}")

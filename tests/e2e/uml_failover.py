@@ -1,0 +1,62 @@
+"""A guest keeps its traffic when its card is pulled, loses its line, or dies silently, and sees nothing.
+
+A stream of numbered datagrams runs from the guest to the far end and back through all of it.
+"""
+
+import time
+
+from sites import TwoLines, site, vhost
+from world import Nic, check, facts, main, ping_loss, say
+
+RATE = 500       # datagrams a second and direction
+SECONDS = 2.5
+BEFORE = 1.0     # seconds into the stream at which the card fails
+# What a busy two-core machine with user-mode Linux on it may add; the precise figures are
+# measured by failover_time.
+LOST_MOST = {"pull": 25, "line loss": 25, "silent death": 50}
+
+
+def carrier_changes(guest):
+    return int(guest.run("cat /sys/class/net/eth0/carrier_changes").text)
+
+
+def drill(world, net, guest, name, act):
+    """Runs the stream, fails the card in the middle, and says what was lost."""
+    changes = carrier_changes(guest)
+    echo = net.far.spawn(world.traffic(), "udp-echo", "6000", str(SECONDS + 3))
+    time.sleep(0.2)
+    guest.spawn(f"traffic udp-round {net.far_address} 6000 {RATE} {SECONDS}", "round")
+    time.sleep(BEFORE)
+    act()
+    got = facts(guest.finish("round").text)
+    world.output(echo)
+    say(f"  {name}: sent {got['sent']:.0f}, lost {got['lost']:.0f}, longest silence "
+        f"{got['gap_max_us'] / 1000:.1f} ms")
+    check(got["lost"] <= LOST_MOST[name],
+          f"{name}: at most {LOST_MOST[name]} of {got['sent']:.0f} round trips are lost")
+    check(carrier_changes(guest) == changes, f"{name}: the guest saw no link change")
+    loss = ping_loss(guest.run(f"ping -c 5 -i 0.1 -W 1 {net.far_address}", check=False).text)
+    check(loss == 0, f"{name}: pings go on without loss afterwards")
+
+
+def body(world):
+    net = TwoLines(world)
+    daemon = world.daemon(site(world, net.lines, [vhost(world, "a", 1)], redundant=True),
+                          namespace=net.chassis)
+    guest = world.uml("a", Nic(f"{world.dir}/a.sock")).wait_ready()
+    guest.address("eth0", "10.77.0.1/24")
+    guest.run(f"ping -c 3 -i 0.2 -W 1 {net.far_address}")
+
+    drill(world, net, guest, "pull", lambda: daemon.tool("card", "pull", "nic0"))
+    daemon.tool("card", "insert", "nic0")
+    time.sleep(0.5)
+    drill(world, net, guest, "line loss", lambda: net.link(0, "down"))
+    net.link(0, "up")
+    time.sleep(1.5)
+    drill(world, net, guest, "silent death", lambda: daemon.tool("card", "hang", "nic0"))
+    kinds = [event["kind"] for event in daemon.facts("event", "list")]
+    say(f"  events: {', '.join(kinds)}")
+    check(any("moved" in kind for kind in kinds), "the events tell that the interface moved")
+
+
+main("uml_failover", body)
