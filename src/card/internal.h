@@ -18,8 +18,7 @@ enum {
 	CARD_REARM = 8,            /* armed functions asked again before each sleep */
 	CARD_LEARNED_MOVED = 64,   /* learned addresses that move with a function */
 	CARD_ANNOUNCEMENTS = 3,
-	CARD_CREDIT = 80 * 1024,   /* worker time of one visit, in bytes of copying, at weight 100 */
-	CARD_CREDIT_MIN = 4 * 1024,
+	CARD_CREDIT = 80 * 1024,   /* worker time of one visit, in bytes of copying */
 	CARD_FRAME_COST = 1024,    /* what a frame costs beside its bytes, in bytes of copying */
 	CARD_SCRATCH = 128 * 1024, /* where frames are finished for receivers that do not */
 	CARD_HOLD_PATIENCE = 2000, /* look-ins for which the control thread waits for a driver */
@@ -54,7 +53,6 @@ struct window {
 /* One function beside its switch port. */
 struct card_vf {
 	int64_t credit;          /* worker time it may still use in this visit */
-	int64_t quantum;
 	uint32_t frame_cost;     /* what its frames cost lately */
 	bool held_back;          /* its next frame is for the line, and its stage was full */
 	bool armed;              /* asked to kick, since it was last seen with work */

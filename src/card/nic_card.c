@@ -206,9 +206,7 @@ static int check_bind(const struct nic_card *card, unsigned vf, const struct nic
 static void set_up_vf(struct nic_card *card, unsigned vf, const struct nic_vf_conf *conf)
 {
 	struct card_vf *v = &card->vfs[vf];
-	int64_t quantum = (int64_t)CARD_CREDIT * conf->weight / 100;
 
-	v->quantum = quantum < CARD_CREDIT_MIN ? CARD_CREDIT_MIN : quantum;
 	v->credit = 0;
 	v->frame_cost = 2 * CARD_FRAME_COST;
 	v->held_back = v->armed = false;

@@ -88,9 +88,10 @@ static unsigned visit(struct worker *worker, struct nic_card *card, unsigned p)
 
 	if (is_blocked(card, p))
 		return 0;
-	vf->credit += vf->quantum;
-	if (vf->credit > vf->quantum)
-		vf->credit = vf->quantum;
+	/* The same for all: weights and classes are about the line, and held there. */
+	vf->credit += CARD_CREDIT;
+	if (vf->credit > CARD_CREDIT)
+		vf->credit = CARD_CREDIT;
 	if (vf->credit <= 0)
 		return 0;
 	esw_set_add(&card->active, p);
