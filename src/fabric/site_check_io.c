@@ -149,13 +149,19 @@ static bool same_interface(const struct place *a, const struct place *b)
 	       same_text(a->io->netns, b->io->netns);
 }
 
+/* Two of one name derive one address: that is a fault of the name, which is reported there. */
+static bool same_name(const struct place *a, const struct place *b)
+{
+	return a->s == b->s && !a->io->mac && !b->io->mac && same_text(a->io->name, b->io->name);
+}
+
 static void check_pair(struct site_check *check, const struct place *at, const struct place *before,
 		       bool same_mac)
 {
 	const char *system = before->system->name, *io = before->io->name;
 	char path[SITE_PATH_SIZE];
 
-	if (same_mac) {
+	if (same_mac && !same_name(at, before)) {
 		path_of(at, "mac", path);
 		site_find(check, path, "'%s/%s' has this address already; each interface needs its own",
 			  system, io);

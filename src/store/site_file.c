@@ -50,15 +50,25 @@ static void printf_like(3, 4) tell_text(struct load *load, unsigned line, const 
 	tell(load, line, &what);
 }
 
-static void tell_parser(struct load *load, const yaml_parser_t *parser)
+/* The line (1..) that byte 'offset' is in. */
+static unsigned line_at(const char *bytes, size_t offset)
+{
+	unsigned line = 1;
+
+	for (size_t i = 0; i < offset; i++)
+		line += bytes[i] == '\n';
+	return line;
+}
+
+static void tell_parser(struct load *load, const yaml_parser_t *parser, const char *bytes, size_t size)
 {
 	unsigned line = (unsigned)parser->problem_mark.line + 1;
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		tell_text(load, 0, "out of memory");
 	else if (parser->error == YAML_READER_ERROR)
-		tell_text(load, 0, "at byte %zu: %s; a site file is UTF-8 text",
-			  parser->problem_offset, parser->problem);
+		tell_text(load, line_at(bytes, min_u64(parser->problem_offset, size)),
+			  "%s; a site file is UTF-8 text", parser->problem);
 	else
 		tell_text(load, line, "this is not YAML: %s%s%s", parser->problem,
 			  parser->context ? " " : "", parser->context ? parser->context : "");
@@ -94,7 +104,7 @@ static bool scan(struct load *load, const void *bytes, size_t size)
 		const char *refused;
 
 		if (!yaml_parser_parse(&parser, &event)) {
-			tell_parser(load, &parser);
+			tell_parser(load, &parser, bytes, size);
 			break;
 		}
 		documents += event.type == YAML_DOCUMENT_START_EVENT;
@@ -121,7 +131,7 @@ static bool compose(struct load *load, const void *bytes, size_t size, yaml_docu
 	yaml_parser_set_input_string(&parser, bytes, size);
 	good = yaml_parser_load(&parser, document);
 	if (!good)
-		tell_parser(load, &parser);
+		tell_parser(load, &parser, bytes, size);
 	yaml_parser_delete(&parser);
 	return good;
 }
