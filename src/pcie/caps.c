@@ -72,7 +72,7 @@ static void add_express_common(struct pcie_kind *kind, const struct pcie_link_sh
 		{ SPEC_EXPRESS_LINK_CAPABILITIES,   20, 20, CFG_RO, port, "DL Active Reporting" },
 		{ SPEC_EXPRESS_LINK_CAPABILITIES,   22, 22, CFG_HWINIT, 1, "ASPM Optionality" },
 		{ SPEC_EXPRESS_LINK_CAPABILITIES,   31, 24, CFG_HWINIT, 0, "Port Number" },
-		{ SPEC_EXPRESS_DEVICE_CAPABILITIES2, 3,  0, CFG_HWINIT, 0xf, "Timeout Ranges ABCD" },
+		{ SPEC_EXPRESS_DEVICE_CAPABILITIES2, 3,  0, CFG_HWINIT, 0xf, "Timeouts A-D" },
 		{ SPEC_EXPRESS_DEVICE_CAPABILITIES2, 4,  4, CFG_RO, 1, "Timeout Disable" },
 		{ SPEC_EXPRESS_DEVICE_CAPABILITIES2, 5,  5, CFG_RO, port, "ARI Forwarding" },
 		{ SPEC_EXPRESS_LINK_CAPABILITIES2,   7,  1, CFG_RO, speeds, "Link Speeds" },
@@ -96,7 +96,7 @@ static void add_express_link(struct pcie_kind *kind, const struct pcie_link_shap
 		{ SPEC_EXPRESS_DEVICE_CONTROL,  11, 11, CFG_RW, 1, "No Snoop" },
 		{ SPEC_EXPRESS_DEVICE_CONTROL,  14, 12, CFG_RW, 2, "Max_Read_Request_Size" },
 		{ SPEC_EXPRESS_LINK_CONTROL,     1,  0, CFG_RW_KEPT, 0, "ASPM Control" },
-		{ SPEC_EXPRESS_LINK_CONTROL,     3,  3, CFG_RW_KEPT, 0, "Read Completion Boundary" },
+		{ SPEC_EXPRESS_LINK_CONTROL,     3,  3, CFG_RW_KEPT, 0, "Completion Boundary" },
 		{ SPEC_EXPRESS_LINK_CONTROL,     6,  6, CFG_RW_KEPT, 0, "Common Clock" },
 		{ SPEC_EXPRESS_LINK_CONTROL,     7,  7, CFG_RW_KEPT, 0, "Extended Synch" },
 		{ SPEC_EXPRESS_LINK_STATUS,      3,  0, CFG_HWINIT, link->speed, "Link Speed" },
@@ -115,7 +115,7 @@ static void add_express_slot(struct pcie_kind *kind)
 {
 	static const struct cfg_field fields[] = {
 		{ SPEC_EXPRESS_LINK_CONTROL,        4,  4, CFG_RW, 0, "Link Disable" },
-		{ SPEC_EXPRESS_LINK_STATUS,        13, 13, CFG_HWINIT, 0, "Data Link Layer Active" },
+		{ SPEC_EXPRESS_LINK_STATUS,        13, 13, CFG_HWINIT, 0, "DL Active" },
 		{ SPEC_EXPRESS_SLOT_CAPABILITIES,   5,  5, CFG_HWINIT, 1, "Hot-Plug Surprise" },
 		{ SPEC_EXPRESS_SLOT_CAPABILITIES,   6,  6, CFG_HWINIT, 1, "Hot-Plug Capable" },
 		{ SPEC_EXPRESS_SLOT_CAPABILITIES,  14,  7, CFG_HWINIT, 75, "Power Limit Value" },
@@ -170,7 +170,7 @@ void pcie_caps_add_virtio(struct pcie_kind *kind, enum pcie_cap cap,
 		{ SPEC_VIRTIO_CAP_BAR,         7, 0, CFG_RO, s->bar, "bar" },
 		{ SPEC_VIRTIO_CAP_OFFSET,     31, 0, CFG_RO, s->offset, "offset" },
 		{ SPEC_VIRTIO_CAP_SIZE,       31, 0, CFG_RO, s->size, "length" },
-		{ SPEC_VIRTIO_CAP_MULTIPLIER, 31, 0, CFG_RO, s->multiplier, "notify_off_multiplier" },
+		{ SPEC_VIRTIO_CAP_MULTIPLIER, 31, 0, CFG_RO, s->multiplier, "multiplier" },
 	};
 
 	pcie_kind_add(kind, cap, fields, array_len(fields) - (notify ? 0 : 1));

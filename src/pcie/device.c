@@ -202,6 +202,8 @@ static void react_bridge(struct pcie_device *d, unsigned n, uint32_t old)
 		tell(d, n, PCIE_BUS_RESET);
 }
 
+enum { MSIX_CONTROLS = SPEC_MSIX_FUNCTION_MASK | SPEC_MSIX_ENABLE };
+
 /* Every register that the device reacts to.  old: the register before the write. */
 static const struct reaction {
 	enum pcie_cap cap;
@@ -219,7 +221,7 @@ static const struct reaction {
 	{ PCIE_HEADER, SPEC_PCI_BAR0 + 20, UINT32_MAX, react_bar },
 	{ PCIE_HEADER, SPEC_PCI_BRIDGE_CONTROL, 1 << 6, react_bridge },
 	{ PCIE_CAP_PM, SPEC_PM_CONTROL, SPEC_PM_POWER_STATE, react_power },
-	{ PCIE_CAP_MSIX, SPEC_MSIX_CONTROL, SPEC_MSIX_FUNCTION_MASK | SPEC_MSIX_ENABLE, react_msix },
+	{ PCIE_CAP_MSIX, SPEC_MSIX_CONTROL, MSIX_CONTROLS, react_msix },
 	{ PCIE_CAP_EXPRESS, SPEC_EXPRESS_DEVICE_CONTROL, SPEC_EXPRESS_INITIATE_FLR, react_flr },
 	{ PCIE_CAP_SRIOV, SPEC_SRIOV_CONTROL, SPEC_SRIOV_ARI_HIERARCHY, react_ari },
 	{ PCIE_CAP_SRIOV, SPEC_SRIOV_CONTROL, SPEC_SRIOV_VF_ENABLE, react_vf_enable },

@@ -1,5 +1,5 @@
-/* pcie/kinds.h -- the kinds of function that a virtual hierarchy is made of: host bridge, root port,
- * and the NIC card's functions.
+/* pcie/kinds.h -- the kinds of function in a virtual hierarchy: host bridge, root port, and the
+ * NIC card's functions.
  *
  * The NIC functions are virtio network functions (virtio 1.2 section 4.1), so the driver that every
  * operating system has finds its registers.  A VF that one host lends to another, which does

@@ -11,7 +11,7 @@ void pcie_sriov_add(struct pcie_kind *kind, const struct pcie_sriov_shape *s)
 		{ SPEC_SRIOV_INITIAL_VFS,       15,  0, CFG_HWINIT,  0, "InitialVFs" },
 		{ SPEC_SRIOV_TOTAL_VFS,         15,  0, CFG_HWINIT,  0, "TotalVFs" },
 		{ SPEC_SRIOV_NUM_VFS,           15,  0, CFG_RW_LOCK, 0, "NumVFs" },
-		{ SPEC_SRIOV_DEPENDENCY_LINK,    7,  0, CFG_RO,      0, "Function Dependency Link" },
+		{ SPEC_SRIOV_DEPENDENCY_LINK,    7,  0, CFG_RO,      0, "Dependency Link" },
 		{ SPEC_SRIOV_FIRST_VF_OFFSET,   15,  0, CFG_RO, PCIE_VF_OFFSET_NO_ARI,
 		  "First VF Offset" },
 		{ SPEC_SRIOV_VF_STRIDE,         15,  0, CFG_RO, PCIE_VF_STRIDE, "VF Stride" },
