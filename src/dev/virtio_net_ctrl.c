@@ -1,0 +1,259 @@
+/* The control queue, virtio 1.2 section 5.1.6.5. */
+#include "dev/internal.h"
+
+enum {
+	CTRL_HEADER = 2,     /* class, command */
+	CTRL_BURST = 16,     /* commands served in one round */
+	CTRL_PIECES = 64,
+	MAC_SIZE = 6,
+	MAC_LIST_HEADER = 4, /* le32 count */
+	VLANS = 4096,
+};
+
+#define MAC_GROUP_BIT (UINT64_C(1) << 40)
+
+/* One command as the driver sent it. */
+struct command {
+	uint8_t class, code;
+	const uint8_t *data;
+	uint32_t size;
+};
+
+/* Addresses the switch compares with: the driver's list and the address in use. */
+static void refresh_addresses(struct virtio_net *net)
+{
+	struct nic_filter *filter = &net->front.filter;
+
+	memcpy(filter->mac, net->table, sizeof filter->mac);
+	filter->mac_count = net->table_count;
+	filter->alluni = net->want_all_uni || net->all_uni;
+	filter->allmulti = net->want_all_multi || net->all_multi;
+	if (net->mac == net->front.mac)
+		return;
+	if (filter->mac_count < NIC_FILTER_MACS_MAX)
+		filter->mac[filter->mac_count++] = net->mac;
+	else
+		filter->alluni = 1;
+}
+
+void net_ctrl_set_mac(struct virtio_net *net, uint64_t mac)
+{
+	net->mac = mac;
+	refresh_addresses(net);
+}
+
+void net_ctrl_reset(struct virtio_net *net)
+{
+	struct nic_filter *filter = &net->front.filter;
+
+	memset(filter, 0, sizeof *filter);
+	filter->promisc = 1;
+	net->table_count = 0;
+	net->all_uni = net->all_multi = net->want_all_uni = net->want_all_multi = false;
+	net->mac = net->conf.mac;
+	refresh_addresses(net);
+}
+
+static uint8_t serve_rx_mode(struct virtio_net *net, const struct command *command)
+{
+	struct nic_filter *filter = &net->front.filter;
+	uint8_t on;
+
+	if (command->size != 1 || !net_has(net, VIRTIO_NET_F_CTRL_RX))
+		return VIRTIO_NET_ERR;
+	if (command->code > VIRTIO_NET_CTRL_RX_ALLMULTI && !net_has(net, VIRTIO_NET_F_CTRL_RX_EXTRA))
+		return VIRTIO_NET_ERR;
+	on = command->data[0] != 0;
+	switch (command->code) {
+	case VIRTIO_NET_CTRL_RX_PROMISC:
+		filter->promisc = on;
+		break;
+	case VIRTIO_NET_CTRL_RX_ALLMULTI:
+		net->want_all_multi = on;
+		break;
+	case VIRTIO_NET_CTRL_RX_ALLUNI:
+		net->want_all_uni = on;
+		break;
+	case VIRTIO_NET_CTRL_RX_NOMULTI:
+		filter->nomulti = on;
+		break;
+	case VIRTIO_NET_CTRL_RX_NOUNI:
+		filter->nouni = on;
+		break;
+	case VIRTIO_NET_CTRL_RX_NOBCAST:
+		filter->nobcast = on;
+		break;
+	default:
+		return VIRTIO_NET_ERR;
+	}
+	refresh_addresses(net);
+	return VIRTIO_NET_OK;
+}
+
+/* Cuts one list of the table command off the front: its addresses and how many.  False when it
+ * does not fit the command. */
+static bool cut_list(const uint8_t **data, uint32_t *size, const uint8_t **macs, uint32_t *count)
+{
+	if (*size < MAC_LIST_HEADER)
+		return false;
+	*count = get_le32(*data);
+	*macs = *data + MAC_LIST_HEADER;
+	if (*count > (*size - MAC_LIST_HEADER) / MAC_SIZE)
+		return false;
+	*data = *macs + *count * MAC_SIZE;
+	*size -= MAC_LIST_HEADER + *count * MAC_SIZE;
+	return true;
+}
+
+/* Appends a list; false when it does not fit, which asks for all of its kind (5.1.6.5.2). */
+static bool keep_list(struct virtio_net *net, const uint8_t *macs, uint32_t count)
+{
+	if (count > (uint32_t)NIC_FILTER_MACS_MAX - net->table_count)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		net->table[net->table_count++] = get_be48(macs + i * MAC_SIZE);
+	return true;
+}
+
+static uint8_t serve_mac_table(struct virtio_net *net, const struct command *command)
+{
+	const uint8_t *data = command->data, *uni, *multi;
+	uint32_t size = command->size, uni_count, multi_count;
+
+	if (!net_has(net, VIRTIO_NET_F_CTRL_RX) || !cut_list(&data, &size, &uni, &uni_count) ||
+	    !cut_list(&data, &size, &multi, &multi_count) || size != 0)
+		return VIRTIO_NET_ERR;
+	net->table_count = 0;
+	net->all_uni = !keep_list(net, uni, uni_count);
+	net->all_multi = !keep_list(net, multi, multi_count);
+	refresh_addresses(net);
+	return VIRTIO_NET_OK;
+}
+
+static uint8_t serve_mac(struct virtio_net *net, const struct command *command)
+{
+	uint64_t mac;
+
+	if (command->code == VIRTIO_NET_CTRL_MAC_TABLE_SET)
+		return serve_mac_table(net, command);
+	if (command->code != VIRTIO_NET_CTRL_MAC_ADDR_SET || command->size != MAC_SIZE ||
+	    !net_has(net, VIRTIO_NET_F_CTRL_MAC_ADDR))
+		return VIRTIO_NET_ERR;
+	mac = get_be48(command->data);
+	if (mac == 0 || (mac & MAC_GROUP_BIT))
+		return VIRTIO_NET_ERR;
+	net_ctrl_set_mac(net, mac);
+	return VIRTIO_NET_OK;
+}
+
+static uint8_t serve_vlan(struct virtio_net *net, const struct command *command)
+{
+	struct nic_filter *filter = &net->front.filter;
+	uint16_t vlan;
+
+	if (command->size != 2 || !net_has(net, VIRTIO_NET_F_CTRL_VLAN))
+		return VIRTIO_NET_ERR;
+	vlan = get_le16(command->data);
+	if (vlan >= VLANS)
+		return VIRTIO_NET_ERR;
+	if (command->code == VIRTIO_NET_CTRL_VLAN_ADD)
+		filter->vlan[vlan / 64] |= UINT64_C(1) << vlan % 64;
+	else if (command->code == VIRTIO_NET_CTRL_VLAN_DEL && vlan != 0)
+		filter->vlan[vlan / 64] &= ~(UINT64_C(1) << vlan % 64);
+	else if (command->code != VIRTIO_NET_CTRL_VLAN_DEL)
+		return VIRTIO_NET_ERR;
+	return VIRTIO_NET_OK;
+}
+
+static uint8_t serve_announce(struct virtio_net *net, const struct command *command)
+{
+	if (command->code != VIRTIO_NET_CTRL_ANNOUNCE_ACK || command->size != 0 ||
+	    !net_has(net, VIRTIO_NET_F_GUEST_ANNOUNCE))
+		return VIRTIO_NET_ERR;
+	net->status &= (uint16_t)~VIRTIO_NET_S_ANNOUNCE;
+	return VIRTIO_NET_OK;
+}
+
+static uint8_t serve_pairs(struct virtio_net *net, const struct command *command)
+{
+	uint16_t pairs;
+
+	if (command->code != VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET || command->size != 2 ||
+	    !net_has(net, VIRTIO_NET_F_MQ))
+		return VIRTIO_NET_ERR;
+	pairs = get_le16(command->data);
+	if (pairs < 1 || pairs > net->conf.pairs_max)
+		return VIRTIO_NET_ERR;
+	net->pairs = pairs;
+	net->tx_turn = 0;
+	memset(net->steer, NET_NO_PAIR, sizeof net->steer);
+	return VIRTIO_NET_OK;
+}
+
+static uint8_t serve(struct virtio_net *net, const struct command *command)
+{
+	switch (command->class) {
+	case VIRTIO_NET_CTRL_RX:
+		return serve_rx_mode(net, command);
+	case VIRTIO_NET_CTRL_MAC:
+		return serve_mac(net, command);
+	case VIRTIO_NET_CTRL_VLAN:
+		return serve_vlan(net, command);
+	case VIRTIO_NET_CTRL_ANNOUNCE:
+		return serve_announce(net, command);
+	case VIRTIO_NET_CTRL_MQ:
+		return serve_pairs(net, command);
+	default:
+		return VIRTIO_NET_ERR;
+	}
+}
+
+/* One command: read once into memory of ours, served, answered with one byte. */
+static enum ring_outcome serve_chain(struct virtio_net *net, struct ring *ring)
+{
+	struct ring_piece pieces[CTRL_PIECES];
+	struct ring_cursor at = ring->next;
+	struct command command = { .data = net->command + CTRL_HEADER };
+	struct ring_chain chain;
+	uint32_t size = 0;
+	uint8_t ack = VIRTIO_NET_ERR;
+	enum ring_outcome outcome = ring_read_chain(ring, &at, RING_BOTH, NET_CTRL_SIZE, &chain,
+						    pieces, CTRL_PIECES);
+
+	if (outcome != RING_OK)
+		return outcome;
+	if (chain.read_bytes < CTRL_HEADER || chain.write_bytes < 1)
+		return ring_broken(ring, "a control command of %u bytes with %u for its answer",
+				   chain.read_bytes, chain.write_bytes);
+	for (unsigned i = 0; i < chain.readable; i++) {
+		memcpy(net->command + size, pieces[i].bytes, pieces[i].size);
+		size += pieces[i].size;
+	}
+	guest_read_is_over();
+	command.class = net->command[0];
+	command.code = net->command[1];
+	command.size = size - CTRL_HEADER;
+	if (chain.read_bytes == size) /* else longer than we keep */
+		ack = serve(net, &command);
+	pieces[chain.readable].bytes[0] = ack;
+	dma_wrote(&net->dma, pieces[chain.readable].bytes, 1);
+	ring_use(ring, chain.id, chain.slots, 1);
+	net_mark(net, ring);
+	return RING_OK;
+}
+
+void net_ctrl_serve(struct virtio_net *net)
+{
+	struct ring *ring = &net->queues[NET_CTRL_QUEUE];
+
+	if (!ring_is_live(ring))
+		return;
+	for (unsigned i = 0; i < CTRL_BURST; i++) {
+		enum ring_outcome outcome = serve_chain(net, ring);
+
+		if (outcome == RING_BROKEN)
+			net_note_stop(net);
+		if (outcome != RING_OK)
+			return;
+	}
+}

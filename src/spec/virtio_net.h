@@ -1,0 +1,82 @@
+/* spec/virtio_net.h -- virtio 1.2 section 5.1, network device: feature bits, configuration space,
+ * packet header and control commands, as numbers. */
+#ifndef SPEC_VIRTIO_NET_H
+#define SPEC_VIRTIO_NET_H
+
+/* Section 5.1.3. */
+enum virtio_net_feature {
+	VIRTIO_NET_F_CSUM = 0,
+	VIRTIO_NET_F_GUEST_CSUM = 1,
+	VIRTIO_NET_F_MTU = 3,
+	VIRTIO_NET_F_MAC = 5,
+	VIRTIO_NET_F_GUEST_TSO4 = 7,
+	VIRTIO_NET_F_GUEST_TSO6 = 8,
+	VIRTIO_NET_F_GUEST_ECN = 9,
+	VIRTIO_NET_F_HOST_TSO4 = 11,
+	VIRTIO_NET_F_HOST_TSO6 = 12,
+	VIRTIO_NET_F_HOST_ECN = 13,
+	VIRTIO_NET_F_MRG_RXBUF = 15,
+	VIRTIO_NET_F_STATUS = 16,
+	VIRTIO_NET_F_CTRL_VQ = 17,
+	VIRTIO_NET_F_CTRL_RX = 18,
+	VIRTIO_NET_F_CTRL_VLAN = 19,
+	VIRTIO_NET_F_CTRL_RX_EXTRA = 20,
+	VIRTIO_NET_F_GUEST_ANNOUNCE = 21,
+	VIRTIO_NET_F_MQ = 22,
+	VIRTIO_NET_F_CTRL_MAC_ADDR = 23,
+};
+
+/* Section 5.1.4. */
+enum virtio_net_config {
+	VIRTIO_NET_CONFIG_MAC = 0,              /* 6 bytes */
+	VIRTIO_NET_CONFIG_STATUS = 6,           /* le16 */
+	VIRTIO_NET_CONFIG_MAX_PAIRS = 8,        /* le16 */
+	VIRTIO_NET_CONFIG_MTU = 10,             /* le16 */
+	VIRTIO_NET_CONFIG_SIZE = 12,
+	VIRTIO_NET_S_LINK_UP = 1,
+	VIRTIO_NET_S_ANNOUNCE = 2,
+};
+
+/* Section 5.1.6: the header before each frame. */
+enum virtio_net_hdr {
+	VIRTIO_NET_HDR_FLAGS = 0,               /* u8 */
+	VIRTIO_NET_HDR_GSO_TYPE = 1,            /* u8 */
+	VIRTIO_NET_HDR_HDR_LEN = 2,             /* le16 */
+	VIRTIO_NET_HDR_GSO_SIZE = 4,            /* le16 */
+	VIRTIO_NET_HDR_CSUM_START = 6,          /* le16 */
+	VIRTIO_NET_HDR_CSUM_OFFSET = 8,         /* le16 */
+	VIRTIO_NET_HDR_NUM_BUFFERS = 10,        /* le16 */
+	VIRTIO_NET_HDR_SIZE = 12,
+	VIRTIO_NET_HDR_LEGACY_SIZE = 10,        /* no VERSION_1 and no MRG_RXBUF: no num_buffers */
+	VIRTIO_NET_HDR_F_NEEDS_CSUM = 1,
+	VIRTIO_NET_HDR_F_DATA_VALID = 2,
+	VIRTIO_NET_HDR_GSO_NONE = 0,
+	VIRTIO_NET_HDR_GSO_TCPV4 = 1,
+	VIRTIO_NET_HDR_GSO_TCPV6 = 4,
+	VIRTIO_NET_HDR_GSO_ECN = 0x80,
+};
+
+/* Section 5.1.6.5: the control queue. */
+enum virtio_net_ctrl {
+	VIRTIO_NET_CTRL_RX = 0,
+	VIRTIO_NET_CTRL_RX_PROMISC = 0,
+	VIRTIO_NET_CTRL_RX_ALLMULTI = 1,
+	VIRTIO_NET_CTRL_RX_ALLUNI = 2,
+	VIRTIO_NET_CTRL_RX_NOMULTI = 3,
+	VIRTIO_NET_CTRL_RX_NOUNI = 4,
+	VIRTIO_NET_CTRL_RX_NOBCAST = 5,
+	VIRTIO_NET_CTRL_MAC = 1,
+	VIRTIO_NET_CTRL_MAC_TABLE_SET = 0,
+	VIRTIO_NET_CTRL_MAC_ADDR_SET = 1,
+	VIRTIO_NET_CTRL_VLAN = 2,
+	VIRTIO_NET_CTRL_VLAN_ADD = 0,
+	VIRTIO_NET_CTRL_VLAN_DEL = 1,
+	VIRTIO_NET_CTRL_ANNOUNCE = 3,
+	VIRTIO_NET_CTRL_ANNOUNCE_ACK = 0,
+	VIRTIO_NET_CTRL_MQ = 4,
+	VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET = 0,
+	VIRTIO_NET_OK = 0,
+	VIRTIO_NET_ERR = 1,
+};
+
+#endif
