@@ -1,0 +1,237 @@
+#include "dev/virtio_net.h"
+
+#include "sim/guest_net.h"
+#include "tests/check.h"
+
+#define BIT(n)   (UINT64_C(1) << (n))
+#define BASIC    (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS))
+#define PACKED   BIT(VIRTIO_F_RING_PACKED)
+#define MRG      BIT(VIRTIO_NET_F_MRG_RXBUF)
+#define INDIRECT BIT(VIRTIO_F_INDIRECT_DESC)
+#define EVENT    BIT(VIRTIO_F_EVENT_IDX)
+#define OFFLOADS                                                                            \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) |   \
+	 BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_GUEST_TSO4) |                            \
+	 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |                             \
+	 BIT(VIRTIO_NET_F_GUEST_ECN))
+#define CONTROL                                                                             \
+	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_VLAN) |   \
+	 BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) |                     \
+	 BIT(VIRTIO_NET_F_GUEST_ANNOUNCE))
+#define MQ       (BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ))
+#define MAC      UINT64_C(0x02a5c0000001)
+
+enum { FRAME_MAX = 66000 };
+
+/* One front with one guest, and what it told the host. */
+struct side {
+	struct virtio_net *net;
+	struct nic_front *front;
+	struct guest_net *guest;
+	uint8_t *memory;
+	unsigned interrupts[VIRTIO_NET_QUEUES_MAX], config_changes, misses;
+};
+
+static void on_interrupt(void *owner, unsigned queue)
+{
+	((struct side *)owner)->interrupts[queue]++;
+}
+
+static void on_config(void *owner)
+{
+	((struct side *)owner)->config_changes++;
+}
+
+static void on_misses(void *owner)
+{
+	((struct side *)owner)->misses++;
+}
+
+static uint64_t roomy(uint64_t bytes)
+{
+	return (bytes + 4095) / 4096 * 4096;
+}
+
+static void side_init(struct side *side, uint16_t pairs)
+{
+	struct virtio_net_conf conf = { .mac = MAC, .pairs_max = pairs, .mtu = 1500,
+					.host = { on_interrupt, on_config, on_misses, side } };
+
+	memset(side, 0, sizeof *side);
+	side->net = aligned_alloc(64, (virtio_net_size() + 63) / 64 * 64);
+	side->guest = malloc(sizeof *side->guest);
+	assert_non_null(side->net);
+	assert_non_null(side->guest);
+	assert_int_equal(virtio_net_init(side->net, &conf), 0);
+	side->front = virtio_net_front(side->net);
+}
+
+static void side_start(struct side *side, struct guest_net_conf conf)
+{
+	if (conf.pairs == 0)
+		conf.pairs = 1;
+	if (conf.tx_buf_size == 0)
+		conf.tx_buf_size = 2048;
+	if (conf.rx_buf_size == 0)
+		conf.rx_buf_size = 2048;
+	if (conf.ring_size == 0)
+		conf.ring_size = 256;
+	conf.memory_size = roomy(guest_net_bytes(&conf));
+	free(side->memory);
+	side->memory = aligned_alloc(4096, conf.memory_size);
+	assert_non_null(side->memory);
+	conf.memory = side->memory;
+	assert_int_equal(guest_net_start(side->guest, side->net, &conf), 0);
+	assert_true(side->front->ready);
+}
+
+static void side_open(struct side *side, struct guest_net_conf conf)
+{
+	side_init(side, conf.pairs ? conf.pairs : 1);
+	side_start(side, conf);
+}
+
+static void side_close(struct side *side)
+{
+	free(side->memory);
+	free(side->guest);
+	free(side->net);
+}
+
+/* Moves what 'from' sends to 'to', as a card without any table; returns how many were taken. */
+static unsigned switch_once(struct side *from, struct side *to)
+{
+	struct frame frames[FRAME_BURST], *list[FRAME_BURST];
+	unsigned n = from->front->ops->peek(NULL, from->front, frames, FRAME_BURST), given;
+
+	for (unsigned i = 0; i < n; i++)
+		list[i] = &frames[i];
+	given = to->front->ops->give(NULL, to->front, list, n);
+	from->front->ops->taken(NULL, from->front, given);
+	from->front->ops->flush(NULL, from->front);
+	to->front->ops->flush(NULL, to->front);
+	return given;
+}
+
+static void fill(uint8_t *frame, uint32_t size, uint64_t *seed)
+{
+	for (uint32_t i = 0; i < size; i++)
+		frame[i] = (uint8_t)rand_u64(seed);
+}
+
+/* Random frames in random layouts through both rings, against a queue of what was sent. */
+static void run_random(uint64_t features, uint16_t ring_size, uint32_t rx_buf, uint32_t frame_max,
+		       unsigned rounds, uint64_t seed)
+{
+	enum { QUEUE = 8192 };
+	static struct { uint32_t size; uint64_t seed; } queue[QUEUE];
+	static uint8_t frame[FRAME_MAX], got[FRAME_MAX];
+	uint8_t header[VIRTIO_NET_HDR_SIZE];
+	struct guest_net_conf conf = { .features = features, .ring_size = ring_size,
+				       .rx_buf_size = rx_buf, .tx_buf_size = frame_max + 12 };
+	struct side a, b;
+	unsigned sent = 0, received = 0;
+
+	side_open(&a, conf);
+	side_open(&b, conf);
+	guest_net_post(b.guest, 0, ring_size, 1, GUEST_DIRECT);
+	for (unsigned round = 0; round < rounds; round++) {
+		unsigned burst = (unsigned)(rand_u64(&seed) % 40);
+
+		while (burst-- && sent - received < ring_size && sent - received < QUEUE) {
+			uint32_t cuts[8], size = 14 + (uint32_t)(rand_u64(&seed) % (frame_max - 13));
+			unsigned cut_count = (unsigned)(rand_u64(&seed) % 8);
+			uint64_t frame_seed = rand_u64(&seed), kept = frame_seed;
+			bool indirect = (features & INDIRECT) && rand_u64(&seed) % 2;
+			struct guest_send send = { .frame = frame, .size = size, .cuts = cuts,
+				.layout = indirect ? GUEST_INDIRECT : GUEST_DIRECT };
+
+			if (rand_u64(&seed) % 2)
+				cut_count = 0;
+			for (unsigned i = 0; i < cut_count; i++)
+				cuts[i] = 1 + (i ? cuts[i - 1] : 0) +
+					  (uint32_t)(rand_u64(&seed) % (size / 4 + 1));
+			send.cut_count = cut_count;
+			fill(frame, size, &frame_seed);
+			if (!guest_net_send(a.guest, 0, &send))
+				break;
+			queue[sent++ % QUEUE] = (__typeof__(queue[0])){ size, kept };
+		}
+		guest_net_kick(a.guest, 0);
+		switch_once(&a, &b);
+		assert_string_equal(a.front->stopped, "");
+		assert_string_equal(b.front->stopped, "");
+		if (rand_u64(&seed) % 3 == 0)
+			continue;
+		guest_net_reclaim(a.guest, 0);
+		for (uint32_t size; (size = guest_net_receive(b.guest, 0, header, got, FRAME_MAX));) {
+			uint64_t frame_seed = queue[received % QUEUE].seed;
+
+			assert_true(received < sent);
+			assert_int_equal(size, queue[received++ % QUEUE].size);
+			fill(frame, size, &frame_seed);
+			assert_memory_equal(frame, got, size);
+		}
+	}
+	assert_true(ring_size < 4 || received > 0);
+	assert_int_equal(counter_get(&a.front->tx_frames), counter_get(&b.front->rx_frames));
+	assert_int_equal(counter_get(&a.front->tx_bytes), counter_get(&b.front->rx_bytes));
+	side_close(&a);
+	side_close(&b);
+}
+
+static void random_frames_in_random_layouts_arrive_whole_and_in_order(void **state)
+{
+	const uint64_t combinations[] = { 0, MRG, MRG | INDIRECT, MRG | EVENT, MRG | INDIRECT | EVENT,
+					  INDIRECT | BIT(VIRTIO_F_IN_ORDER) };
+	uint64_t seed = check_seed();
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(combinations); i++) {
+		run_random(BASIC | combinations[i], 256, 2048, 1518, 1500, rand_u64(&seed));
+		run_random(BASIC | PACKED | combinations[i], 256, 2048, 1518, 1500, rand_u64(&seed));
+		run_random(BASIC | PACKED | combinations[i], 250, 2048, 1518, 1500, rand_u64(&seed));
+	}
+}
+
+static void mergeable_buffers_carry_frames_of_many_buffers(void **state)
+{
+	uint64_t seed = check_seed();
+
+	(void)state;
+	run_random(BASIC | MRG, 256, 256, 9000, 800, rand_u64(&seed));
+	run_random(BASIC | MRG | PACKED | INDIRECT, 200, 100, 9000, 800, rand_u64(&seed));
+	run_random(BASIC | MRG | INDIRECT, 256, 4096, 65000, 200, rand_u64(&seed));
+}
+
+static void every_size_of_a_ring_works_and_its_index_wraps(void **state)
+{
+	uint64_t seed = check_seed();
+
+	(void)state;
+	for (unsigned size = 1; size <= VIRTIO_NET_RING_MAX; size *= 2)
+		run_random(BASIC | MRG, (uint16_t)size, 1600, 1518, size < 64 ? 9000 : 5000,
+			   rand_u64(&seed));
+	for (unsigned size = 1; size <= 40; size++)
+		run_random(BASIC | MRG | PACKED, (uint16_t)size, 1600, 700, 600, rand_u64(&seed));
+	run_random(BASIC | MRG | PACKED, 4095, 1600, 700, 3000, rand_u64(&seed));
+	run_random(BASIC | MRG | PACKED, 4096, 1600, 700, 3000, rand_u64(&seed));
+}
+
+static void a_legacy_driver_has_the_short_header(void **state)
+{
+	(void)state;
+	run_random(BIT(VIRTIO_NET_F_MAC), 64, 2048, 1518, 500, check_seed());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(random_frames_in_random_layouts_arrive_whole_and_in_order),
+		cmocka_unit_test(mergeable_buffers_carry_frames_of_many_buffers),
+		cmocka_unit_test(every_size_of_a_ring_works_and_its_index_wraps),
+		cmocka_unit_test(a_legacy_driver_has_the_short_header),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
