@@ -43,6 +43,7 @@ struct frame_seg {
 };
 
 struct frame {
+	cache_aligned
 	const uint8_t *body;          /* first piece behind the head; NULL when there is none */
 	const struct frame_seg *more; /* pieces behind the body, more_count of them */
 	uint32_t size;                /* bytes of the whole frame, without FCS */
@@ -59,8 +60,11 @@ struct frame {
 	uint16_t csum_start, csum_offset; /* bytes from the start of the frame */
 	uint16_t in_port;             /* where it came from: an index of the card's ports */
 	uint16_t vlan;                /* VLAN it belongs to inside the card; 0: untagged */
-	cache_aligned uint8_t room[FRAME_HEAD_ROOM + FRAME_HEAD_SIZE]; /* use frame_head() */
+	uint8_t unused[4];
+	uint8_t room[FRAME_HEAD_ROOM + FRAME_HEAD_SIZE]; /* use frame_head() */
 };
+/* Two cache lines: the facts, with the room for a tag at their end; and the head. */
+_Static_assert(sizeof(struct frame) == 128, "the head of a frame is one cache line");
 
 static inline uint8_t *frame_head(struct frame *f)
 {
