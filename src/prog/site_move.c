@@ -15,7 +15,7 @@ static void give_way(void)
 	sched_yield();
 }
 
-static bool hold(struct run_card *card)
+bool site_move_hold(struct run_card *card)
 {
 	if (nic_card_hold(NULL, card->card, give_way, HOLD_TRIES))
 		return true;
@@ -103,6 +103,20 @@ void site_move_wake(struct run_io *io)
 		workers_wake(io->run->workers, card_of(io, io->bound)->worker);
 }
 
+void site_move_announce(struct run_io *io)
+{
+	struct run_card *card;
+
+	if (io->bound < 0)
+		return;
+	card = card_of(io, io->bound);
+	if (!site_move_hold(card))
+		return;
+	nic_card_announce(NULL, card->card, io->place->member[io->bound].vf);
+	nic_card_release(NULL, card->card);
+	workers_wake(io->run->workers, card->worker);
+}
+
 /* Both cards are held, or the one there is. */
 static int bind_held(struct run_io *io, int member, struct refusal *why)
 {
@@ -118,7 +132,7 @@ int site_move_bind_first(struct run_io *io, int member, struct refusal *why)
 	int err;
 
 	must(io->bound < 0);
-	if (!hold(card)) {
+	if (!site_move_hold(card)) {
 		refuse(why, "", "the worker of card '%s' does not let go of it",
 		       card->place.card->name);
 		return -EBUSY;
@@ -140,7 +154,7 @@ void site_move_unbind(struct run_io *io)
 		return;
 	card = card_of(io, io->bound);
 	unwatch_all(io, io->bound);
-	if (!hold(card))
+	if (!site_move_hold(card))
 		return;
 	nic_card_unbind(NULL, card->card, io->place->member[io->bound].vf);
 	nic_card_release(NULL, card->card);
@@ -206,9 +220,9 @@ void site_move_one(struct site_run *run, const struct failover_action *action, u
 	unsigned replayed;
 
 	must(from == action->from_member);
-	if (a && !hold(a))
+	if (a && !site_move_hold(a))
 		return;
-	if (b && !hold(b)) {
+	if (b && !site_move_hold(b)) {
 		if (a)
 			nic_card_release(NULL, a->card);
 		return;
@@ -243,7 +257,7 @@ static void cut_off_or_bring_back(struct run_card *card)
 	enum failover_card_state state = failover_card_state(&card->run->failover, card->index);
 	bool detach = state == FAILOVER_CARD_PULLED || state == FAILOVER_CARD_DEAD;
 
-	if (detach == card->detached || !hold(card))
+	if (detach == card->detached || !site_move_hold(card))
 		return;
 	if (detach)
 		nic_card_detach(NULL, card->card);

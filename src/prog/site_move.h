@@ -21,6 +21,13 @@ void site_move_one(struct site_run *run, const struct failover_action *action, u
 /* Takes an interface off its card, without a word to its guest: for shutdown. */
 void site_move_unbind(struct run_io *io);
 
+/* Takes a card for the control thread; false, logged, when its worker does not let go of it.  Pair with
+ * nic_card_release. */
+bool site_move_hold(struct run_card *card);
+
+/* Queues the announcements of an interface's addresses on the card it is bound to. */
+void site_move_announce(struct run_io *io);
+
 /* Keeps the descriptors that wake the worker of an interface where the interface is. */
 void site_move_watch(struct run_io *io, int fd);
 void site_move_unwatch(struct run_io *io, int fd);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct run_card *site_run_card(struct site_run *run, const char *name)
@@ -79,6 +80,14 @@ static void on_wake(void *owner, struct nic_front *front)
 		site_move_wake(io);
 }
 
+static void on_announce(void *owner, struct nic_front *front)
+{
+	struct run_io *io = io_of_front(owner, front);
+
+	if (io)
+		site_move_announce(io);
+}
+
 static void on_event(void *owner, struct nic_front *front, const char *kind, const char *text)
 {
 	struct site_run *run = owner;
@@ -101,7 +110,7 @@ static void on_link_changed(void *owner, bool up)
 	if (card->line_up == up)
 		return;
 	card->line_up = up;
-	if (nic_card_hold(NULL, card->card, NULL, 1000000)) {
+	if (site_move_hold(card)) {
 		nic_card_set_line_up(NULL, card->card, up);
 		nic_card_release(NULL, card->card);
 	}
@@ -157,7 +166,7 @@ static int card_create(struct run_card *card, struct refusal *why)
 	if (err)
 		return err;
 	card->line_up = uplink_link_up(card->uplink);
-	must(nic_card_hold(NULL, card->card, NULL, 1));
+	must(site_move_hold(card));
 	nic_card_set_line(NULL, card->card, uplink_line(card->uplink));
 	nic_card_set_line_up(NULL, card->card, card->line_up);
 	nic_card_release(NULL, card->card);
@@ -205,7 +214,8 @@ static int ios_create(struct site_run *run, struct refusal *why)
 {
 	struct attach_host host = {
 		.loop = run->loop, .run_dir = run->run_dir, .watch = on_watch,
-		.unwatch = on_unwatch, .wake = on_wake, .event = on_event, .owner = run,
+		.unwatch = on_unwatch, .wake = on_wake, .event = on_event, .announce = on_announce,
+		.owner = run,
 	};
 	int err;
 
@@ -262,6 +272,26 @@ unsigned site_run_workers(const struct site *site)
 	return cards < (unsigned)cpus ? cards : (unsigned)cpus;
 }
 
+/* The directory for the sockets of the site's guests. */
+static int make_run_dir(struct site_run *run, const char *parent, struct refusal *why)
+{
+	int length = snprintf(run->run_dir, sizeof run->run_dir, "%s/%s", parent, run->site->name);
+	int err;
+
+	if (length < 0 || (size_t)length >= sizeof run->run_dir) {
+		run->run_dir[0] = 0;
+		refuse(why, "", "the directory '%s/%s' is too long a name for sockets", parent,
+		       run->site->name);
+		return -ENAMETOOLONG;
+	}
+	if (mkdir(run->run_dir, 0755) == 0 || errno == EEXIST)
+		return 0;
+	err = -errno;
+	refuse(why, "", "cannot make the directory '%s': %s", run->run_dir, strerror(-err));
+	run->run_dir[0] = 0;
+	return err;
+}
+
 int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *loop,
 		    const char *run_dir, struct refusal *why)
 {
@@ -274,9 +304,10 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 	run->loop = loop;
 	run->started_ns = clock_now_ns();
 	run->started_wall_ns = clock_wall_ns();
-	snprintf(run->run_dir, sizeof run->run_dir, "%s", run_dir);
 	events_init(&run->events);
-	err = workers_create(&run->workers, site_run_workers(site),
+	err = make_run_dir(run, run_dir, why);
+	if (!err)
+		err = workers_create(&run->workers, site_run_workers(site),
 			     site->idle_wake_us * UINT64_C(1000), why);
 	if (!err)
 		err = cards_create(run, why);
@@ -314,6 +345,8 @@ void site_run_destroy(struct site_run *run)
 		uplink_close(run->cards[i].uplink);
 		free(run->cards[i].card);
 	}
+	if (run->run_dir[0])
+		rmdir(run->run_dir); /* stays when somebody keeps a file there */
 	free(run->cards);
 	free(run->ios);
 	free(run->places);
