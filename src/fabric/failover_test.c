@@ -3,7 +3,8 @@
 
 enum { CARD_A, CARD_B };
 
-static const struct placement pair = { .member_count = 2, .member = { { CARD_A, 1 }, { CARD_B, 1 } } };
+static const struct placement pair = { .member_count = 2,
+				       .member = { { CARD_A, 1 }, { CARD_B, 1 } } };
 static const struct placement alone = { .member_count = 1, .member = { { CARD_A, 2 } } };
 static struct failover f;
 static struct failover_io ios[2];
@@ -137,8 +138,8 @@ static void test_unlisted_pairs_are_ignored_and_counted(void **state)
 		for (unsigned e = 0; e < FAILOVER_EVENT_COUNT; e++) {
 			uint8_t next = failover_table[c][e];
 
-			printf(" | %s", next == FAILOVER_IGNORED ? "-"
-								 : failover_condition_text[next]);
+			printf(" | %s",
+			       next == FAILOVER_IGNORED ? "-" : failover_condition_text[next]);
 			begin(false);
 			f.card[CARD_A].pulled = c & FAILOVER_P;
 			f.card[CARD_A].line_lost = c & FAILOVER_L;
@@ -157,7 +158,7 @@ static void test_the_table_follows_from_one_bit_an_event(void **state)
 		unsigned bit;
 		bool set;
 	} effect[FAILOVER_EVENT_COUNT] = {
-		[FAILOVER_PULL] = { 1, true },       [FAILOVER_INSERT] = { 1, false },
+		[FAILOVER_PULL] = { 1, true },	     [FAILOVER_INSERT] = { 1, false },
 		[FAILOVER_LINE_LOST] = { 2, true },  [FAILOVER_LINE_CAME] = { 2, false },
 		[FAILOVER_HEART_LOST] = { 4, true }, [FAILOVER_HEART_CAME] = { 4, false },
 	};
@@ -179,7 +180,8 @@ int main(void)
 		cmocka_unit_test(test_a_pull_moves_the_pair_and_unbinds_the_lone_one),
 		cmocka_unit_test(test_line_loss_and_silence_end_in_the_same_step),
 		cmocka_unit_test(test_the_preferred_card_is_taken_again_when_the_group_reverts),
-		cmocka_unit_test(test_a_second_failure_while_pulled_keeps_the_card_out_after_the_insert),
+		cmocka_unit_test(
+			test_a_second_failure_while_pulled_keeps_the_card_out_after_the_insert),
 		cmocka_unit_test(test_with_both_cards_gone_the_first_that_returns_is_taken),
 		cmocka_unit_test(test_the_standby_may_fail_unnoticed_by_traffic),
 		cmocka_unit_test(test_a_flapping_heart_moves_traffic_once_without_revert),

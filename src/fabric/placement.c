@@ -167,7 +167,8 @@ static unsigned round_of(const struct site *site, const struct site_io *io)
 }
 
 /* The rows of one round; 'rows' in the order of the file. */
-static int place_round(struct placer *p, unsigned round, struct placement *rows, struct refusal *why)
+static int place_round(struct placer *p, unsigned round, struct placement *rows,
+		       struct refusal *why)
 {
 	const struct site *site = p->site;
 	struct placement *row = rows;

@@ -18,16 +18,27 @@ static char *all[] = { "a", "b", "c" }, *only_c[] = { "c" }, *ab[] = { "a", "b" 
 static struct site_pool pools[] = { { "all", all, 3 }, { "small", only_c, 1 } };
 static struct site_group groups[] = {
 	{ .name = "pair", .cards = ab, .cards_count = 2, .mode = SITE_REDUNDANCY_ONE_PLUS_ONE },
-	{ .name = "back", .cards = ab, .cards_count = 2, .mode = SITE_REDUNDANCY_ONE_PLUS_ONE,
+	{ .name = "back",
+	  .cards = ab,
+	  .cards_count = 2,
+	  .mode = SITE_REDUNDANCY_ONE_PLUS_ONE,
 	  .revert = true },
 };
 static struct site_io ios[IOS];
 static char names[IOS][8];
 static struct site_system systems[] = { { "web", "blade", ios, 0 } };
 static struct site site = {
-	.name = "s", .chassis = chassis, .chassis_count = 2, .hosts = hosts, .hosts_count = 1,
-	.pools = pools, .pools_count = 2, .groups = groups, .groups_count = 2,
-	.systems = systems, .systems_count = 1,
+	.name = "s",
+	.chassis = chassis,
+	.chassis_count = 2,
+	.hosts = hosts,
+	.hosts_count = 1,
+	.pools = pools,
+	.pools_count = 2,
+	.groups = groups,
+	.groups_count = 2,
+	.systems = systems,
+	.systems_count = 1,
 };
 static struct placement rows[IOS];
 static struct refusal why;
@@ -42,8 +53,9 @@ static struct site_io *add(char *pool, char *group)
 	unsigned n = systems[0].io_count++;
 
 	snprintf(names[n], sizeof names[n], "net%u", n);
-	ios[n] = (struct site_io){ .name = names[n], .pool = pool, .redundancy = group,
-				   .queues = 1, .weight = 100 };
+	ios[n] = (struct site_io){
+		.name = names[n], .pool = pool, .redundancy = group, .queues = 1, .weight = 100
+	};
 	return &ios[n];
 }
 
@@ -105,8 +117,8 @@ static void test_groups_and_small_pools_are_served_first(void **state)
 	assert_string_equal(why.text, "no function is left in pool 'all' for interface 'web/net8'");
 }
 
-/* Random interfaces: what is placed is in the right pool, on the right cards, and nothing twice; and
- * whatever is refused has no room when the nested pools are counted plainly. */
+/* Random interfaces: what is placed is in the right pool, on the right cards, and nothing twice;
+ * and whatever is refused has no room when the nested pools are counted plainly. */
 static void test_a_placement_is_found_exactly_when_there_is_one(void **state)
 {
 	uint64_t seed = check_seed();
@@ -151,7 +163,8 @@ static void test_a_placement_is_found_exactly_when_there_is_one(void **state)
 					assert_int_equal(f->card, 2);
 			}
 			if (ios[i].redundancy)
-				assert_int_not_equal(rows[i].member[0].card, rows[i].member[1].card);
+				assert_int_not_equal(rows[i].member[0].card,
+						     rows[i].member[1].card);
 		}
 	}
 	assert_true(placed > 500 && refused > 500);
@@ -236,8 +249,10 @@ static void test_sites_made_by_hand_are_checked_as_well(void **state)
 	pools[1].cards_count = 0;
 	found_count = 0;
 	assert_int_equal(site_check(&site, keep, NULL), 3);
-	assert_string_equal(found[0], "pools[1].cards: pool 'small' has no card; the cards are: a, b, c");
-	assert_string_equal(found[1], "groups[0].cards: group 'pair' has 1 cards; mode 1+1 takes exactly two");
+	assert_string_equal(found[0],
+			    "pools[1].cards: pool 'small' has no card; the cards are: a, b, c");
+	assert_string_equal(
+		found[1], "groups[0].cards: group 'pair' has 1 cards; mode 1+1 takes exactly two");
 	assert_string_equal(found[2], "systems[0].io[0].mac: 'nonsense' is no MAC address, such as "
 				      "52:54:00:12:34:56");
 	groups[0] = pair;

@@ -75,7 +75,7 @@ uint64_t site_io_mac(const struct site *site, unsigned system, unsigned io)
 	hash = hash_name(hash, site->systems[system].name);
 	hash = hash_name(hash, asked->name);
 	mac = rand_u64(&hash) & UINT64_C(0xffffffffffff);
-	mac &= ~(UINT64_C(1) << 40); /* unicast */
+	mac &= ~(UINT64_C(1) << 40);	/* unicast */
 	return mac | UINT64_C(1) << 41; /* locally administered */
 }
 

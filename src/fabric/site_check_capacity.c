@@ -53,7 +53,8 @@ static void check_pool(struct site_check *check, unsigned p)
 		return;
 	snprintf(path, sizeof path, "pools[%u]", p);
 	site_find(check, path,
-		  "systems ask pool '%s' for %u functions (%u interfaces, %u of them with a standby) and "
+		  "systems ask pool '%s' for %u functions (%u interfaces, %u of them with a "
+		  "standby) and "
 		  "its cards have %u; raise vfs, add a card, or ask for less",
 		  pool->name, asked, demand.interfaces, demand.standbys, available);
 }
@@ -120,7 +121,8 @@ static void check_mirrors(struct site_check *check, const struct placement *rows
 			continue;
 		snprintf(path, sizeof path, "systems[%u].io[%u].mirror_to", row->system, row->io);
 		site_find(check, path,
-			  "'%s' is placed on card '%s' and this interface on card '%s'; a mirror must be "
+			  "'%s' is placed on card '%s' and this interface on card '%s'; a mirror "
+			  "must be "
 			  "on the same card: give both a pool of that one card, or the same group",
 			  io->mirror_to, card_name(site, to), card_name(site, row));
 	}

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void site_card_path(const struct site *site, unsigned n, const char *key,
-		      char path[SITE_PATH_SIZE])
+void site_card_path(const struct site *site, unsigned n, const char *key, char path[SITE_PATH_SIZE])
 {
 	struct site_card_place place;
 
@@ -67,8 +66,9 @@ static bool is_pci_address(const char *text)
 			bool digit = (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f') ||
 				     (*at >= 'A' && *at <= 'F');
 
-			if (*shape == 'h' ? !digit
-					  : *shape == 'o' ? *at < '0' || *at > '7' : *at != *shape)
+			if (*shape == 'h'   ? !digit
+			    : *shape == 'o' ? *at < '0' || *at > '7'
+					    : *at != *shape)
 				break;
 		}
 		if (!*shape && (*at == 0 || *at == ','))
@@ -100,22 +100,26 @@ static void check_line(struct site_check *check, unsigned n, const char *line)
 	if (!is_pci_address(line) && !is_device_name(line))
 		site_find(check, path,
 			  "'%.60s' is no line port; allowed are a DPDK device such as "
-			  "net_af_packet0,iface=eth1 or net_tap0,iface=mp0 or net_null0, and a PCI address "
-			  "such as 0000:03:00.0", line);
+			  "net_af_packet0,iface=eth1 or net_tap0,iface=mp0 or net_null0, and a PCI "
+			  "address "
+			  "such as 0000:03:00.0",
+			  line);
 	for (unsigned i = 0; i < n && site_card_at(check->site, i, &other); i++) {
 		if (same(device, line_device(other.card->line))) {
 			site_find(check, path,
-				  "device '%.*s' is the line port of card '%s' already; each card needs "
+				  "device '%.*s' is the line port of card '%s' already; each card "
+				  "needs "
 				  "its own, such as one with another number at the end",
 				  (int)min_u64(device.length, 60), device.text, other.card->name);
 			return;
 		}
 		if (same(interface, line_interface(other.card->line))) {
-			site_find(check, path,
-				  "interface '%.*s' is the line port of card '%s' already; each card "
-				  "needs its own",
-				  (int)min_u64(interface.length, 60), interface.text,
-				  other.card->name);
+			site_find(
+				check, path,
+				"interface '%.*s' is the line port of card '%s' already; each card "
+				"needs its own",
+				(int)min_u64(interface.length, 60), interface.text,
+				other.card->name);
 			return;
 		}
 	}

@@ -54,19 +54,25 @@ static void check_tap(struct site_check *check, const struct place *at)
 
 	path_of(at, "interface", path);
 	if (!io->interface)
-		site_find(check, path, "missing: attachment tap needs the name of the kernel interface");
+		site_find(check, path,
+			  "missing: attachment tap needs the name of the kernel interface");
 	else if (!interface_name_is_good(io->interface))
 		site_find(check, path,
-			  "'%.60s' cannot name an interface: 1 to %d characters, none of them a space, "
-			  "'/', ':' or '%%'", io->interface, SITE_INTERFACE_MAX);
+			  "'%.60s' cannot name an interface: 1 to %d characters, none of them a "
+			  "space, "
+			  "'/', ':' or '%%'",
+			  io->interface, SITE_INTERFACE_MAX);
 	if (io->netns && !site_name_is_good(io->netns)) {
 		path_of(at, "netns", path);
-		site_find(check, path, "'%.60s' cannot name a network namespace: letters, digits, '-', '_' "
-			  "and '.', the first a letter or a digit", io->netns);
+		site_find(check, path,
+			  "'%.60s' cannot name a network namespace: letters, digits, '-', '_' "
+			  "and '.', the first a letter or a digit",
+			  io->netns);
 	}
 	if (io->queues > 1) {
 		path_of(at, "queues", path);
-		site_find(check, path, "attachment tap has 1 queue pair, not %u; use vhost-user for more",
+		site_find(check, path,
+			  "attachment tap has 1 queue pair, not %u; use vhost-user for more",
 			  io->queues);
 	}
 	if (io->socket) {
@@ -91,7 +97,8 @@ static void check_vhost_user(struct site_check *check, const struct place *at)
 			  io->socket);
 	if (site_io_socket(at->system, io, run_dir, socket) == -ENAMETOOLONG)
 		site_find(check, path,
-			  "the %s path has more than the %d characters that a unix socket allows: '%.40s...'%s",
+			  "the %s path has more than the %d characters that a unix socket allows: "
+			  "'%.40s...'%s",
 			  io->socket ? "socket's" : "derived socket", SITE_SOCKET_MAX, socket,
 			  io->socket ? "" : "; give one here, or shorten the names");
 	if (io->interface) {
@@ -163,18 +170,20 @@ static void check_pair(struct site_check *check, const struct place *at, const s
 
 	if (same_mac && !same_name(at, before)) {
 		path_of(at, "mac", path);
-		site_find(check, path, "'%s/%s' has this address already; each interface needs its own",
-			  system, io);
+		site_find(check, path,
+			  "'%s/%s' has this address already; each interface needs its own", system,
+			  io);
 	}
 	if (same_socket(at, before)) {
 		path_of(at, "socket", path);
-		site_find(check, path, "'%s/%s' has this path already; each interface needs its own",
-			  system, io);
+		site_find(check, path,
+			  "'%s/%s' has this path already; each interface needs its own", system,
+			  io);
 	}
 	if (same_interface(at, before)) {
 		path_of(at, "interface", path);
-		site_find(check, path, "'%s/%s' has this interface already; each needs its own", system,
-			  io);
+		site_find(check, path, "'%s/%s' has this interface already; each needs its own",
+			  system, io);
 	}
 }
 
@@ -219,16 +228,18 @@ void site_check_io(struct site_check *check)
 
 		if (io->mac && !site_mac_parse(io->mac, &macs[n])) {
 			path_of(&at, "mac", path);
-			site_find(check, path, "'%.40s' is no MAC address, such as 52:54:00:12:34:56",
-				  io->mac);
+			site_find(check, path,
+				  "'%.40s' is no MAC address, such as 52:54:00:12:34:56", io->mac);
 			macs[n] = UINT64_MAX - n; /* equals no other */
 			continue;
 		}
 		macs[n] = site_io_mac(check->site, at.s, at.i);
 		if (macs[n] >> 40 & 1 || macs[n] == 0) {
 			path_of(&at, "mac", path);
-			site_find(check, path, "'%s' is not a unicast address: its first octet must be even, "
-				  "and not all may be zero", io->mac);
+			site_find(check, path,
+				  "'%s' is not a unicast address: its first octet must be even, "
+				  "and not all may be zero",
+				  io->mac);
 		}
 		check_duplicates(check, &at, macs, n);
 		if (io->attachment == SITE_ATTACH_TAP)

@@ -44,15 +44,15 @@ static bool card_at(const struct site *site, unsigned n, const char **name,
 	return true;
 }
 
-#define NAME_AT(noun, list)                                                       \
+#define NAME_AT(noun, list)                                                           \
 	static bool noun##_at(const struct site *site, unsigned n, const char **name, \
-			      char path[SITE_PATH_SIZE])                          \
-	{                                                                         \
-		if (n >= site->list##_count)                                      \
-			return false;                                             \
-		*name = site->list[n].name;                                       \
-		snprintf(path, SITE_PATH_SIZE, #list "[%u].name", n);             \
-		return true;                                                      \
+			      char path[SITE_PATH_SIZE])                              \
+	{                                                                             \
+		if (n >= site->list##_count)                                          \
+			return false;                                                 \
+		*name = site->list[n].name;                                           \
+		snprintf(path, SITE_PATH_SIZE, #list "[%u].name", n);                 \
+		return true;                                                          \
 	}
 NAME_AT(host, hosts)
 NAME_AT(pool, pools)
@@ -70,7 +70,8 @@ static void check_kind(struct site_check *check, const char *kind, name_at_fn *a
 			if (strcmp(name, first) != 0)
 				continue;
 			site_find(check, path,
-				  "there is a %s '%s' already, at %s; each %s needs a name of its own",
+				  "there is a %s '%s' already, at %s; each %s needs a name of its "
+				  "own",
 				  kind, name, first_path, kind);
 			break;
 		}
@@ -87,10 +88,11 @@ static void check_io_names(struct site_check *check, unsigned s)
 			if (strcmp(system->io[n].name, system->io[i].name) != 0)
 				continue;
 			snprintf(path, sizeof path, "systems[%u].io[%u].name", s, n);
-			site_find(check, path,
-				  "system '%s' has an interface '%s' already, at systems[%u].io[%u]; "
-				  "each needs a name of its own",
-				  system->name, system->io[n].name, s, i);
+			site_find(
+				check, path,
+				"system '%s' has an interface '%s' already, at systems[%u].io[%u]; "
+				"each needs a name of its own",
+				system->name, system->io[n].name, s, i);
 			break;
 		}
 	}

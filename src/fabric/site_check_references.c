@@ -80,13 +80,15 @@ static void check_spread(struct site_check *check, unsigned g)
 	must(site_card_at(check->site, (unsigned)second, &b));
 	snprintf(path, sizeof path, "groups[%u].spread", g);
 	if (group->spread == SITE_SPREAD_CHASSIS && a.chassis == b.chassis)
-		site_find(check, path,
-			  "group '%s' cannot be spread over chassis: cards '%s' and '%s' are both in "
-			  "chassis '%s'; choose cards of two chassis, or spread: carrier or card",
-			  group->name, a.card->name, b.card->name, a.chassis->name);
+		site_find(
+			check, path,
+			"group '%s' cannot be spread over chassis: cards '%s' and '%s' are both in "
+			"chassis '%s'; choose cards of two chassis, or spread: carrier or card",
+			group->name, a.card->name, b.card->name, a.chassis->name);
 	if (group->spread == SITE_SPREAD_CARRIER && a.carrier == b.carrier)
 		site_find(check, path,
-			  "group '%s' cannot be spread over carriers: cards '%s' and '%s' are both on "
+			  "group '%s' cannot be spread over carriers: cards '%s' and '%s' are both "
+			  "on "
 			  "carrier '%s'; choose cards of two carriers, or spread: card",
 			  group->name, a.card->name, b.card->name, a.carrier->name);
 }

@@ -1,5 +1,6 @@
-/* Thousands of random histories of cards that are pulled, lose their line and fall silent, and after
- * each event the plain questions: is every interface where it should be, and was every move needed? */
+/* Thousands of random histories of cards that are pulled, lose their line and fall silent, and
+ * after each event the plain questions: is every interface where it should be, and was every move
+ * needed? */
 #include "fabric/failover.h"
 #include "tests/check.h"
 
@@ -12,7 +13,7 @@ struct world {
 	unsigned card_count, io_count;
 	bool pulled[CARDS_MAX], line_lost[CARDS_MAX], heart_lost[CARDS_MAX];
 	int front[CARDS_MAX][VFS + 1]; /* interface that is bound there, or -1 */
-	int bound[IOS_MAX];            /* member, or -1 */
+	int bound[IOS_MAX];	       /* member, or -1 */
 	struct placement place[IOS_MAX];
 	struct failover_io io[IOS_MAX];
 	struct failover failover;
@@ -60,9 +61,10 @@ static void make_world(struct world *w, uint64_t seed)
 
 		place->member_count = w->card_count > 1 && below(w, 4) ? 2 : 1;
 		place->member[0].card = (unsigned)below(w, w->card_count);
-		place->member[1].card = (place->member[0].card + 1 +
-					 (unsigned)below(w, w->card_count > 1 ? w->card_count - 1 : 1)) %
-					w->card_count;
+		place->member[1].card =
+			(place->member[0].card + 1 +
+			 (unsigned)below(w, w->card_count > 1 ? w->card_count - 1 : 1)) %
+			w->card_count;
 		for (unsigned m = 0; m < place->member_count; m++)
 			place->member[m].vf = (uint16_t)++next_vf[place->member[m].card];
 		w->io[i] = (struct failover_io){ .place = place, .revert = below(w, 2) };

@@ -60,7 +60,8 @@ static unsigned line_at(const char *bytes, size_t offset)
 	return line;
 }
 
-static void tell_parser(struct load *load, const yaml_parser_t *parser, const char *bytes, size_t size)
+static void tell_parser(struct load *load, const yaml_parser_t *parser, const char *bytes,
+			size_t size)
 {
 	unsigned line = (unsigned)parser->problem_mark.line + 1;
 
@@ -196,8 +197,9 @@ static void warn_workers(struct load *load, const struct site *site)
 		return;
 	refuse(&what, "workers", "%u data threads will share %ld CPUs; 0 takes at most one a CPU",
 	       site->workers, cpus);
-	load->report(load->arg, &(struct site_finding){
-		load->name, site_tree_line(load->document, what.path), true, &what });
+	load->report(load->arg,
+		     &(struct site_finding){ load->name, site_tree_line(load->document, what.path),
+					     true, &what });
 }
 
 static struct site *build(struct load *load)

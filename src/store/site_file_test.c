@@ -1,4 +1,5 @@
-/* Every file of tests/site/bad is refused with the words of its first lines; every example loads. */
+/* Every file of tests/site/bad is refused with the words of its first lines; every example loads.
+ */
 #include "store/site_file.h"
 #include "store/site_number.h"
 #include "store/site_schema.h"
@@ -116,8 +117,10 @@ static struct site *load(const char *text)
 	return site;
 }
 
-#define HEAD "name: s\nchassis: [{name: c, carriers: [{name: r, cards: [{name: n, line: net_null0}]}]}]\n" \
-	     "hosts: [{name: h, chassis: c}]\npools: [{name: p, cards: [n]}]\n"
+#define HEAD                                                                         \
+	"name: s\nchassis: [{name: c, carriers: [{name: r, cards: [{name: n, line: " \
+	"net_null0}]}]}]\n"                                                          \
+	"hosts: [{name: h, chassis: c}]\npools: [{name: p, cards: [n]}]\n"
 
 static void test_what_a_file_leaves_out_has_the_documented_default(void **state)
 {
@@ -160,11 +163,13 @@ static void test_what_a_file_leaves_out_has_the_documented_default(void **state)
 static void test_what_a_file_says_arrives(void **state)
 {
 	struct site *site = load(
-		HEAD "workers: 1\nheartbeat_ms: 50\nidle_wake_us: 200\n"
+		HEAD
+		"workers: 1\nheartbeat_ms: 50\nidle_wake_us: 200\n"
 		"groups: []\n"
 		"systems:\n"
 		" - name: y\n   host: h\n   io:\n"
-		"   - {name: a, pool: p, socket: '/tmp/a \\\"b', socket_mode: client, mac: 52:54:00:12:34:56,\n"
+		"   - {name: a, pool: p, socket: '/tmp/a \\\"b', socket_mode: client, mac: "
+		"52:54:00:12:34:56,\n"
 		"      vlan: 4094, rate: 2.5Gbit, pps: 1M, weight: 7, priority: 3, queues: 4,\n"
 		"      spoof_check: off, isolated: yes, mirror_to: y/b, packed: true}\n"
 		"   - {name: b, pool: p, attachment: tap, interface: mp0, netns: blue}\n");
@@ -223,8 +228,9 @@ static void test_a_file_past_the_limit_is_refused(void **state)
 
 	(void)state;
 	reported[0] = 0;
-	assert_int_equal(site_file_load_bytes("big", bytes, SITE_FILE_SIZE_MAX + 1, &site, keep,
-					      NULL), -EINVAL);
+	assert_int_equal(
+		site_file_load_bytes("big", bytes, SITE_FILE_SIZE_MAX + 1, &site, keep, NULL),
+		-EINVAL);
 	assert_string_equal(reported, "is larger than 4 MiB\n");
 	free(bytes);
 }
@@ -235,13 +241,32 @@ static void test_rates_are_read_as_people_write_them(void **state)
 		const char *text;
 		uint64_t value;
 	} good[] = {
-		{ "0", 0 },		{ "64000", 64000 },	    { "2.5Gbit", 2500000000 },
-		{ "100Mbit", 100000000 }, { "100 mbit/s", 100000000 }, { "10kbps", 10000 },
-		{ "1.000001M", 1000001 }, { "4T", UINT64_C(4000000000000) },
+		{ "0", 0 },
+		{ "64000", 64000 },
+		{ "2.5Gbit", 2500000000 },
+		{ "100Mbit", 100000000 },
+		{ "100 mbit/s", 100000000 },
+		{ "10kbps", 10000 },
+		{ "1.000001M", 1000001 },
+		{ "4T", UINT64_C(4000000000000) },
 	};
-	static const char *const bad[] = { "", "G", ".5G", "1.", "1..5G", "1.5", "1e9", "-1", "+1",
-					   "1 000", "01", "1Gb", "1GbitX", "1  Gbit", "0x10",
-					   "18446744073709551616", "18446744073709551615T",
+	static const char *const bad[] = { "",
+					   "G",
+					   ".5G",
+					   "1.",
+					   "1..5G",
+					   "1.5",
+					   "1e9",
+					   "-1",
+					   "+1",
+					   "1 000",
+					   "01",
+					   "1Gb",
+					   "1GbitX",
+					   "1  Gbit",
+					   "0x10",
+					   "18446744073709551616",
+					   "18446744073709551615T",
 					   "1.00000000000000001T" };
 	uint64_t value;
 

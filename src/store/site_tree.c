@@ -109,7 +109,7 @@ static const char *kind_of(const yaml_node_t *node)
 	}
 }
 
-/* Whether the scalar is plain ASCII without control characters: what follows may treat it as a string. */
+/* Whether the scalar is plain ASCII without control characters, so that it is a string too. */
 static bool is_printable(const yaml_node_t *node)
 {
 	const unsigned char *text = node->data.scalar.value;
@@ -186,8 +186,8 @@ static bool put_value(struct site_tree *tree, const struct site_row *row, const 
 	return good && number >= row->min && number <= row->max;
 }
 
-static void check_scalar(struct site_tree *tree, const struct site_row *row, const yaml_node_t *node,
-			 const struct path *path)
+static void check_scalar(struct site_tree *tree, const struct site_row *row,
+			 const yaml_node_t *node, const struct path *path)
 {
 	char allows[ALLOWS_SIZE], quoted[QUOTE_SIZE];
 
@@ -225,8 +225,8 @@ static void check_list(struct site_tree *tree, const struct site_row *row, const
 	put_word(tree, "[");
 	for (unsigned i = 0; i < count && !tree->enough; i++) {
 		struct path item_path = path_index(path, i);
-		const yaml_node_t *item = yaml_document_get_node(
-			tree->document, node->data.sequence.items.start[i]);
+		const yaml_node_t *item =
+			yaml_document_get_node(tree->document, node->data.sequence.items.start[i]);
 
 		put_word(tree, i ? ",\n" : "");
 		if (row->type == SITE_TYPE_NAMES)
@@ -237,7 +237,8 @@ static void check_list(struct site_tree *tree, const struct site_row *row, const
 	put_word(tree, "]");
 }
 
-static const struct site_row *row_of(const struct site_section_rows *section, const yaml_node_t *key)
+static const struct site_row *row_of(const struct site_section_rows *section,
+				     const yaml_node_t *key)
 {
 	if (key->type != YAML_SCALAR_NODE || !is_printable(key))
 		return NULL;
