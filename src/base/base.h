@@ -12,7 +12,9 @@
 #define array_len(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The structure of type 'type' whose member 'member' is at 'ptr'. */
+#ifndef container_of /* DPDK has the same word */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#endif
 
 /* Stops the program when 'cond' is false.  Stays on in release builds. */
 #define must(cond) (likely(cond) ? (void)0 : must_fail(#cond, __FILE__, __LINE__))

@@ -1,6 +1,7 @@
 #include "os/guest_memory.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -66,17 +67,19 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	errno = saved_errno;
 }
 
+static void install(void)
+{
+	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+
+	sigemptyset(&action.sa_mask);
+	must(sigaction(SIGBUS, &action, &before) == 0);
+}
+
 int guest_memory_guard(void)
 {
-	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO }, now;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	if (sigaction(SIGBUS, NULL, &now) != 0)
-		return -errno;
-	if (now.sa_sigaction == on_sigbus)
-		return 0;
-	sigemptyset(&action.sa_mask);
-	before = now;
-	return sigaction(SIGBUS, &action, NULL) ? -errno : 0;
+	return -pthread_once(&once, install);
 }
 
 static struct guest_mapping *free_place(void)

@@ -1,0 +1,201 @@
+#include "uplink/link_watch.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#define LOWER_UP 0x10000u /* IFF_LOWER_UP of <linux/if.h>, which <net/if.h> does not get on with */
+
+enum { READ_BYTES = 16384 };
+
+struct link_watch {
+	uv_poll_t poll;
+	int fd;
+	int index; /* of the interface */
+	bool up;
+	char interface[IF_NAMESIZE];
+	void (*changed)(void *owner, bool up);
+	void *owner;
+};
+
+static int open_socket(void)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		err = -errno;
+		(void)close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* Asks for the state of our interface; the answer comes as every change does. */
+static int ask(struct link_watch *watch)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg info;
+	} request = {
+		.header = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
+			    .nlmsg_type = RTM_GETLINK,
+			    .nlmsg_flags = NLM_F_REQUEST },
+		.info = { .ifi_index = watch->index },
+	};
+
+	return send(watch->fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
+}
+
+static void take_message(struct link_watch *watch, const struct nlmsghdr *header)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(header);
+
+	if (header->nlmsg_type != RTM_NEWLINK && header->nlmsg_type != RTM_DELLINK)
+		return;
+	if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*info)) || info->ifi_index != watch->index)
+		return;
+	watch->up = header->nlmsg_type == RTM_NEWLINK && (info->ifi_flags & IFF_UP) &&
+		    (info->ifi_flags & LOWER_UP);
+}
+
+/* Reads what the kernel has to say; -ENOBUFS when it lost some of it, -EAGAIN at the end. */
+static int read_messages(struct link_watch *watch)
+{
+	_Alignas(struct nlmsghdr) char bytes[READ_BYTES];
+
+	for (;;) {
+		ssize_t n = recv(watch->fd, bytes, sizeof(bytes), 0);
+		const struct nlmsghdr *header = (const void *)bytes;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EAGAIN;
+		for (size_t left = (size_t)n;
+		     left >= sizeof(*header) && header->nlmsg_len >= sizeof(*header) &&
+		     header->nlmsg_len <= left;) {
+			size_t step = NLMSG_ALIGN(header->nlmsg_len);
+
+			take_message(watch, header);
+			if (step >= left)
+				break;
+			left -= step;
+			header = (const void *)((const char *)header + step);
+		}
+	}
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct link_watch *watch = poll->data;
+	bool was_up = watch->up;
+
+	(void)status;
+	(void)events;
+	if (read_messages(watch) == -ENOBUFS)
+		(void)ask(watch); /* what was lost may have been ours */
+	if (watch->up != was_up)
+		watch->changed(watch->owner, watch->up);
+}
+
+/* The state now, before the loop runs. */
+static bool up_now(const struct link_watch *watch)
+{
+	struct ifreq request = { .ifr_flags = 0 };
+	bool up = false;
+	char path[64];
+	FILE *file;
+
+	memcpy(request.ifr_name, watch->interface, IF_NAMESIZE);
+	if (ioctl(watch->fd, SIOCGIFFLAGS, &request) == 0 && !(request.ifr_flags & IFF_UP))
+		return false;
+	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/carrier", watch->interface);
+	file = fopen(path, "re");
+	if (!file)
+		return request.ifr_flags & IFF_RUNNING;
+	up = fgetc(file) == '1';
+	(void)fclose(file);
+	return up;
+}
+
+int link_watch_open(struct link_watch **watch, uv_loop_t *loop, const char *interface,
+		    void (*changed)(void *owner, bool up), void *owner)
+{
+	struct link_watch *w = calloc(1, sizeof(*w));
+	int err;
+
+	if (!w)
+		return -ENOMEM;
+	w->changed = changed;
+	w->owner = owner;
+	w->poll.data = w;
+	(void)snprintf(w->interface, sizeof(w->interface), "%s", interface);
+	w->index = (int)if_nametoindex(interface);
+	err = w->index == 0 ? -ENODEV : 0;
+	w->fd = err < 0 ? err : open_socket();
+	if (w->fd < 0) {
+		err = w->fd;
+		free(w);
+		return err;
+	}
+	err = uv_poll_init(loop, &w->poll, w->fd);
+	if (err < 0) {
+		(void)close(w->fd);
+		free(w);
+		return err;
+	}
+	w->up = up_now(w);
+	err = uv_poll_start(&w->poll, UV_READABLE, on_readable);
+	if (err == 0)
+		err = ask(w); /* a change between the two looks is in the answer */
+	if (err < 0) {
+		link_watch_close(w);
+		return err;
+	}
+	*watch = w;
+	return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct link_watch *watch = handle->data;
+
+	(void)close(watch->fd);
+	free(watch);
+}
+
+void link_watch_close(struct link_watch *watch)
+{
+	if (watch)
+		uv_close((uv_handle_t *)&watch->poll, on_closed);
+}
+
+bool link_watch_up(const struct link_watch *watch)
+{
+	return watch->up;
+}
+
+const char *link_watch_names(char *text, size_t size)
+{
+	struct if_nameindex *list = if_nameindex();
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; list && list[i].if_index != 0 && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "",
+					 list[i].if_name);
+	if_freenameindex(list);
+	return text;
+}
