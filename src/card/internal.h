@@ -11,7 +11,11 @@
 #include "eswitch/offload.h"
 
 enum {
-	CARD_WINDOW_FRAMES = 128,  /* frames handed to, and asked from, the driver at once */
+	CARD_WINDOW_FRAMES = 128,  /* frames asked from, and given back to, the driver at once */
+	CARD_REFILL = 16,          /* places that a stage must have free before it is filled again */
+	CARD_WINDOW_OUT = NIC_CARD_STAGED_MAX - CARD_REFILL, /* frames sent at once: no more than a
+	                            * stage holds that is not filled again yet, so that the heaviest
+	                            * function does not run dry within its share */
 	CARD_SPARE = 512,          /* empty buffers of the line kept at hand */
 	CARD_ROUND_FRAMES = 256,   /* frames taken from functions before the line has its turn */
 	CARD_IDLE_SCAN = 16,       /* idle functions looked at in a round in which others are busy */
@@ -41,11 +45,11 @@ struct window {
 	unsigned urgent_count;   /* announcements at the head of out */
 	unsigned out_count, accepted;
 	unsigned give_count, take_count, taken, rx_count;
-	struct line_buf *out[CARD_WINDOW_FRAMES];
+	struct line_buf *out[CARD_WINDOW_OUT];
 	struct line_buf *give[CARD_WINDOW_FRAMES];
 	struct line_buf *take[CARD_SPARE];
 	struct line_buf *rx[CARD_WINDOW_FRAMES];
-	struct arb_pick picks[CARD_WINDOW_FRAMES];
+	struct arb_pick picks[CARD_WINDOW_OUT];
 	struct arb_state before; /* the arbitration before it picked */
 	struct esw_meter meter_before;
 };
@@ -106,9 +110,9 @@ void card_flush(struct worker *worker, struct nic_card *card);
 
 /* stage.c: copies frame 'i' of the burst behind queue 'vf'; the room was promised to the switch. */
 void card_stage(struct nic_card *card, unsigned vf, unsigned i);
-/* stage.c: frames that queue 'vf' and the empty buffers have room for now, and when it is empty. */
+/* stage.c: frames that may be put behind queue 'vf' now; and how many one large frame may become. */
 uint32_t card_stage_room(const struct nic_card *card, unsigned vf);
-uint32_t card_stage_room_idle(const struct nic_card *card);
+uint32_t card_stage_space(const struct nic_card *card, unsigned vf);
 /* stage.c: forgets all that waits; buffers become spare. */
 void card_stage_clear(struct nic_card *card);
 /* stage.c: builds the announcements that are due into 'out'; returns how many. */

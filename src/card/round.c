@@ -41,7 +41,7 @@ static bool is_blocked(struct nic_card *card, unsigned p)
 		return true;
 	}
 	if (vf->held_back && card->esw.line_there && card->esw.line_up)
-		vf->held_back = card_stage_room(card, p) < NIC_CARD_STAGED_MAX / 2;
+		vf->held_back = card_stage_room(card, p) < CARD_REFILL;
 	else
 		vf->held_back = false;
 	return vf->held_back;
@@ -67,8 +67,7 @@ static bool take_burst(struct worker *worker, struct nic_card *card, unsigned p,
 		vf->armed = false;
 	}
 	b->line_room = card_stage_room(card, p);
-	b->line_room_idle = card_stage_room_idle(card);
-	b->line_idle = card->arb.queue[p].count == 0;
+	b->line_space = card_stage_space(card, p);
 	done = esw_decide(&card->esw, p, b, n);
 	note_stop(card, p, b->stop);
 	if (!done)

@@ -17,9 +17,9 @@ struct line_buf *buf_list_take(struct buf_list *list)
 	return list->bufs[--list->count];
 }
 
-uint32_t card_stage_room_idle(const struct nic_card *card)
+uint32_t card_stage_space(const struct nic_card *card, unsigned vf)
 {
-	return min_u32(ARB_RING, card->spare.count);
+	return min_u32(ARB_RING - card->arb.queue[vf].count, card->spare.count);
 }
 
 uint32_t card_stage_room(const struct nic_card *card, unsigned vf)

@@ -19,14 +19,14 @@ static void choose_frames(struct nic_card *card, struct window *w)
 	if (!card->esw.line_up)
 		return;
 	if (card->announcing)
-		w->urgent_count = card_announce_due(card, w->out, CARD_WINDOW_FRAMES);
+		w->urgent_count = card_announce_due(card, w->out, CARD_WINDOW_OUT);
 	w->out_count = w->urgent_count;
 	esw_meter_pay(&card->line_meter, card->now_ns);
 	if (arbiter_is_empty(&card->arb))
 		return;
 	arbiter_save(&card->arb, &w->before);
 	w->meter_before = card->line_meter;
-	room = CARD_WINDOW_FRAMES - w->urgent_count;
+	room = CARD_WINDOW_OUT - w->urgent_count;
 	picked = arbiter_pick(&card->arb, &card->line_meter, w->picks, room);
 	for (unsigned i = 0; i < picked; i++)
 		w->out[w->out_count++] =

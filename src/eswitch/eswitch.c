@@ -200,11 +200,10 @@ static unsigned learn(struct trip *t)
 	return KEPT;
 }
 
-static bool fits_line(const struct esw *esw, const struct frame *f, uint32_t frame_size, bool tagged)
+static bool fits_line(const struct esw *esw, uint32_t frame_size, bool tagged)
 {
 	uint32_t link = ETH_HEADER_SIZE + (tagged ? VLAN_TAG_SIZE : 0);
 
-	(void)f;
 	return frame_size <= esw->line_mtu + link;
 }
 
@@ -217,12 +216,12 @@ static uint32_t line_frames(const struct trip *t, unsigned *reason)
 
 	*reason = ESW_DROP_OVERSIZE;
 	if (!f->gso)
-		return fits_line(t->esw, f, f->size, tagged);
+		return fits_line(t->esw, f->size, tagged);
 	if (!esw_cut_plan(f, tagged, &cut)) {
 		*reason = ESW_DROP_BAD_OFFLOAD;
 		return 0;
 	}
-	if (!fits_line(t->esw, f, cut.header_size + min_u32(cut.segment, cut.payload), tagged))
+	if (!fits_line(t->esw, cut.header_size + min_u32(cut.segment, cut.payload), tagged))
 		return 0;
 	return cut.count;
 }
@@ -240,7 +239,7 @@ static unsigned to_line(struct trip *t)
 	need = line_frames(t, &reason);
 	if (!need)
 		return reason;
-	if (need > b->line_room && !(b->line_idle && need <= b->line_room_idle)) {
+	if (!b->line_room || need > b->line_space) {
 		t->held = true;
 		return KEPT;
 	}
@@ -341,7 +340,7 @@ static void use_line_room(struct trip *t)
 	uint32_t need = line_frames(t, &reason);
 
 	t->burst->line_room -= min_u32(need, t->burst->line_room);
-	t->burst->line_idle = false;
+	t->burst->line_space -= need;
 }
 
 /* Everything that is not plain: any destination, any kind of port. */
@@ -418,10 +417,10 @@ static always_inline uint16_t decide(struct esw *esw, unsigned in, struct esw_bu
 		return likely(plain_receiver(&esw->ports[dst->port], esw_key_mac(b->dst[i])))
 			       ? dst->port
 			       : decide_slow(esw, in, b, i);
-	if (f->gso || !esw->line_up || !b->line_room || !fits_line(esw, f, f->size, b->tagged[i]))
+	if (f->gso || !esw->line_up || !b->line_room || !fits_line(esw, f->size, b->tagged[i]))
 		return decide_slow(esw, in, b, i);
 	b->line_room--;
-	b->line_idle = false;
+	b->line_space--;
 	return ESW_LINE;
 }
 

@@ -136,8 +136,7 @@ struct esw_burst {
 	struct esw_port_set set[FRAME_BURST]; /* where out is ESW_MANY */
 	bool many;                            /* some frame goes to a set */
 	uint32_t line_room;                   /* in: frames that may be queued for the line now */
-	bool line_idle;                       /* in: nothing of this port waits for the line */
-	uint32_t line_room_idle;              /* in: frames one may become when nothing waits */
+	uint32_t line_space;                  /* in: frames that one large one may become, >= room */
 	uint64_t bytes;                       /* out: of the frames that were decided */
 	enum esw_stop stop;
 };
