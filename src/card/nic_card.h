@@ -96,7 +96,7 @@ void nic_card_attach(struct ctl *ctl, struct nic_card *card);
 unsigned nic_card_poll(struct worker *worker, struct nic_card *card, uint64_t now_ns);
 
 /* worker: absolute time at which a poll has work although nobody kicks (a shaped function has its
- * tokens again, an address ages); UINT64_MAX: none. */
+ * tokens again, an announcement is due); UINT64_MAX: none; 0: now. */
 uint64_t nic_card_deadline_ns(struct worker *worker, struct nic_card *card);
 
 /* worker: before sleeping: asks every front (and the line) for a wake-up.  True: do not sleep.

@@ -176,17 +176,22 @@ static unsigned go_round(struct worker *worker, struct nic_card *card, bool *hel
 	return moved;
 }
 
-/* Takes the card for the worker when there is something that it may do with it. */
-static bool worker_takes(struct nic_card *card)
+enum taking {
+	TAKEN,
+	TAKEN_BY_CONTROL, /* for a moment: come back soon */
+	CUT_OFF,          /* detached, or another worker is still inside its driver */
+};
+
+static enum taking worker_takes(struct nic_card *card)
 {
 	if (atomic_load_explicit(&card->wanted, memory_order_relaxed) ||
 	    !hold_try(&card->hold, HOLD_WORKER))
-		return false;
+		return TAKEN_BY_CONTROL;
 	card_settle(card);
 	if (card->attached && card_window_is(card, WINDOW_CLOSED))
-		return true;
+		return TAKEN;
 	hold_give(&card->hold, HOLD_WORKER);
-	return false;
+	return CUT_OFF;
 }
 
 unsigned nic_card_poll(struct worker *worker, struct nic_card *card, uint64_t now_ns)
@@ -194,7 +199,7 @@ unsigned nic_card_poll(struct worker *worker, struct nic_card *card, uint64_t no
 	bool held = true;
 	unsigned moved;
 
-	if (!worker_takes(card))
+	if (worker_takes(card) != TAKEN)
 		return 0;
 	card->now_ns = max_u64(now_ns, card->now_ns);
 	moved = go_round(worker, card, &held);
@@ -215,11 +220,12 @@ static uint64_t line_deadline_ns(const struct nic_card *card)
 
 uint64_t nic_card_deadline_ns(struct worker *worker, struct nic_card *card)
 {
-	uint64_t deadline_ns = UINT64_MAX;
+	enum taking taking = worker_takes(card);
+	uint64_t deadline_ns;
 
 	(void)worker;
-	if (!worker_takes(card))
-		return deadline_ns;
+	if (taking != TAKEN)
+		return taking == CUT_OFF ? UINT64_MAX : 0;
 	deadline_ns = min_u64(card->deadline_ns, line_deadline_ns(card));
 	hold_give(&card->hold, HOLD_WORKER);
 	return deadline_ns;
@@ -255,10 +261,11 @@ static bool arm_fronts(struct worker *worker, struct nic_card *card)
 
 bool nic_card_arm(struct worker *worker, struct nic_card *card)
 {
+	enum taking taking = worker_takes(card);
 	bool work;
 
-	if (!worker_takes(card))
-		return false; /* it belongs to the control thread, which wakes us, or to nobody */
+	if (taking != TAKEN)
+		return taking == TAKEN_BY_CONTROL;
 	work = arm_fronts(worker, card) || card->rx_count || line_deadline_ns(card) == 0;
 	if (card->line && card->line->wakes)
 		return card_line_arm(worker, card) || work;
@@ -276,11 +283,12 @@ void nic_card_disarm(struct worker *worker, struct nic_card *card)
 
 bool nic_card_line_needs_poll(struct worker *worker, struct nic_card *card)
 {
+	enum taking taking = worker_takes(card);
 	bool needs;
 
 	(void)worker;
-	if (!worker_takes(card))
-		return false;
+	if (taking != TAKEN)
+		return taking == TAKEN_BY_CONTROL;
 	needs = card->line && !card->line->wakes;
 	hold_give(&card->hold, HOLD_WORKER);
 	return needs;

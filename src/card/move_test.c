@@ -1,0 +1,328 @@
+/* A card whose driver is slow, stuck or gone: what the control thread finds, and what moves to
+ * another card. */
+#include "sim/card_world.h"
+
+/* The second card of a pair. */
+static struct world a, b;
+
+static void open_pair(void)
+{
+	world_open_plain(&a);
+	world_open_plain(&b);
+}
+
+static void close_pair(void)
+{
+	world_close(&a);
+	world_close(&b);
+}
+
+static void move(unsigned vf, unsigned to_vf, const struct nic_vf_conf *conf, unsigned frames)
+{
+	struct nic_front *front;
+
+	world_hold(&a);
+	world_hold(&b);
+	front = nic_card_unbind(NULL, a.card, vf);
+	assert_ptr_equal(front, &a.front[vf]->front);
+	assert_int_equal(nic_card_bind(NULL, b.card, to_vf, front, conf, NULL), 0);
+	assert_int_equal(nic_card_move_staged(NULL, a.card, vf, b.card, to_vf), frames);
+	nic_card_announce(NULL, b.card, to_vf);
+	world_release(&b);
+	world_release(&a);
+}
+
+static void test_what_waits_for_the_line_moves_with_the_function(void **state)
+{
+	struct nic_vf_conf conf = world_vf(1);
+
+	(void)state;
+	open_pair();
+	conf.vlan = 9;
+	world_bind(&a, 1, &conf);
+	a.line->capacity = 0;
+	for (unsigned i = 0; i < 100; i++)
+		world_send(&a, 1, OUTSIDE_MAC, WORLD_MAC(1), 0, 60 + i);
+	for (unsigned i = 0; i < 20; i++)
+		nic_card_poll(NULL, a.card, a.now_ns += 1000);
+	move(1, 2, &conf, NIC_CARD_STAGED_MAX);
+	world_run(&b);
+	assert_int_equal(b.line->sent, 101); /* and one announcement ahead of them */
+	assert_int_equal(get_be16(b.line->log[0].bytes + 16), ETHERTYPE_RARP);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(b.line->log[i + 1].size, 64 + i);
+	assert_int_equal(world_all_drops(&a, 1), 0);
+	close_pair();
+}
+
+static void test_an_announcement_is_made_three_times(void **state)
+{
+	struct nic_vf_conf conf = world_vf(1);
+	const uint8_t *rarp;
+
+	(void)state;
+	open_pair();
+	world_bind(&a, 1, &conf);
+	a.now_ns += 1000000;
+	world_hold(&a);
+	nic_card_announce(NULL, a.card, 1);
+	world_release(&a);
+	assert_true(nic_card_deadline_ns(NULL, a.card) <= a.now_ns);
+	for (unsigned i = 1; i <= 3; i++) {
+		uint64_t before_ns = a.now_ns;
+
+		nic_card_poll(NULL, a.card, a.now_ns);
+		assert_int_equal(a.line->sent, i);
+		if (i < 3)
+			a.now_ns = nic_card_deadline_ns(NULL, a.card);
+		assert_int_equal(a.now_ns - before_ns, i == 1 ? 50000000 : i == 2 ? 200000000 : 0);
+	}
+	assert_true(nic_card_deadline_ns(NULL, a.card) == UINT64_MAX);
+	rarp = a.line->log[0].bytes;
+	assert_int_equal(a.line->log[0].size, 60);
+	assert_int_equal(get_be48(rarp), ETH_BROADCAST);
+	assert_int_equal(get_be48(rarp + ETH_SRC), WORLD_MAC(1));
+	assert_int_equal(get_be16(rarp + ETH_TYPE), ETHERTYPE_RARP);
+	assert_int_equal(get_be16(rarp + 14 + RARP_OPERATION), RARP_REQUEST_REVERSE);
+	assert_int_equal(get_be48(rarp + 14 + RARP_TARGET_MAC), WORLD_MAC(1));
+	close_pair();
+}
+
+static void test_addresses_behind_a_function_move_and_are_announced(void **state)
+{
+	struct nic_vf_conf conf = world_vf(1);
+
+	(void)state;
+	open_pair();
+	conf.spoof_check = false;
+	world_bind(&a, 1, &conf);
+	a.front[1]->front.filter.promisc = 1;
+	world_send(&a, 1, OUTSIDE_MAC, UINT64_C(0x020000000077), 12, 100);
+	world_run(&a);
+	move(1, 5, &conf, 0);
+	world_run(&b);
+	assert_int_equal(b.line->sent, 2);
+	assert_int_equal(get_be48(b.line->log[1].bytes + ETH_SRC), UINT64_C(0x020000000077));
+	assert_int_equal(get_be16(b.line->log[1].bytes + VLAN_TCI), 12);
+	world_arrive(&b, UINT64_C(0x020000000077), OUTSIDE_MAC, 12, 100);
+	world_run(&b);
+	assert_int_equal(a.front[1]->given, 1);
+	close_pair();
+}
+
+/* Inside the driver's send, without the hold: what a control thread does to a stuck card. */
+static void pull_during_send(void *owner)
+{
+	(void)owner;
+	assert_true(nic_card_hold(NULL, a.card, NULL, 10000));
+	assert_ptr_equal(nic_card_unbind(NULL, a.card, 1), &a.front[1]->front);
+	nic_card_detach(NULL, a.card);
+	nic_card_release(NULL, a.card);
+	a.line->during_send = NULL;
+}
+
+static void test_a_worker_that_comes_back_too_late_touches_nothing(void **state)
+{
+	struct nic_vf_conf conf = world_vf(1);
+	uint64_t out;
+
+	(void)state;
+	open_pair();
+	world_bind(&a, 1, &conf);
+	for (unsigned i = 0; i < 100; i++)
+		world_send(&a, 1, OUTSIDE_MAC, WORLD_MAC(1), 0, 60 + i);
+	out = counter_get(&nic_card_counters(a.card, 0)->out_frames);
+	a.line->during_send = pull_during_send;
+	nic_card_poll(NULL, a.card, a.now_ns += 1000);
+	assert_int_equal(counter_get(&nic_card_counters(a.card, 0)->out_frames), out);
+	assert_int_equal(nic_card_poll(NULL, a.card, a.now_ns += 1000), 0);
+	/* What the driver had not got yet moves. */
+	world_hold(&a);
+	world_hold(&b);
+	assert_int_equal(nic_card_bind(NULL, b.card, 1, &a.front[1]->front, &conf, NULL), 0);
+	assert_int_equal(nic_card_move_staged(NULL, a.card, 1, b.card, 1),
+			 NIC_CARD_STAGED_MAX - a.line->sent);
+	world_release(&b);
+	world_release(&a);
+	world_run(&b);
+	assert_int_equal(a.line->sent + b.line->sent, 100);
+	/* Inserted again, it works, and its buffers come round. */
+	world_hold(&a);
+	nic_card_attach(NULL, a.card);
+	world_release(&a);
+	conf = world_vf(2);
+	world_bind(&a, 2, &conf);
+	world_send(&a, 2, OUTSIDE_MAC, WORLD_MAC(2), 0, 60);
+	out = a.line->sent;
+	world_run(&a);
+	assert_int_equal(a.line->sent, out + 1);
+	close_pair();
+}
+
+/* The control thread looks in while the worker is in the driver, and leaves again. */
+static void look_in_during_send(void *owner)
+{
+	struct esw_fdb_row rows[4];
+
+	(void)owner;
+	assert_true(nic_card_hold(NULL, a.card, NULL, 10000));
+	assert_int_equal(nic_card_fdb(NULL, a.card, rows, 4, a.now_ns), 1);
+	nic_card_release(NULL, a.card);
+	a.line->capacity = 1000;
+}
+
+static void test_a_look_in_during_the_drivers_call_loses_nothing(void **state)
+{
+	struct nic_vf_conf conf = world_vf(1);
+
+	(void)state;
+	open_pair();
+	world_bind(&a, 1, &conf);
+	for (unsigned i = 0; i < 500; i++)
+		world_send(&a, 1, OUTSIDE_MAC, WORLD_MAC(1), 0, 60 + i % 100);
+	a.line->during_send = look_in_during_send;
+	for (unsigned i = 0; i < 1000; i++)
+		nic_card_poll(NULL, a.card, a.now_ns += 1000);
+	assert_int_equal(a.line->sent, 500);
+	for (unsigned i = 0; i < 500; i++)
+		assert_int_equal(a.line->log[i].size, 60 + i % 100);
+	close_pair();
+}
+
+/* The control thread keeps the card beyond the driver's return. */
+static void take_during_send(void *owner)
+{
+	(void)owner;
+	assert_true(nic_card_hold(NULL, a.card, NULL, 10000));
+	a.line->during_send = NULL;
+}
+
+static void test_frames_received_while_control_has_the_card_are_kept(void **state)
+{
+	struct nic_vf_conf conf = world_vf(1);
+
+	(void)state;
+	open_pair();
+	world_bind(&a, 1, &conf);
+	world_send(&a, 1, OUTSIDE_MAC, WORLD_MAC(1), 0, 60);
+	world_arrive(&a, WORLD_MAC(1), OUTSIDE_MAC, 0, 100);
+	a.line->during_send = take_during_send;
+	nic_card_poll(NULL, a.card, a.now_ns += 1000);
+	assert_int_equal(nic_card_poll(NULL, a.card, a.now_ns += 1000), 0);
+	assert_int_equal(a.front[1]->given, 0);
+	world_release(&a);
+	world_run(&a);
+	assert_int_equal(a.front[1]->given, 1);
+	assert_int_equal(a.line->sent, 1);
+	close_pair();
+}
+
+static void test_a_detached_card_does_nothing_and_comes_back_empty(void **state)
+{
+	struct esw_fdb_row rows[4];
+
+	(void)state;
+	open_pair();
+	world_bind_plain(&a, 2);
+	world_arrive(&a, WORLD_MAC(1), OUTSIDE_MAC, 0, 60);
+	world_run(&a);
+	world_hold(&a);
+	assert_int_equal(nic_card_fdb(NULL, a.card, rows, 4, a.now_ns), 3);
+	nic_card_detach(NULL, a.card);
+	world_release(&a);
+	world_send(&a, 1, WORLD_MAC(2), WORLD_MAC(1), 0, 60);
+	world_run(&a);
+	assert_int_equal(a.front[2]->given, 0);
+	assert_false(nic_card_arm(NULL, a.card));
+	assert_true(nic_card_deadline_ns(NULL, a.card) == UINT64_MAX);
+	world_hold(&a);
+	nic_card_attach(NULL, a.card);
+	assert_int_equal(nic_card_fdb(NULL, a.card, rows, 4, a.now_ns), 2);
+	world_release(&a);
+	world_run(&a);
+	assert_int_equal(a.front[2]->given, 1);
+	close_pair();
+}
+
+static void test_all_buffers_come_back_when_the_line_is_taken_away(void **state)
+{
+	uint64_t seed = check_seed();
+
+	(void)state;
+	open_pair();
+	world_bind_plain(&a, 4);
+	for (unsigned round = 0; round < 200; round++) {
+		unsigned n = 1 + (unsigned)(rand_u64(&seed) % 4);
+
+		a.line->capacity = (uint32_t)(rand_u64(&seed) % 3000);
+		for (unsigned i = 0; i < rand_u64(&seed) % 40; i++) {
+			if (a.front[n]->script_count < 400)
+				world_send(&a, n, OUTSIDE_MAC, WORLD_MAC(n), 0, 100);
+			world_arrive(&a, WORLD_MAC(n), OUTSIDE_MAC, 0, 100);
+		}
+		nic_card_poll(NULL, a.card, a.now_ns += 1000);
+	}
+	world_run(&a);
+	world_hold(&a);
+	nic_card_set_line(NULL, a.card, NULL);
+	world_release(&a);
+	assert_int_equal(a.line->empty_count, FAKE_LINE_BUFS);
+	close_pair();
+}
+
+static void test_idle_fronts_stay_armed_and_busy_ones_are_disarmed(void **state)
+{
+	(void)state;
+	open_pair();
+	world_bind_plain(&a, 3);
+	world_run(&a);
+	assert_false(nic_card_arm(NULL, a.card));
+	for (unsigned n = 1; n <= 3; n++)
+		assert_true(a.front[n]->arms > 0);
+	world_send(&a, 1, WORLD_MAC(2), WORLD_MAC(1), 0, 60);
+	assert_true(nic_card_arm(NULL, a.card));
+	nic_card_disarm(NULL, a.card);
+	world_run(&a);
+	assert_int_equal(a.front[1]->disarms, 1);
+	assert_int_equal(a.front[2]->disarms, 0);
+	assert_false(nic_card_line_needs_poll(NULL, a.card));
+	world_arrive(&a, WORLD_MAC(1), OUTSIDE_MAC, 0, 60);
+	assert_true(nic_card_arm(NULL, a.card)); /* the line has a frame */
+	a.line->line.wakes = false;
+	assert_true(nic_card_line_needs_poll(NULL, a.card));
+	close_pair();
+}
+
+static void test_a_worker_does_not_sleep_while_control_has_the_card(void **state)
+{
+	(void)state;
+	open_pair();
+	world_bind_plain(&a, 1);
+	world_run(&a);
+	world_hold(&a);
+	assert_int_equal(nic_card_poll(NULL, a.card, a.now_ns), 0);
+	assert_true(nic_card_arm(NULL, a.card));
+	assert_int_equal(nic_card_deadline_ns(NULL, a.card), 0);
+	assert_true(nic_card_line_needs_poll(NULL, a.card));
+	assert_false(nic_card_hold(NULL, a.card, NULL, 3)); /* one holder at a time */
+	world_release(&a);
+	close_pair();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_waits_for_the_line_moves_with_the_function),
+		cmocka_unit_test(test_an_announcement_is_made_three_times),
+		cmocka_unit_test(test_addresses_behind_a_function_move_and_are_announced),
+		cmocka_unit_test(test_a_worker_that_comes_back_too_late_touches_nothing),
+		cmocka_unit_test(test_a_look_in_during_the_drivers_call_loses_nothing),
+		cmocka_unit_test(test_frames_received_while_control_has_the_card_are_kept),
+		cmocka_unit_test(test_a_detached_card_does_nothing_and_comes_back_empty),
+		cmocka_unit_test(test_all_buffers_come_back_when_the_line_is_taken_away),
+		cmocka_unit_test(test_idle_fronts_stay_armed_and_busy_ones_are_disarmed),
+		cmocka_unit_test(test_a_worker_does_not_sleep_while_control_has_the_card),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
