@@ -53,6 +53,8 @@ static void net_flush(struct worker *worker, struct nic_front *front)
 		counter_add(&front->interrupts, 1);
 		net->conf.host.interrupt(net->conf.host.owner, ring->number);
 	}
+	if (unlikely(front->stopped[0] != '\0'))
+		net_note_stop(net);
 }
 
 static bool net_arm(struct worker *worker, struct nic_front *front)

@@ -248,12 +248,7 @@ void net_ctrl_serve(struct virtio_net *net)
 
 	if (!ring_is_live(ring))
 		return;
-	for (unsigned i = 0; i < CTRL_BURST; i++) {
-		enum ring_outcome outcome = serve_chain(net, ring);
-
-		if (outcome == RING_BROKEN)
-			net_note_stop(net);
-		if (outcome != RING_OK)
+	for (unsigned i = 0; i < CTRL_BURST; i++)
+		if (serve_chain(net, ring) != RING_OK)
 			return;
-	}
 }

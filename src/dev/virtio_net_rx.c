@@ -130,8 +130,6 @@ static enum ring_outcome give_one(struct virtio_net *net, struct ring *ring,
 	struct reserved got;
 	enum ring_outcome outcome = reserve(net, ring, net->header_size + frame->size, &got);
 
-	if (outcome == RING_BROKEN)
-		net_note_stop(net);
 	if (outcome != RING_OK)
 		return outcome;
 	if (got.too_small) {
@@ -299,6 +297,8 @@ unsigned net_give(struct worker *worker, struct nic_front *front, struct frame *
 	}
 	if (unlikely(net->dma.atc != NULL))
 		net_tell_misses(net);
+	if (unlikely(front->stopped[0] != '\0'))
+		net_note_stop(net);
 	return done;
 }
 
@@ -334,8 +334,6 @@ void net_rx_look_ahead(struct virtio_net *net)
 			enum ring_outcome outcome = ring_read_chain(ring, &net->ahead[pair],
 					RING_WRITE, UINT32_MAX, &chain, net->pieces, NET_RX_PIECES);
 
-			if (outcome == RING_BROKEN)
-				net_note_stop(net);
 			if (outcome != RING_OK && outcome != RING_MISS)
 				break;
 			net->ahead_count[pair]++;

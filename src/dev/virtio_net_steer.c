@@ -2,7 +2,7 @@
  * the guest last sent it. */
 #include "dev/internal.h"
 
-enum { ETHERTYPE_IPV4 = 0x0800, ETHERTYPE_VLAN = 0x8100, ETHERTYPE_IPV6 = 0x86dd, ETH_TYPE = 12 };
+#include "spec/ethernet.h"
 
 /* A hash that is the same for both directions of a flow. */
 static uint32_t flow_hash(const struct frame *frame)

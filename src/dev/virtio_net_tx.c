@@ -246,8 +246,6 @@ static unsigned peek_ring(struct virtio_net *net, struct ring *ring, struct fram
 		outcome = peek_one(net, ring, &at, &frames[n], index + n, gathered);
 		if (outcome == RING_MISS)
 			ask_ahead(net, ring, at, max - n);
-		if (outcome == RING_BROKEN)
-			net_note_stop(net);
 		if (outcome != RING_OK)
 			break;
 		n++;
@@ -292,7 +290,10 @@ unsigned net_peek(struct worker *worker, struct nic_front *front, struct frame *
 	net->tx_turn = (uint8_t)(net->tx_turn + 1 < net->pairs ? net->tx_turn + 1 : 0);
 	if (unlikely(net->dma.atc != NULL))
 		net_tell_misses(net);
-	return front->stopped[0] ? 0 : n;
+	if (likely(front->stopped[0] == '\0'))
+		return n;
+	net_note_stop(net);
+	return 0;
 }
 
 void net_taken(struct worker *worker, struct nic_front *front, unsigned n)

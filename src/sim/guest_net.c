@@ -35,6 +35,7 @@ static void lay_ring(struct guest_net *guest, struct guest_ring *ring, uint16_t 
 {
 	guest_ring_init(ring, guest->conf.memory, GUEST_NET_BASE,
 			take_memory(guest, guest_ring_bytes(size)), size, guest->conf.features);
+	ring->iova_offset = guest->conf.iova_offset;
 }
 
 static int start_ring(struct guest_net *guest, unsigned queue, const struct guest_ring *ring)

@@ -22,6 +22,7 @@ struct guest_net_conf {
 	uint16_t ring_size, pairs;
 	uint32_t rx_buf_size;     /* bytes of one receive buffer, its header included */
 	uint32_t tx_buf_size;     /* bytes of the longest frame, with its header */
+	uint64_t iova_offset;     /* behind an IOMMU: I/O virtual address minus guest physical */
 };
 
 struct guest_net {

@@ -57,8 +57,10 @@ struct virtio_ring_conf guest_ring_conf(const struct guest_ring *ring)
 		base |= (uint32_t)ring->used_wrap << 15;
 		base |= base << 16;
 	}
-	return (struct virtio_ring_conf){ .size = ring->size, .desc = ring->desc,
-					  .driver = ring->driver, .device = ring->device,
+	return (struct virtio_ring_conf){ .size = ring->size,
+					  .desc = ring->desc + ring->iova_offset,
+					  .driver = ring->driver + ring->iova_offset,
+					  .device = ring->device + ring->iova_offset,
 					  .base = base };
 }
 
@@ -67,9 +69,10 @@ static uint8_t *desc_at(const struct guest_ring *ring, uint16_t index)
 	return guest_at(ring, ring->desc) + (uint32_t)index * VIRTQ_DESC_SIZE;
 }
 
-static void write_split(uint8_t *at, const struct guest_buf *buf, uint16_t flags, uint16_t next)
+static void write_split(const struct guest_ring *ring, uint8_t *at, const struct guest_buf *buf,
+			uint16_t flags, uint16_t next)
 {
-	guest_store64(at, buf->addr);
+	guest_store64(at, buf->addr + ring->iova_offset);
 	guest_store32(at + VIRTQ_DESC_LEN, buf->size);
 	guest_store16(at + VIRTQ_DESC_SPLIT_FLAGS,
 		      (uint16_t)(flags | (buf->write ? VIRTQ_DESC_F_WRITE : 0)));
@@ -86,7 +89,7 @@ static struct guest_buf fill_table(struct guest_ring *ring, uint16_t id,
 		uint8_t *at = guest_at(ring, addr) + i * VIRTQ_DESC_SIZE;
 		bool more = i + 1 < count;
 
-		write_split(at, &bufs[i], more && !ring->packed ? VIRTQ_DESC_F_NEXT : 0,
+		write_split(ring, at, &bufs[i], more && !ring->packed ? VIRTQ_DESC_F_NEXT : 0,
 			    (uint16_t)(i + 1));
 		if (ring->packed) /* id and flags have changed places */
 			put_le32(at + VIRTQ_DESC_PACKED_ID,
@@ -110,7 +113,7 @@ static void add_split(struct guest_ring *ring, const struct guest_buf *bufs, uns
 	for (unsigned i = 0; i < count; i++) {
 		bool more = i + 1 < count;
 
-		write_split(desc_at(ring, descs[i]), &bufs[i],
+		write_split(ring, desc_at(ring, descs[i]), &bufs[i],
 			    (uint16_t)(extra | (more ? VIRTQ_DESC_F_NEXT : 0)),
 			    more ? descs[i + 1] : 0);
 	}
@@ -139,7 +142,7 @@ static void add_packed(struct guest_ring *ring, const struct guest_buf *bufs, un
 			(i + 1 < count ? VIRTQ_DESC_F_NEXT : 0) |
 			(ring->avail_wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED));
 
-		guest_store64(at, bufs[i].addr);
+		guest_store64(at, bufs[i].addr + ring->iova_offset);
 		guest_store32(at + VIRTQ_DESC_LEN, bufs[i].size);
 		guest_store16(at + VIRTQ_DESC_PACKED_ID, id);
 		if (ring->pending == 0 && i == 0) {

@@ -26,6 +26,7 @@ struct guest_buf {
 struct guest_ring {
 	uint8_t *memory;     /* the guest's, all of it */
 	uint64_t base;       /* guest physical address of memory[0] */
+	uint64_t iova_offset; /* added to each address that the device is told */
 	uint16_t size;
 	bool packed, event_idx, indirect;
 	uint64_t desc, driver, device, tables; /* guest physical; tables: one per id */
