@@ -97,8 +97,7 @@ def echo_in(guest, port):
 
 
 def away_text(event):
-    away = event.get("away_ns", -1)
-    return f"{away / 1000:.0f} us" if isinstance(away, (int, float)) and away >= 0 else "-"
+    return f"{event['away_us']:.0f} us"
 
 
 def run_streams(daemon, streams):
@@ -181,7 +180,7 @@ def demo(world):
 
     title(5, "What happened")
     events = daemon.facts("event", "list")
-    moved = [event for event in events if event.get("away_ns", -1) >= 0]
+    moved = [event for event in events if event.get("away_us") is not None]
     show(daemon.tool("event", "list")[1])
     print()
     print_table(streams, tcp, cpu, [f"{event.get('object', '?')} {away_text(event)}" for event in moved])

@@ -20,6 +20,7 @@ enum {
 	VU_SLOTS_MAX = 128,            /* memory regions of one guest */
 	VU_PENDING_MAX = ATC_REQUESTS, /* translations asked of the frontend */
 	VU_MISS_AGAIN_MS = 100,        /* an unanswered question is asked again after that */
+	VU_MISS_TRIES = 50,            /* at most that often, until the front misses it again */
 	VU_WATCH_MS = 500,             /* how often a front is looked at: stopped? driver there? */
 	VU_RETRY_MIN_MS = 50,          /* client mode: first pause between attempts */
 	VU_RETRY_MAX_MS = 1000,        /* and the longest; each is double the last */
@@ -48,6 +49,7 @@ struct vu_ring {
 struct vu_pending {
 	uint64_t iova;
 	uint8_t access;
+	uint8_t tries;
 	uint64_t asked_ms; /* by the loop's clock */
 };
 
@@ -100,6 +102,7 @@ struct vhost_user {
 
 	atomic_bool config_changed; /* set under the hold by any thread, taken by the async */
 	bool told_stopped, told_ready;
+	bool told_lost;             /* memory of the present table was lost, and we said so */
 };
 
 enum { VU_BIT_VERSION_1 = 32, VU_BIT_ACCESS_PLATFORM = 33, VU_BIT_RING_PACKED = 34 };
@@ -153,6 +156,8 @@ void vu_rings_settle(struct vhost_user *vu);
 void vu_rings_stop(struct vhost_user *vu);
 /* Enables or disables them all as features and messages say. */
 void vu_rings_enable(struct vhost_user *vu);
+/* A device reset: forgets where rings were; call and err descriptors belong to the connection. */
+void vu_rings_reset(struct vhost_user *vu);
 /* Forgets all that was said about rings, and closes their descriptors. */
 void vu_rings_forget(struct vhost_user *vu);
 void vu_rings_init(struct vhost_user *vu);

@@ -71,11 +71,11 @@ static void on_misses(void *owner)
 	uv_async_send(vu->async);
 }
 
-/* Stops a front whose memory was taken away: what its rings hold now is zeros. */
+/* Stops a front whose memory was taken away: what its rings hold now is zeros.  Should it have
+ * stumbled over those and stopped already, this is the better reason. */
 static void stop_lost(struct vhost_user *vu)
 {
-	if (vu->front->stopped[0])
-		return;
+	vu->told_lost = true;
 	vu_rings_stop(vu);
 	attach_hold(vu->front);
 	snprintf(vu->front->stopped, sizeof vu->front->stopped,
@@ -91,7 +91,7 @@ static void on_async(uv_async_t *async)
 
 	if (!vu)
 		return;
-	if (vu_memory_lost(vu))
+	if (!vu->told_lost && vu_memory_lost(vu))
 		stop_lost(vu);
 	if (atomic_exchange(&vu->config_changed, false))
 		vu_backend_config_changed(vu);
@@ -391,9 +391,9 @@ static int create(struct attachment **attachment, const struct attach_host *host
 	if (!err)
 		err = set_where(vu, host, conf, why);
 	if (!err)
-		err = make_front(vu, conf, why);
-	if (!err)
 		err = make_handles(vu);
+	if (!err)
+		err = make_front(vu, conf, why);
 	if (!err && vu->mode == SITE_SOCKET_SERVER)
 		err = start_listening(vu, why);
 	if (!err && vu->mode == SITE_SOCKET_CLIENT)

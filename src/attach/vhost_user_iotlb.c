@@ -83,6 +83,7 @@ static void ask(struct vhost_user *vu, struct vu_pending *pending)
 	uint8_t payload[VHOST_USER_IOTLB_BYTES] = { 0 };
 
 	pending->asked_ms = uv_now(vu->host.loop);
+	pending->tries++;
 	if (vu->backend_fd < 0) {
 		if (!vu->told_no_channel)
 			vu_event(vu, "refused", "the guest has an IOMMU, but its frontend gave no"
@@ -101,9 +102,14 @@ static void on_again(uv_timer_t *timer)
 	struct vhost_user *vu = timer->data;
 	uint64_t now_ms = uv_now(vu->host.loop);
 
-	for (unsigned i = 0; i < vu->pending_count; i++)
-		if (now_ms - vu->pending[i].asked_ms >= VU_MISS_AGAIN_MS)
+	for (unsigned i = vu->pending_count; i-- > 0;) {
+		if (now_ms - vu->pending[i].asked_ms < VU_MISS_AGAIN_MS)
+			continue;
+		if (vu->pending[i].tries == VU_MISS_TRIES)
+			vu->pending[i] = vu->pending[--vu->pending_count];
+		else
 			ask(vu, &vu->pending[i]);
+	}
 	if (!vu->pending_count)
 		uv_timer_stop(timer);
 }

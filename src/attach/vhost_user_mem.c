@@ -73,6 +73,7 @@ static struct vu_memory *swap(struct vhost_user *vu, struct vu_memory *memory)
 			      memory ? memory->count : 0);
 	attach_release(vu->front);
 	vu->memory = memory;
+	vu->told_lost = false;
 	return old;
 }
 

@@ -113,7 +113,7 @@ int vu_reset_owner(struct vhost_user *vu, struct vu_msg *msg, struct refusal *wh
 /* The device as new; memory and the connection's own agreements stay. */
 static void reset_device(struct vhost_user *vu)
 {
-	vu_rings_forget(vu);
+	vu_rings_reset(vu);
 	attach_hold(vu->front);
 	virtio_net_reset(vu->net);
 	attach_release(vu->front);

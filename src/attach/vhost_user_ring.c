@@ -1,8 +1,8 @@
 /* What messages say about rings, and when that starts, moves and stops them.
  *
  * A ring starts when its size, its addresses, its kick message and memory under them are there, in
- * whatever order they came, and is polled once enabled.  A late SET_VRING_BASE, or new addresses (a
- * live migration that turns logging on), stop and start it within one hold. */
+ * whatever order they came, and it is enabled: a base that comes after the kick is early enough.  New
+ * addresses (a live migration that turns logging on) stop and start it within one hold. */
 #include "attach/internal.h"
 
 #include "base/bytes.h"
@@ -121,6 +121,8 @@ static int settle(struct vhost_user *vu, unsigned index, bool again, struct refu
 		stop_held(vu, index);
 		runs = false;
 	}
+	/* One that is stopped and disabled stays so: its base may still be on its way. */
+	there = there && (runs || ring_enabled(vu, ring));
 	if (there && !runs) {
 		ring->at_desc = desc;
 		ring->at_avail = avail;
@@ -188,6 +190,18 @@ void vu_rings_forget(struct vhost_user *vu)
 		close_fd(&vu->rings[i].err_fd);
 	}
 	vu_rings_init(vu);
+}
+
+void vu_rings_reset(struct vhost_user *vu)
+{
+	vu_rings_stop(vu);
+	for (unsigned i = 0; i < vu_ring_count(vu); i++) {
+		struct vu_ring *ring = &vu->rings[i];
+
+		close_fd(&ring->kick_fd);
+		*ring = (struct vu_ring){ .kick_fd = -1, .call_fd = ring->call_fd,
+					  .err_fd = ring->err_fd };
+	}
 }
 
 void vu_rings_fail(struct vhost_user *vu)
@@ -410,5 +424,5 @@ int vu_set_vring_enable(struct vhost_user *vu, struct vu_msg *msg, struct refusa
 	}
 	vu->rings[index].wanted = on == 1;
 	vu_rings_enable(vu);
-	return 0;
+	return settle(vu, index, false, why);
 }

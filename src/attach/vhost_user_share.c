@@ -3,6 +3,7 @@
 #include "attach/internal.h"
 
 #include "base/bytes.h"
+#include "dev/inflight.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,14 +76,10 @@ int vu_set_log_fd(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why
 	return 0;
 }
 
-/* Bytes of one queue's region, "Inflight I/O tracking": a header and one state a descriptor, each
- * region on a cache line of its own. */
+/* Bytes of one queue's region, each on a cache line of its own. */
 static uint64_t region_bytes(const struct vhost_user *vu, uint16_t queue_size)
 {
-	enum { SPLIT_HEADER = 16, SPLIT_STATE = 16, PACKED_HEADER = 32, PACKED_STATE = 32 };
-	bool packed = vu_has(vu->features, VU_BIT_RING_PACKED);
-	uint64_t bytes = packed ? PACKED_HEADER + (uint64_t)PACKED_STATE * queue_size
-				: SPLIT_HEADER + (uint64_t)SPLIT_STATE * queue_size;
+	uint64_t bytes = inflight_size(vu_has(vu->features, VU_BIT_RING_PACKED), queue_size);
 
 	return (bytes + 63) / 64 * 64;
 }

@@ -1,7 +1,6 @@
 #include "os/guest_memory.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -67,19 +66,17 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	errno = saved_errno;
 }
 
-static void install(void)
-{
-	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
-
-	sigemptyset(&action.sa_mask);
-	must(sigaction(SIGBUS, &action, &before) == 0);
-}
-
 int guest_memory_guard(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO }, now;
 
-	return -pthread_once(&once, install);
+	if (sigaction(SIGBUS, NULL, &now) != 0)
+		return -errno;
+	if (now.sa_sigaction == on_sigbus)
+		return 0;
+	sigemptyset(&action.sa_mask);
+	before = now;
+	return sigaction(SIGBUS, &action, NULL) ? -errno : 0;
 }
 
 static struct guest_mapping *free_place(void)

@@ -15,7 +15,8 @@ enum { GUEST_MEMORY_MAPPINGS_MAX = 4096 };
 
 struct guest_mapping; /* one mapping */
 
-/* Installs the SIGBUS handler, once a process.  A SIGBUS elsewhere kills the process as before. */
+/* Installs the SIGBUS handler, unless it is there.  A SIGBUS elsewhere does what it did before.
+ * 0 or -errno. */
 int guest_memory_guard(void);
 
 /* Maps 'size' bytes of 'fd' from byte 'offset' (any alignment), shared, readable and writable;

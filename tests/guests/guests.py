@@ -217,7 +217,7 @@ class QemuGuest(Guest):
     'vectors' says otherwise, and a virtual IOMMU when one of its interfaces has ats."""
 
     memory_mb = 256
-    program = "qemu-system-x86_64"
+    program = ["qemu-system-x86_64"]
 
     def __init__(self, name, workdir, nics, programs=None, vectors=0, kernel_args="",
                  modules=(), extra=()):
@@ -235,12 +235,16 @@ class QemuGuest(Guest):
         device += f",mac={nic.mac}" if nic.mac else ""
         device += f",vectors={self.vectors}" if self.vectors is not None else ""
         device += ",iommu_platform=on,ats=on" if nic.ats else ""
-        device += f",mq=on" if nic.queues > 1 else ""
+        device += ",mq=on" if nic.queues > 1 else ""
         device += f",{nic.options}" if nic.options else ""
         return ["-chardev", channel,
                 "-netdev", f"vhost-user,id=n{index},chardev=c{index},queues={nic.queues}",
                 "-device", f"pcie-root-port,id=rp{index},chassis={index + 1},slot={index + 1}",
                 "-device", device]
+
+    def devices(self):
+        """Arguments of all network devices; a test with another topology has its own."""
+        return [arg for index, nic in enumerate(self.nics) for arg in self.nic_args(index, nic)]
 
     def command(self):
         initrd = os.path.join(self.workdir, "qemu.cpio")
@@ -249,7 +253,7 @@ class QemuGuest(Guest):
         iommu = any(nic.ats for nic in self.nics)
         machine = "q35,kernel-irqchip=split" if iommu else "q35"
         append = f"console=ttyS0 quiet panic=-1 {self.kernel_args}"
-        args = [self.program, "-accel", "tcg,thread=multi", "-M", machine, "-cpu", "max",
+        args = [*self.program, "-accel", "tcg,thread=multi", "-M", machine, "-cpu", "max",
                 "-m", str(self.memory_mb), "-object",
                 f"memory-backend-memfd,id=mem,size={self.memory_mb}M,share=on",
                 "-numa", "node,memdev=mem", "-nodefaults", "-no-user-config", "-display", "none",
@@ -258,8 +262,7 @@ class QemuGuest(Guest):
         if iommu:
             args += ["-device", "intel-iommu,intremap=on,device-iotlb=on,caching-mode=on"]
             append += " intel_iommu=on iommu=nopt iommu.strict=1"
-        for index, nic in enumerate(self.nics):
-            args += self.nic_args(index, nic)
+        args += self.devices()
         return [*args, *self.extra, "-append", append]
 
 

@@ -1,0 +1,88 @@
+"""How long traffic is away on a pull, a link loss and a silent death: medians, measured at the far end.
+
+A vhost-user frontend sends a frame every 50 us; a packet socket behind both line ports notes, with
+the kernel's time stamps, the last frame that came over the failed line and the first over the other.
+"""
+
+import statistics
+import time
+
+from sites import TwoLines, mac, site, vhost
+from world import Failure, check, facts, main, say
+
+REPETITIONS = 11
+INTERVAL_US = 50
+LISTEN_SECONDS = 1.0
+FAIL_AFTER = 0.3
+TARGET_MS = {"pull": 1.0, "link loss": 1.0, "silent death": 50.0}
+
+
+def wait_for_line(world, net, wanted):
+    """Waits until the stream comes in over far0 or far1."""
+    for _ in range(40):
+        before = counters(net)
+        time.sleep(0.05)
+        after = counters(net)
+        if after[wanted] - before[wanted] > 100:
+            return
+    raise Failure(f"the stream does not come over line{wanted}")
+
+
+def counters(net):
+    text = net.far.run("cat /sys/class/net/far0/statistics/rx_packets "
+                       "/sys/class/net/far1/statistics/rx_packets")
+    return [int(line) for line in text.split()]
+
+
+def repetition(world, net, act):
+    """One failure; (milliseconds away, frames lost at the change, frames lost in all)."""
+    receiver = net.far.spawn(world.program("tests/e2e/away"), "recv", "far0", "far1",
+                             str(LISTEN_SECONDS))
+    time.sleep(FAIL_AFTER)
+    act()
+    said = world.output(receiver)
+    changes = [facts(line) for line in said.splitlines() if line.startswith("away_us")]
+    if len(changes) != 1:
+        raise Failure(f"{len(changes)} changes of the line instead of one:\n{said}")
+    return changes[0]["away_us"] / 1000, changes[0]["lost"], facts(said)["lost"]
+
+
+def measure(world, net, name, act, undo):
+    away, lost = [], []
+    for _ in range(REPETITIONS):
+        wait_for_line(world, net, 0)
+        got = repetition(world, net, act)
+        away.append(got[0])
+        lost.append(got[1])
+        undo()
+    middle = statistics.median(away)
+    say(f"  {name}: away {middle:.2f} ms (median of {REPETITIONS}; {min(away):.2f} to "
+        f"{max(away):.2f}), frames lost {statistics.median(lost):.0f} (at most {max(lost):.0f})")
+    return middle
+
+
+def body(world):
+    net = TwoLines(world)
+    daemon = world.daemon(site(world, net.lines, [vhost(world, "a", 1)], redundant=True),
+                          namespace=net.chassis)
+    to = net.far.run("cat /sys/class/net/switch/address").strip()
+    world.process(world.program("tests/e2e/away"), "send", f"{world.dir}/a.sock", mac(1), to,
+                  str(INTERVAL_US))
+
+    def back():
+        net.link(0, "up")
+
+    medians = {
+        "pull": measure(world, net, "pull", lambda: daemon.tool("card", "pull", "nic0"),
+                        lambda: daemon.tool("card", "insert", "nic0")),
+        "link loss": measure(world, net, "link loss", lambda: net.link(0, "down"), back),
+        "silent death": measure(world, net, "silent death",
+                                lambda: daemon.tool("card", "hang", "nic0"),
+                                lambda: daemon.tool("card", "hang", "nic0", "--off")),
+    }
+    for name, middle in medians.items():
+        check(middle <= TARGET_MS[name],
+              f"{name}: the median is at most {TARGET_MS[name]:.0f} ms ({middle:.2f} ms)")
+
+
+main("failover_time", body)
