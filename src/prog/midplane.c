@@ -1,0 +1,237 @@
+/* prog/midplane.c -- reads the command line, finds the command, runs it. */
+#include "prog/midplane.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static const struct {
+	char letter;
+	const char *word;
+	bool takes_value;
+} options[OPTION_COUNT] = {
+#define X(name, letter, word, value, text) { letter, word, (value) != NULL },
+	MIDPLANE_OPTIONS(X)
+#undef X
+};
+
+enum { WORDS_MAX = 3 };
+
+struct words {
+	unsigned count;
+	const char *word[WORDS_MAX]; /* noun, verb, name */
+};
+
+void midplane_complain(const struct call *call, const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("midplane: ", stderr);
+	if (call->command)
+		fprintf(stderr, "%s %s: ", call->command->noun, call->command->verb);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+/* The option that an argument names; *value points behind '=' or the letter, or is NULL. */
+static int find_option(const char *argument, const char **value)
+{
+	*value = NULL;
+	for (int i = 0; i < OPTION_COUNT; i++) {
+		size_t size = strlen(options[i].word);
+
+		if (options[i].letter && argument[1] == options[i].letter) {
+			*value = argument[2] ? argument + 2 : NULL;
+			return i;
+		}
+		if (argument[1] == '-' && strncmp(argument + 2, options[i].word, size) == 0 &&
+		    (argument[2 + size] == 0 || argument[2 + size] == '=')) {
+			*value = argument[2 + size] ? argument + 3 + size : NULL;
+			return i;
+		}
+	}
+	return -1;
+}
+
+/* Reads the option at *at, and its value. */
+static enum midplane_exit read_option(struct call *call, char **argv, int argc, int *at)
+{
+	const char *value;
+	int option = find_option(argv[*at], &value);
+
+	if (option < 0) {
+		midplane_complain(call, "there is no option '%s'; see midplane --help", argv[*at]);
+		return MIDPLANE_USAGE;
+	}
+	if (options[option].takes_value && !value && *at + 1 < argc)
+		value = argv[++*at];
+	if (options[option].takes_value != (value != NULL)) {
+		midplane_complain(call, "option --%s %s", options[option].word,
+				  value ? "takes no value" : "wants a value");
+		return MIDPLANE_USAGE;
+	}
+	call->option[option] = value ? value : "";
+	return MIDPLANE_OK;
+}
+
+static enum midplane_exit read_line(struct call *call, struct words *words, char **argv, int argc)
+{
+	bool only_words = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (!only_words && strcmp(argv[i], "--") == 0) {
+			only_words = true;
+		} else if (!only_words && argv[i][0] == '-' && argv[i][1]) {
+			enum midplane_exit code = read_option(call, argv, argc, &i);
+
+			if (code)
+				return code;
+		} else if (words->count == WORDS_MAX) {
+			midplane_complain(call, "'%s' is one word too many; see midplane --help",
+					  argv[i]);
+			return MIDPLANE_USAGE;
+		} else {
+			words->word[words->count++] = argv[i];
+		}
+	}
+	return MIDPLANE_OK;
+}
+
+static bool is_noun(const char *word)
+{
+	for (unsigned i = 0; i < midplane_command_count; i++)
+		if (strcmp(midplane_commands[i].noun, word) == 0)
+			return true;
+	return false;
+}
+
+static const struct command *find_command(const char *noun, const char *verb)
+{
+	for (unsigned i = 0; i < midplane_command_count; i++)
+		if (strcmp(midplane_commands[i].noun, noun) == 0 &&
+		    strcmp(midplane_commands[i].verb, verb) == 0)
+			return &midplane_commands[i];
+	return NULL;
+}
+
+static void complain_verb(const struct call *call, const char *noun, const char *verb)
+{
+	char known[128] = "";
+
+	for (unsigned i = 0; i < midplane_command_count; i++) {
+		size_t used = strlen(known);
+
+		if (strcmp(midplane_commands[i].noun, noun) == 0)
+			snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
+				 midplane_commands[i].verb);
+	}
+	if (verb)
+		midplane_complain(call, "%s: there is no '%s'; there is: %s", noun, verb, known);
+	else
+		midplane_complain(call, "%s: say what to do: %s", noun, known);
+}
+
+/* Finds the command; *code says how it ended when there is none to run. */
+static bool choose(struct call *call, const struct words *words, enum midplane_exit *code)
+{
+	bool help = call->option[OPTION_HELP];
+
+	*code = help ? MIDPLANE_OK : MIDPLANE_USAGE;
+	if (words->count == 0) {
+		midplane_help(help ? stdout : stderr);
+		return false;
+	}
+	if (!is_noun(words->word[0])) {
+		*code = MIDPLANE_USAGE;
+		midplane_complain(call, "there is no noun '%s'; see midplane --help",
+				  words->word[0]);
+		return false;
+	}
+	if (words->count > 1)
+		call->command = find_command(words->word[0], words->word[1]);
+	if (!call->command && (words->count > 1 || !help)) {
+		*code = MIDPLANE_USAGE;
+		complain_verb(call, words->word[0], words->count > 1 ? words->word[1] : NULL);
+		return false;
+	}
+	if (help && call->command)
+		midplane_help_command(stdout, call->command);
+	else if (help)
+		midplane_help_noun(stdout, words->word[0]);
+	return !help;
+}
+
+static enum midplane_exit check_options(const struct call *call)
+{
+	const struct command *command = call->command;
+
+	for (unsigned i = 0; i < OPTION_COUNT; i++) {
+		if (call->option[i] && !((command->options | OPTIONS_OF_ALL) & 1u << i)) {
+			midplane_complain(call, "does not take --%s", options[i].word);
+			return MIDPLANE_USAGE;
+		}
+		if (!call->option[i] && command->required & 1u << i) {
+			midplane_complain(call, "wants --%s", options[i].word);
+			return MIDPLANE_USAGE;
+		}
+	}
+	if (call->option[OPTION_SWITCH_BACK] && call->option[OPTION_NO_SWITCH_BACK]) {
+		midplane_complain(call, "--switch-back and --no-switch-back exclude each other");
+		return MIDPLANE_USAGE;
+	}
+	if (call->name && !command->name) {
+		midplane_complain(call, "'%s' is one word too many", call->name);
+		return MIDPLANE_USAGE;
+	}
+	if (!call->name && command->name && command->name[0] != '[') {
+		midplane_complain(call, "wants a %s",
+				  strcmp(command->name, "NAME") == 0 ? "name" : "site file");
+		return MIDPLANE_USAGE;
+	}
+	return MIDPLANE_OK;
+}
+
+static enum midplane_exit check_output(struct call *call)
+{
+	const char *output = call->option[OPTION_OUTPUT];
+
+	call->json = output && strcmp(output, "json") == 0;
+	if (!output || call->json || strcmp(output, "table") == 0)
+		return MIDPLANE_OK;
+	midplane_complain(call, "--output: '%s' is neither table nor json", output);
+	return MIDPLANE_USAGE;
+}
+
+static enum midplane_exit run(struct call *call, int argc, char **argv)
+{
+	struct words words = { 0 };
+	enum midplane_exit code = read_line(call, &words, argv, argc);
+
+	if (code)
+		return code;
+	if (call->option[OPTION_VERSION]) {
+		puts("midplane " MIDPLANE_VERSION);
+		return MIDPLANE_OK;
+	}
+	if (!choose(call, &words, &code))
+		return code;
+	call->name = words.count > 2 ? words.word[2] : NULL;
+	code = check_options(call);
+	if (!code)
+		code = check_output(call);
+	return code ? code : call->command->run(call);
+}
+
+int main(int argc, char **argv)
+{
+	struct call call = { 0 };
+	enum midplane_exit code = run(&call, argc, argv);
+
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		midplane_complain(&call, "cannot write the output");
+		return MIDPLANE_REFUSED;
+	}
+	return code;
+}

@@ -1,0 +1,92 @@
+/* prog/midplane.h -- the tool: commands, what a command line says, and the exit codes.
+ *
+ * Threads: one.  Memory: what a command allocates, it frees. */
+#ifndef PROG_MIDPLANE_H
+#define PROG_MIDPLANE_H
+
+#include "tree/tree.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* Documented in midplane(1). */
+enum midplane_exit {
+	MIDPLANE_OK,
+	MIDPLANE_REFUSED,     /* the request was refused, or there are findings */
+	MIDPLANE_USAGE,
+	MIDPLANE_UNREACHABLE, /* no daemon answers */
+	MIDPLANE_MISSING,     /* there is no such object */
+};
+
+/* Enum, short letter or 0, long name, value's placeholder or NULL, what it does. */
+#define MIDPLANE_OPTIONS(X)                                                                    \
+	X(SOCKET, 's', "socket", "PATH", "the daemon's socket (default: of the site that runs)") \
+	X(SITE, 0, "site", "NAME", "the site to speak to, where several run")                  \
+	X(OUTPUT, 'o', "output", "FORMAT", "table (default) or json")                           \
+	X(HELP, 'h', "help", NULL, "say what can be done, or how")                              \
+	X(VERSION, 'V', "version", NULL, "print the version")                                   \
+	X(SWITCH_BACK, 0, "switch-back", NULL, "interfaces go back to the card")               \
+	X(NO_SWITCH_BACK, 0, "no-switch-back", NULL, "interfaces stay where they are")         \
+	X(OFF, 0, "off", NULL, "let the driver go again")                                       \
+	X(IO, 0, "io", "IO", "interface of the system")                                         \
+	X(CARD, 0, "card", "CARD", "card to move it to")                                        \
+	X(DUMP, 0, "dump", NULL, "configuration spaces, as lspci -F reads them")                \
+	X(FOLLOW, 'f', "follow", NULL, "wait for more, until interrupted")                      \
+	X(AFTER, 0, "after", "ID", "only events with a higher number")
+
+enum midplane_option {
+#define X(name, letter, word, value, text) OPTION_##name,
+	MIDPLANE_OPTIONS(X)
+#undef X
+	OPTION_COUNT
+};
+
+enum { OPTIONS_OF_ALL = 1 << OPTION_SOCKET | 1 << OPTION_SITE | 1 << OPTION_OUTPUT |
+			1 << OPTION_HELP | 1 << OPTION_VERSION };
+
+struct call;
+
+/* One row a command. */
+struct command {
+	const char *noun, *verb;
+	const char *name;  /* the operand's placeholder: "NAME"; "[NAME]" when it may be absent;
+	                    * NULL: none */
+	unsigned options;  /* 1 << enum midplane_option, beside those of all */
+	unsigned required; /* of these */
+	enum midplane_exit (*run)(const struct call *call);
+	const char *help;  /* one line without its full stop */
+};
+
+extern const struct command midplane_commands[];
+extern const unsigned midplane_command_count;
+
+/* What the command line says. */
+struct call {
+	const struct command *command;
+	const char *name;                  /* NULL: none given */
+	const char *option[OPTION_COUNT];  /* the value, "" without one, NULL when not given */
+	bool json;
+};
+
+/* Prints "midplane: card pull: TEXT" to standard error. */
+void midplane_complain(const struct call *call, const char *format, ...) printf_like(2, 3);
+
+/* --help: everything, one noun, or one command. */
+void midplane_help(FILE *out);
+void midplane_help_noun(FILE *out, const char *noun);
+void midplane_help_command(FILE *out, const struct command *command);
+
+/* The commands (midplane_run.c, midplane_event.c, midplane_check.c). */
+enum midplane_exit midplane_list(const struct call *call);
+enum midplane_exit midplane_show(const struct call *call);
+enum midplane_exit midplane_site_show(const struct call *call);
+enum midplane_exit midplane_card_pull(const struct call *call);
+enum midplane_exit midplane_card_insert(const struct call *call);
+enum midplane_exit midplane_card_hang(const struct call *call);
+enum midplane_exit midplane_card_fdb(const struct call *call);
+enum midplane_exit midplane_system_switch(const struct call *call);
+enum midplane_exit midplane_host_lspci(const struct call *call);
+enum midplane_exit midplane_event_list(const struct call *call);
+enum midplane_exit midplane_site_check(const struct call *call);
+
+#endif

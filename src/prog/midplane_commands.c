@@ -1,0 +1,136 @@
+/* prog/midplane_commands.c -- the one list of commands, and the help that is made of it. */
+#include "prog/midplane.h"
+
+#include <string.h>
+
+#define LIST(noun, plural) \
+	{ noun, "list", NULL, 0, 0, midplane_list, "list the " plural }
+#define SHOW(noun, phrase) \
+	{ noun, "show", "NAME", 0, 0, midplane_show, "everything about " phrase }
+#define BIT(option) (1u << OPTION_##option)
+
+const struct command midplane_commands[] = {
+	{ "site", "check", "SITE.yaml", 0, 0, midplane_site_check,
+	  "check a site file without starting anything" },
+	LIST("site", "site that the daemon runs"),
+	{ "site", "show", "[NAME]", 0, 0, midplane_site_show, "everything about the site" },
+	LIST("chassis", "chassis"),
+	SHOW("chassis", "a chassis"),
+	LIST("carrier", "carriers"),
+	SHOW("carrier", "a carrier"),
+	LIST("card", "cards"),
+	SHOW("card", "a card"),
+	{ "card", "fdb", "NAME", 0, 0, midplane_card_fdb, "addresses that a card knows" },
+	{ "card", "pull", "NAME", 0, 0, midplane_card_pull,
+	  "pull a card: its interfaces move to their standby" },
+	{ "card", "insert", "NAME", BIT(SWITCH_BACK) | BIT(NO_SWITCH_BACK), 0,
+	  midplane_card_insert, "bring a pulled card back" },
+	{ "card", "hang", "NAME", BIT(OFF), 0, midplane_card_hang,
+	  "a drill: make its line driver hang, as a dying card does" },
+	LIST("function", "virtual functions"),
+	SHOW("function", "a virtual function (nic0/vf3)"),
+	LIST("host", "hosts"),
+	SHOW("host", "a host"),
+	{ "host", "lspci", "NAME", BIT(DUMP), 0, midplane_host_lspci,
+	  "the PCI Express tree that a host sees" },
+	LIST("pool", "pools"),
+	SHOW("pool", "a pool"),
+	LIST("system", "systems"),
+	SHOW("system", "a system and its interfaces"),
+	{ "system", "switch", "NAME", BIT(IO) | BIT(CARD), BIT(IO) | BIT(CARD),
+	  midplane_system_switch, "move one interface to another card of its group" },
+	LIST("group", "redundancy groups"),
+	SHOW("group", "a redundancy group"),
+	{ "event", "list", NULL, BIT(FOLLOW) | BIT(AFTER), 0, midplane_event_list,
+	  "what happened, and how long traffic was away" },
+	SHOW("event", "an event, by its number"),
+	LIST("worker", "data threads"),
+	SHOW("worker", "a data thread"),
+};
+const unsigned midplane_command_count = array_len(midplane_commands);
+
+static const struct {
+	char letter;
+	const char *word, *value, *text;
+} options[OPTION_COUNT] = {
+#define X(name, letter, word, value, text) { letter, word, value, text },
+	MIDPLANE_OPTIONS(X)
+#undef X
+};
+
+static void add_option(char *text, size_t size, const struct command *command, unsigned option)
+{
+	bool needed = command->required & 1u << option;
+	size_t used = strlen(text);
+
+	snprintf(text + used, size - used, " %s--%s%s%s%s", needed ? "" : "[", options[option].word,
+		 options[option].value ? " " : "",
+		 options[option].value ? options[option].value : "", needed ? "" : "]");
+}
+
+/* "card insert NAME [--switch-back] [--no-switch-back]" */
+static void describe(const struct command *command, char *text, size_t size)
+{
+	snprintf(text, size, "%s %s%s%s", command->noun, command->verb, command->name ? " " : "",
+		 command->name ? command->name : "");
+	for (unsigned i = 0; i < OPTION_COUNT; i++)
+		if (command->options & 1u << i)
+			add_option(text, size, command, i);
+}
+
+static void print_command(FILE *out, const struct command *command)
+{
+	char text[160];
+
+	describe(command, text, sizeof text);
+	if (strlen(text) <= 34)
+		fprintf(out, "  %-34s  %s\n", text, command->help);
+	else
+		fprintf(out, "  %s\n  %34s  %s\n", text, "", command->help);
+}
+
+static void print_options(FILE *out, unsigned mask)
+{
+	for (unsigned i = 0; i < OPTION_COUNT; i++) {
+		char word[40], letter[8] = "    ";
+
+		if (!(mask & 1u << i))
+			continue;
+		if (options[i].letter)
+			snprintf(letter, sizeof letter, "-%c, ", options[i].letter);
+		snprintf(word, sizeof word, "%s--%s%s%s", letter, options[i].word,
+			 options[i].value ? " " : "", options[i].value ? options[i].value : "");
+		fprintf(out, "  %-23s %s\n", word, options[i].text);
+	}
+}
+
+void midplane_help(FILE *out)
+{
+	fputs("Usage: midplane [OPTIONS] NOUN VERB [NAME] [OPTIONS]\n"
+	      "Looks at a running site, and tells its daemon, midplaned, what to do.\n\nCommands:\n",
+	      out);
+	for (unsigned i = 0; i < midplane_command_count; i++)
+		print_command(out, &midplane_commands[i]);
+	fputs("\nOptions of every command, before or after it:\n", out);
+	print_options(out, OPTIONS_OF_ALL);
+	fputs("\nExit codes: 0 done; 1 refused, or findings; 2 usage; 3 no daemon answers; 4 no such\n"
+	      "object.  'midplane NOUN VERB --help' says more; see midplane(1).\n", out);
+}
+
+void midplane_help_noun(FILE *out, const char *noun)
+{
+	fprintf(out, "Usage: midplane %s VERB [NAME] [OPTIONS]\nA %s is %s.\n\nCommands:\n", noun,
+		noun, tree_noun_text[tree_noun_find(noun)]);
+	for (unsigned i = 0; i < midplane_command_count; i++)
+		if (strcmp(midplane_commands[i].noun, noun) == 0)
+			print_command(out, &midplane_commands[i]);
+}
+
+void midplane_help_command(FILE *out, const struct command *command)
+{
+	char text[160];
+
+	describe(command, text, sizeof text);
+	fprintf(out, "Usage: midplane [OPTIONS] %s\n%s.\n\nOptions:\n", text, command->help);
+	print_options(out, command->options | OPTIONS_OF_ALL);
+}

@@ -1,0 +1,220 @@
+#include "prog/site_serve.h"
+#include "prog/site_describe.h"
+#include "prog/site_tree.h"
+
+#include "fabric/hierarchy.h"
+#include "manage/http.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct site_serve {
+	struct site_run *run;
+	struct site_tree tree;
+	struct tree_provider provider;
+	struct manage_http *http;
+};
+
+static struct run_card *card_of(struct site_serve *serve, const char *name)
+{
+	struct run_card *card = site_run_card(serve->run, name);
+
+	must(card != NULL); /* the server has looked */
+	return card;
+}
+
+static int pull(void *owner, const char *name, const struct manage_value *values,
+		struct refusal *why)
+{
+	struct site_serve *serve = owner;
+
+	(void)values;
+	return site_run_pull(serve->run, card_of(serve, name), why);
+}
+
+static int insert(void *owner, const char *name, const struct manage_value *values,
+		  struct refusal *why)
+{
+	struct site_serve *serve = owner;
+	enum run_switch_back back = RUN_SWITCH_BACK_AS_CONFIGURED;
+
+	if (values[0].there)
+		back = values[0].boolean ? RUN_SWITCH_BACK : RUN_STAY;
+	return site_run_insert(serve->run, card_of(serve, name), back, why);
+}
+
+static int hang(void *owner, const char *name, const struct manage_value *values,
+		struct refusal *why)
+{
+	struct site_serve *serve = owner;
+
+	return site_run_hang(serve->run, card_of(serve, name), values[0].boolean, why);
+}
+
+static int refuse_io(struct site_run *run, const char *system, const char *io,
+		     struct refusal *why)
+{
+	char known[160] = "";
+
+	for (unsigned i = 0; i < run->io_count; i++) {
+		size_t used = strlen(known);
+
+		if (strcmp(run->ios[i].system->name, system) == 0)
+			snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
+				 run->ios[i].io->name);
+	}
+	refuse(why, "io", "system '%s' has no interface '%.64s'; it has: %s", system, io, known);
+	return -ENOENT;
+}
+
+static int switch_io(void *owner, const char *system, const struct manage_value *values,
+		     struct refusal *why)
+{
+	struct site_serve *serve = owner;
+	struct run_io *io = site_run_io(serve->run, system, values[0].text);
+	struct run_card *card = site_run_card(serve->run, values[1].text);
+
+	if (!io)
+		return refuse_io(serve->run, system, values[0].text, why);
+	if (!card) {
+		refuse(why, "card", "%s", "");
+		tree_say_missing(&serve->provider, TREE_CARD, values[1].text, why->text,
+				 sizeof why->text);
+		return -ENOENT;
+	}
+	return site_run_switch(serve->run, io, card, why);
+}
+
+static const struct manage_action actions[] = {
+	{ TREE_CARD, "pull", { { .name = NULL } }, pull,
+	  "pulls the card: its interfaces move to their standby" },
+	{ TREE_CARD, "insert",
+	  { { "switch_back", TREE_BOOLEAN, MANAGE_OPTIONAL,
+	      "whether interfaces go back to it; as their group says when not given" } },
+	  insert, "brings a pulled card back" },
+	{ TREE_CARD, "hang",
+	  { { "hang", TREE_BOOLEAN, MANAGE_REQUIRED, "true: hang; false: go on" } },
+	  hang, "a drill: makes its line driver hang, as a dying card does" },
+	{ TREE_SYSTEM, "switch",
+	  { { "io", TREE_TEXT, MANAGE_REQUIRED, "name of the interface" },
+	    { "card", TREE_TEXT, MANAGE_REQUIRED, "card of its group to move it to" } },
+	  switch_io, "moves one interface to another card of its group" },
+};
+
+static int fdb(void *owner, const char *name, struct tree_out *out, struct refusal *why)
+{
+	return site_describe_fdb(card_of(owner, name), out, why);
+}
+
+static void write_text(void *arg, const char *text, size_t size)
+{
+	fwrite(text, 1, size, arg);
+}
+
+/* What the host sees now: cards that are pulled are not in their slots. */
+static int write_hierarchy(struct site_run *run, unsigned host, enum manage_detail detail,
+			   FILE *out, struct refusal *why)
+{
+	int *active = calloc(run->io_count + 1, sizeof *active);
+	bool *absent = calloc(run->card_count + 1, sizeof *absent);
+	struct hierarchy_conf conf = {
+		.site = run->site, .placement = run->places, .active = active, .absent = absent,
+		.host = host,
+	};
+	struct hierarchy *hierarchy = malloc(hierarchy_size(&conf));
+	int err = active && absent && hierarchy ? 0 : -ENOMEM;
+
+	if (err)
+		refuse(why, "", "no memory for the tree");
+	for (unsigned i = 0; !err && i < run->io_count; i++)
+		active[i] = run->ios[i].bound;
+	for (unsigned i = 0; !err && i < run->card_count; i++)
+		absent[i] = failover_card_state(&run->failover, i) == FAILOVER_CARD_PULLED;
+	if (!err)
+		err = hierarchy_init(hierarchy, &conf, why);
+	if (!err && detail == MANAGE_DUMP)
+		hierarchy_dump(hierarchy, write_text, out);
+	else if (!err)
+		hierarchy_tree(hierarchy, write_text, out);
+	free(hierarchy);
+	free(absent);
+	free(active);
+	return err;
+}
+
+static int lspci(void *owner, const char *name, enum manage_detail detail, char **text,
+		 struct refusal *why)
+{
+	struct site_serve *serve = owner;
+	int host = tree_object_find(&serve->provider, TREE_HOST, name), err;
+	size_t size;
+	FILE *out = open_memstream(text, &size);
+
+	if (!out)
+		return -ENOMEM;
+	err = write_hierarchy(serve->run, (unsigned)host, detail, out, why);
+	if (fclose(out) != 0 && !err)
+		err = -ENOMEM;
+	if (err) {
+		free(*text);
+		*text = NULL;
+	}
+	return err;
+}
+
+static const struct manage_report reports[] = {
+	{ TREE_CARD, "fdb", tree_fdb_columns, fdb, NULL, "addresses that the card knows" },
+	{ TREE_HOST, "lspci", NULL, NULL, lspci,
+	  "the PCI Express tree that the host sees; ?dump=1 as lspci -F reads it" },
+};
+
+static void on_event(void *owner)
+{
+	manage_http_event(((struct site_serve *)owner)->http);
+}
+
+int site_serve_create(struct site_serve **result, struct site_run *run, const char *socket,
+		      struct refusal *why)
+{
+	struct site_serve *serve = calloc(1, sizeof *serve);
+	struct manage_conf conf = {
+		.loop = run->loop,
+		.socket_path = socket,
+		.version = MIDPLANE_VERSION,
+		.actions = actions,
+		.action_count = array_len(actions),
+		.reports = reports,
+		.report_count = array_len(reports),
+		.owner = serve,
+	};
+	int err;
+
+	if (!serve)
+		return -ENOMEM;
+	signal(SIGPIPE, SIG_IGN); /* a client that leaves in the middle of an answer */
+	serve->run = run;
+	serve->tree = (struct site_tree){ run, socket };
+	serve->provider = (struct tree_provider){ &site_tree_ops, &serve->tree };
+	conf.provider = serve->provider;
+	err = manage_http_create(&serve->http, &conf, why);
+	if (err) {
+		free(serve);
+		return err;
+	}
+	run->events.owner = serve;
+	run->events.added = on_event;
+	*result = serve;
+	return 0;
+}
+
+void site_serve_destroy(struct site_serve *serve)
+{
+	if (!serve)
+		return;
+	serve->run->events.added = NULL;
+	manage_http_destroy(serve->http);
+	free(serve);
+}
