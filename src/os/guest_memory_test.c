@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,7 +116,7 @@ static void die_elsewhere(void)
 
 	signal(SIGBUS, SIG_DFL);
 	if (guest_memory_guard() == 0 && bytes != MAP_FAILED)
-		_exit(*(volatile char *)bytes);
+		_exit(atomic_load((_Atomic char *)bytes));
 	_exit(1);
 }
 
