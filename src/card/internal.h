@@ -19,7 +19,6 @@ enum {
 	CARD_SPARE = 512,          /* empty buffers of the line kept at hand */
 	CARD_ROUND_FRAMES = 256,   /* frames taken from functions before the line has its turn */
 	CARD_IDLE_SCAN = 16,       /* idle functions looked at in a round in which others are busy */
-	CARD_REARM = 8,            /* armed functions asked again before each sleep */
 	CARD_LEARNED_MOVED = 64,   /* learned addresses that move with a function */
 	CARD_ANNOUNCEMENTS = 3,
 	CARD_CREDIT = 80 * 1024,   /* worker time of one visit, in bytes of copying */
@@ -59,7 +58,6 @@ struct card_vf {
 	int64_t credit;          /* worker time it may still use in this visit */
 	uint32_t frame_cost;     /* what its frames cost lately */
 	bool held_back;          /* its next frame is for the line, and its stage was full */
-	bool armed;              /* asked to kick, since it was last seen with work */
 	uint64_t ready_ns;       /* beyond its rate until then */
 	uint8_t announcements;   /* still to be made */
 	uint64_t announce_ns;    /* when the next is due */
@@ -85,7 +83,8 @@ struct nic_card {
 	struct esw_meter line_meter;
 	struct esw_port_set active;   /* functions that had work when last looked at */
 	struct esw_port_set touched;  /* fronts that have something to be told */
-	unsigned turn, idle_turn, rearm_turn;
+	struct esw_port_set armed;    /* fronts that were asked to kick */
+	unsigned turn, idle_turn;
 	unsigned announcing;          /* functions with announcements to make */
 	uint32_t stage_epoch;         /* changes when the control thread changes the stage */
 	uint32_t window_serial, given_up; /* the window for which the control thread has waited */

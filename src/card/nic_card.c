@@ -209,7 +209,7 @@ static void set_up_vf(struct nic_card *card, unsigned vf, const struct nic_vf_co
 
 	v->credit = 0;
 	v->frame_cost = 2 * CARD_FRAME_COST;
-	v->held_back = v->armed = false;
+	v->held_back = false;
 	v->ready_ns = 0;
 	v->left_count = 0;
 	arbiter_set(&card->arb, vf, conf->weight, conf->priority);
@@ -261,10 +261,10 @@ struct nic_front *nic_card_unbind(struct ctl *ctl, struct nic_card *card, unsign
 	if (!front)
 		return NULL;
 	v = &card->vfs[vf];
-	v->armed = false;
 	v->left_count = esw_unbind(&card->esw, vf, v->left, CARD_LEARNED_MOVED);
 	esw_set_remove(&card->active, vf);
 	esw_set_remove(&card->touched, vf);
+	esw_set_remove(&card->armed, vf);
 	front->hold = NULL;
 	return front;
 }

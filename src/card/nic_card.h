@@ -99,9 +99,7 @@ unsigned nic_card_poll(struct worker *worker, struct nic_card *card, uint64_t no
  * tokens again, an announcement is due); UINT64_MAX: none; 0: now. */
 uint64_t nic_card_deadline_ns(struct worker *worker, struct nic_card *card);
 
-/* worker: before sleeping: asks every front (and the line) for a wake-up.  True: do not sleep.
- * A front stays armed until it is found with work, so that a wake-up costs what has happened and
- * not what is bound; disarm is for symmetry and costs nothing. */
+/* worker: before sleeping: asks every front (and the line) for a wake-up.  True: do not sleep. */
 bool nic_card_arm(struct worker *worker, struct nic_card *card);
 void nic_card_disarm(struct worker *worker, struct nic_card *card);
 /* worker: whether the line has no wake-up of its own, so that somebody must poll it. */

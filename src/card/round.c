@@ -62,10 +62,6 @@ static bool take_burst(struct worker *worker, struct nic_card *card, unsigned p,
 		esw_set_remove(&card->active, p);
 		return false;
 	}
-	if (unlikely(vf->armed)) {
-		front->ops->disarm(worker, front);
-		vf->armed = false;
-	}
 	b->line_room = card_stage_room(card, p);
 	b->line_space = card_stage_space(card, p);
 	done = esw_decide(&card->esw, p, b, n);
@@ -231,15 +227,7 @@ uint64_t nic_card_deadline_ns(struct worker *worker, struct nic_card *card)
 	return deadline_ns;
 }
 
-static bool arm_one(struct worker *worker, struct nic_card *card, unsigned p)
-{
-	struct nic_front *front = card->esw.ports[p].front;
-
-	card->vfs[p].armed = true;
-	return front->ops->arm(worker, front);
-}
-
-/* Arms those that are not armed yet, and a few of the others again. */
+/* Arms every front but those that may not send now anyway: their deadline wakes the worker. */
 static bool arm_fronts(struct worker *worker, struct nic_card *card)
 {
 	bool work = false;
@@ -247,15 +235,13 @@ static bool arm_fronts(struct worker *worker, struct nic_card *card)
 	for (unsigned word = 0; word < ESW_SET_WORDS; word++)
 		for (uint64_t bits = card->esw.bound.word[word]; bits; bits &= bits - 1) {
 			unsigned p = word * 64 + lowest_bit(bits);
+			struct nic_front *front = card->esw.ports[p].front;
 
-			if (!card->vfs[p].armed && !is_blocked(card, p))
-				work |= arm_one(worker, card, p);
+			if (is_blocked(card, p))
+				continue;
+			esw_set_add(&card->armed, p);
+			work |= front->ops->arm(worker, front);
 		}
-	for (unsigned i = 0; i < CARD_REARM && !esw_set_is_empty(&card->esw.bound); i++) {
-		card->rearm_turn = esw_set_next(&card->esw.bound, card->rearm_turn + 1);
-		if (!is_blocked(card, card->rearm_turn))
-			work |= arm_one(worker, card, card->rearm_turn);
-	}
 	return work;
 }
 
@@ -275,10 +261,18 @@ bool nic_card_arm(struct worker *worker, struct nic_card *card)
 
 void nic_card_disarm(struct worker *worker, struct nic_card *card)
 {
-	/* Each front is disarmed when it is found with work: those that stay idle stay armed, so
-	 * a wake-up costs what has happened and not what is bound. */
-	(void)worker;
-	(void)card;
+	if (worker_takes(card) != TAKEN)
+		return; /* they stay armed, which costs a kick each at most */
+	for (unsigned word = 0; word < ESW_SET_WORDS; word++) {
+		for (uint64_t bits = card->armed.word[word]; bits; bits &= bits - 1) {
+			struct nic_front *front =
+				card->esw.ports[word * 64 + lowest_bit(bits)].front;
+
+			front->ops->disarm(worker, front);
+		}
+		card->armed.word[word] = 0;
+	}
+	hold_give(&card->hold, HOLD_WORKER);
 }
 
 bool nic_card_line_needs_poll(struct worker *worker, struct nic_card *card)

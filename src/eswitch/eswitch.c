@@ -63,6 +63,8 @@ int esw_bind(struct esw *esw, unsigned index, const struct esw_port *port)
 
 	if (err)
 		return err;
+	if (!port->vlan)
+		esw_fdb_forget_mac(&esw->fdb, port->mac); /* it may tag: nobody else has it anywhere */
 	esw->ports[index] = *port;
 	esw->ports[index].plain = !port->isolated && !port->mirror_to;
 	esw->mirrors += port->mirror_to != 0;

@@ -18,7 +18,7 @@ void esw_fdb_clear(struct esw_fdb *fdb)
 		for (unsigned way = 0; way < ESW_FDB_WAYS; way++)
 			fdb->buckets[i].key[way] = ESW_FDB_FREE;
 	}
-	fdb->learned = fdb->swept = 0;
+	fdb->learned = fdb->learned_tagged = fdb->swept = 0;
 	memset(fdb->learned_of, 0, sizeof fdb->learned_of);
 }
 
@@ -43,13 +43,25 @@ void esw_fdb_init(struct esw_fdb *fdb, struct esw_fdb_bucket *buckets, uint32_t 
 	esw_fdb_clear(fdb);
 }
 
+static void count_learned(struct esw_fdb *fdb, uint64_t key, uint16_t port)
+{
+	fdb->learned++;
+	fdb->learned_of[port]++;
+	fdb->learned_tagged += key >> 48 != 0;
+}
+
+static void count_forgotten(struct esw_fdb *fdb, uint64_t key, uint16_t port)
+{
+	must(fdb->learned && fdb->learned_of[port]);
+	fdb->learned--;
+	fdb->learned_of[port]--;
+	fdb->learned_tagged -= key >> 48 != 0;
+}
+
 static void forget(struct esw_fdb *fdb, struct esw_fdb_bucket *bucket, unsigned way)
 {
-	struct esw_fdb_entry *entry = &bucket->entry[way];
-
-	must(!entry->fixed && fdb->learned && fdb->learned_of[entry->port]);
-	fdb->learned--;
-	fdb->learned_of[entry->port]--;
+	must(!bucket->entry[way].fixed);
+	count_forgotten(fdb, bucket->key[way], bucket->entry[way].port);
 	bucket->key[way] = ESW_FDB_FREE;
 }
 
@@ -129,8 +141,7 @@ enum esw_learn esw_fdb_learn(struct esw_fdb *fdb, uint64_t key, uint16_t port)
 		return ESW_LEARN_FULL;
 	bucket->key[way] = key;
 	bucket->entry[way] = (struct esw_fdb_entry){ .port = port, .stamp = fdb->tick };
-	fdb->learned++;
-	fdb->learned_of[port]++;
+	count_learned(fdb, key, port);
 	return ESW_LEARN_DONE;
 }
 
@@ -159,8 +170,7 @@ int esw_fdb_fix(struct esw_fdb *fdb, uint64_t key, uint16_t port)
 	if (entry && entry->fixed)
 		return -EEXIST;
 	if (entry) {
-		fdb->learned--;
-		fdb->learned_of[entry->port]--;
+		count_forgotten(fdb, key, entry->port);
 		*entry = (struct esw_fdb_entry){ .port = port, .fixed = 1 };
 		return 0;
 	}
@@ -186,6 +196,18 @@ void esw_fdb_unfix(struct esw_fdb *fdb, uint64_t key, uint16_t port)
 				of[i]->key[way] = ESW_FDB_FREE;
 				of[i]->entry[way].fixed = 0;
 			}
+}
+
+void esw_fdb_forget_mac(struct esw_fdb *fdb, uint64_t mac)
+{
+	for (uint32_t i = 0; i <= fdb->mask && fdb->learned_tagged; i++) {
+		struct esw_fdb_bucket *bucket = &fdb->buckets[i];
+
+		for (unsigned way = 0; way < ESW_FDB_WAYS; way++)
+			if (bucket->key[way] != ESW_FDB_FREE &&
+			    esw_key_mac(bucket->key[way]) == mac && !bucket->entry[way].fixed)
+				forget(fdb, bucket, way);
+	}
 }
 
 unsigned esw_fdb_forget_port(struct esw_fdb *fdb, uint16_t port, uint64_t *keys, unsigned max)

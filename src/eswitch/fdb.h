@@ -53,6 +53,7 @@ struct esw_fdb {
 	uint32_t limit;         /* learned entries at most */
 	uint32_t port_limit;    /* learned entries of one function at most; the line has no limit */
 	uint32_t learned;
+	uint32_t learned_tagged; /* of them, those of a VLAN */
 	uint32_t swept;         /* next bucket to sweep */
 	uint32_t learned_of[ESW_PORTS_MAX];
 };
@@ -97,6 +98,9 @@ int esw_fdb_fix(struct esw_fdb *fdb, uint64_t key, uint16_t port);
 
 /* Forgets a fixed address of a port; nothing when it is not there. */
 void esw_fdb_unfix(struct esw_fdb *fdb, uint64_t key, uint16_t port);
+
+/* Forgets a learned address in every VLAN: it is about to be fixed.  Free when no VLAN has any. */
+void esw_fdb_forget_mac(struct esw_fdb *fdb, uint64_t mac);
 
 /* Takes every learned address of 'port' out and writes the first 'max' keys; returns how many were
  * written.  Free when there are none. */
