@@ -207,7 +207,7 @@ static void bind_or_unbind(struct world *w, struct plain *p, unsigned n, uint64_
 					       NULL),
 				 0);
 		for (unsigned i = 0; i < p->count; i++)
-			if (p->known[i].mac == p->conf[n].mac && 
+			if (p->known[i].mac == p->conf[n].mac &&
 			    (!p->conf[n].vlan || p->known[i].vlan == p->conf[n].vlan))
 				p->known[i--] = p->known[--p->count];
 	}
