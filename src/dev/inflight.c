@@ -82,9 +82,9 @@ static void lay_packed(uint8_t *region, uint32_t entries, uint16_t slot, bool wr
 	put_le16(region + INFLIGHT_PACKED_VERSION, VERSION);
 	put_le16(region + INFLIGHT_PACKED_DESC_NUM, (uint16_t)entries);
 	for (uint32_t i = 0; i < entries; i++)
-		put_le16(region + INFLIGHT_PACKED_DESC + i * INFLIGHT_PACKED_DESC_SIZE + 2,
-			 (uint16_t)(i + 1));
-	inflight_packed_publish(region, slot, wrap);
+		put_le16(region + INFLIGHT_PACKED_DESC + i * INFLIGHT_PACKED_DESC_SIZE +
+			 INFLIGHT_PACKED_DESC_NEXT, (uint16_t)(i + 1));
+	inflight_packed_used(region, slot, wrap);
 }
 
 int inflight_packed_start(uint8_t *region, uint32_t entries, uint16_t *slot, bool *wrap)
@@ -100,12 +100,29 @@ int inflight_packed_start(uint8_t *region, uint32_t entries, uint16_t *slot, boo
 		return -EINVAL;
 	*slot = known;
 	*wrap = region[INFLIGHT_PACKED_USED_WRAP] != 0;
-	lay_packed(region, entries, *slot, *wrap);
 	return 0;
 }
 
-void inflight_packed_publish(uint8_t *region, uint16_t slot, bool wrap)
+static uint32_t slots_offset(uint16_t slot)
 {
+	return INFLIGHT_PACKED_DESC + (uint32_t)slot * INFLIGHT_PACKED_DESC_SIZE +
+	       INFLIGHT_PACKED_DESC_NUM_SLOTS;
+}
+
+void inflight_packed_use(uint8_t *region, uint16_t slot, uint16_t slots)
+{
+	put_le16(region + slots_offset(slot), slots);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+uint16_t inflight_packed_slots(const uint8_t *region, uint16_t slot)
+{
+	return get_le16(region + slots_offset(slot));
+}
+
+void inflight_packed_used(uint8_t *region, uint16_t slot, bool wrap)
+{
+	atomic_signal_fence(memory_order_seq_cst);
 	put_le16(region + INFLIGHT_PACKED_USED_IDX, slot);
 	region[INFLIGHT_PACKED_USED_WRAP] = wrap;
 	atomic_signal_fence(memory_order_seq_cst);

@@ -37,6 +37,8 @@ enum inflight_packed {
 	INFLIGHT_PACKED_DESC = 32,
 	INFLIGHT_PACKED_DESC_SIZE = 32,   /* u8 inflight, u8, u16 next, u16 last, u16 num,
 	                                   * u64 counter, u16 id, u16 flags, u32 len, u64 addr */
+	INFLIGHT_PACKED_DESC_NEXT = 2,
+	INFLIGHT_PACKED_DESC_NUM_SLOTS = 6,
 };
 
 /* Bytes that a queue of 'entries' entries takes. */
@@ -57,7 +59,12 @@ void inflight_split_publish(uint8_t *region, uint8_t *idx, uint16_t used_idx);
  * the region was in use before. */
 int inflight_packed_start(uint8_t *region, uint32_t entries, uint16_t *slot, bool *wrap);
 
-/* Everything up to 'slot' was given back and is visible to the driver. */
-void inflight_packed_publish(uint8_t *region, uint16_t slot, bool wrap);
+/* The chain of 'slots' slots at 'slot' is about to be given back: a successor that finds it used in
+ * the ring, and not in the region, goes on behind it. */
+void inflight_packed_use(uint8_t *region, uint16_t slot, uint16_t slots);
+uint16_t inflight_packed_slots(const uint8_t *region, uint16_t slot);
+
+/* Everything before 'slot' was given back and is visible to the driver. */
+void inflight_packed_used(uint8_t *region, uint16_t slot, bool wrap);
 
 #endif

@@ -167,9 +167,10 @@ static int start_inflight(struct ring *ring, const struct virtio_ring_conf *conf
 		set_base(ring, guest_load16(ring_at(ring, RING_DEVICE, VIRTQ_USED_IDX)));
 		err = inflight_split_start(region, ring->size, ring->next.index);
 	}
-	if (!err)
-		ring->inflight = region;
-	return err;
+	if (err)
+		return err;
+	ring->inflight = region;
+	return ring->packed ? ring_packed_resume(ring) : 0;
 }
 
 int ring_start(struct ring *ring, const struct virtio_ring_conf *conf, struct refusal *why)

@@ -211,5 +211,7 @@ void ring_packed_use(struct ring *ring, uint16_t id, uint16_t slots, uint32_t wr
 bool ring_packed_publish(struct ring *ring);
 bool ring_packed_arm(struct ring *ring);
 void ring_packed_disarm(struct ring *ring);
+/* Takes up what an in-flight region, and the ring, say of a predecessor; -EINVAL. */
+int ring_packed_resume(struct ring *ring);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include "dev/inflight.h"
 
+#include <errno.h>
+
 /* Length, id and flags are one aligned word: read and written whole. */
 static uint8_t *tail_of(const struct ring *ring, uint16_t slot)
 {
@@ -114,10 +116,44 @@ static uint64_t used_word(uint16_t id, uint32_t written, bool wrap)
 	return (uint64_t)written | (uint64_t)id << 32 | flags << 48;
 }
 
+/* A used word takes the place of a descriptor, so one that is written and not visible would be lost
+ * with us: with an in-flight region each becomes visible by itself. */
+static void use_at_once(struct ring *ring, uint16_t slots, uint64_t word)
+{
+	uint16_t slot = ring->next.index;
+
+	inflight_packed_use(ring->inflight, slot, slots);
+	guest_store64_release(tail_of(ring, slot), word);
+	ring_log_used(ring, (uint32_t)slot * VIRTQ_DESC_SIZE, VIRTQ_DESC_SIZE);
+	ring->pending = (uint16_t)(ring->pending + slots);
+	advance(ring, &ring->next, slots);
+	inflight_packed_used(ring->inflight, ring->next.index, ring->next.wrap);
+}
+
+/* A predecessor may have died between the ring and its region: one chain at most. */
+int ring_packed_resume(struct ring *ring)
+{
+	uint16_t flags = (uint16_t)(guest_load64_acquire(tail_of(ring, ring->next.index)) >> 48);
+	uint16_t slots = inflight_packed_slots(ring->inflight, ring->next.index);
+
+	if ((bool)(flags & VIRTQ_DESC_F_AVAIL) != ring->next.wrap ||
+	    (bool)(flags & VIRTQ_DESC_F_USED) != ring->next.wrap)
+		return 0;
+	if (slots == 0 || slots > ring->size)
+		return -EINVAL;
+	advance(ring, &ring->next, slots);
+	inflight_packed_used(ring->inflight, ring->next.index, ring->next.wrap);
+	return 0;
+}
+
 void ring_packed_use(struct ring *ring, uint16_t id, uint16_t slots, uint32_t written)
 {
 	uint64_t word = used_word(id, written, ring->next.wrap);
 
+	if (unlikely(ring->inflight != NULL)) {
+		use_at_once(ring, slots, word);
+		return;
+	}
 	if (ring->pending == 0) {
 		ring->first_slot = ring->next.index;
 		ring->first_word = word;
@@ -152,10 +188,10 @@ bool ring_packed_publish(struct ring *ring)
 
 	if (count == 0)
 		return false;
-	guest_store64_release(tail_of(ring, ring->first_slot), ring->first_word);
-	ring_log_used(ring, (uint32_t)ring->first_slot * VIRTQ_DESC_SIZE, VIRTQ_DESC_SIZE);
-	if (unlikely(ring->inflight != NULL))
-		inflight_packed_publish(ring->inflight, ring->next.index, ring->next.wrap);
+	if (likely(ring->inflight == NULL)) {
+		guest_store64_release(tail_of(ring, ring->first_slot), ring->first_word);
+		ring_log_used(ring, (uint32_t)ring->first_slot * VIRTQ_DESC_SIZE, VIRTQ_DESC_SIZE);
+	}
 	ring->pending = 0;
 	if (!ring->call)
 		return false;
