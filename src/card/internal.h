@@ -16,7 +16,6 @@ enum {
 	CARD_WINDOW_OUT = NIC_CARD_STAGED_MAX - CARD_REFILL, /* frames sent at once: no more than a
 	                            * stage holds that is not filled again yet, so that the heaviest
 	                            * function does not run dry within its share */
-	CARD_SPARE = 512,          /* empty buffers of the line kept at hand */
 	CARD_ROUND_FRAMES = 256,   /* frames taken from functions before the line has its turn */
 	CARD_IDLE_SCAN = 16,       /* idle functions looked at in a round in which others are busy */
 	CARD_LEARNED_MOVED = 64,   /* learned addresses that move with a function */
@@ -46,7 +45,7 @@ struct window {
 	unsigned give_count, take_count, taken, rx_count;
 	struct line_buf *out[CARD_WINDOW_OUT];
 	struct line_buf *give[CARD_WINDOW_FRAMES];
-	struct line_buf *take[CARD_SPARE];
+	struct line_buf *take[NIC_CARD_SPARE];
 	struct line_buf *rx[CARD_WINDOW_FRAMES];
 	struct arb_pick picks[CARD_WINDOW_OUT];
 	struct arb_state before; /* the arbitration before it picked */

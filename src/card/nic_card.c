@@ -33,7 +33,7 @@ struct parts {
 
 static size_t spare_capacity(const struct nic_card_conf *conf)
 {
-	return (conf->vf_count + 1u) * ARB_RING + 2 * CARD_SPARE;
+	return (conf->vf_count + 1u) * ARB_RING + 2 * NIC_CARD_SPARE;
 }
 
 static size_t lay(const struct nic_card_conf *conf, uint8_t *memory, struct parts *p)

@@ -25,7 +25,9 @@ enum {
 	NIC_CARD_PORTS_MAX = NIC_CARD_VFS_MAX + 1,
 	NIC_CARD_LINE_PORT = 0,
 	NIC_CARD_PRIORITIES = 8,   /* classes towards the line; 7 goes first */
-	NIC_CARD_STAGED_MAX = 64,  /* frames of one function waiting for the line */
+	NIC_CARD_STAGED_MAX = 64,  /* frames of one function waiting for the line; one large frame
+	                            * that is cut may go beyond */
+	NIC_CARD_SPARE = 512,      /* empty buffers of the line that a card keeps at hand beside those */
 };
 
 struct nic_card_conf {

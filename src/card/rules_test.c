@@ -77,6 +77,105 @@ static void test_frames_that_may_not_enter_are_counted_by_reason(void **state)
 	world_close(&w);
 }
 
+static void test_hostile_offload_requests_are_refused(void **state)
+{
+	static const struct {
+		uint8_t gso;
+		uint16_t gso_size, start, offset;
+		bool todo;
+	} ask[] = {
+		{ FRAME_GSO_NONE, 0, 0, 0, true },      { FRAME_GSO_NONE, 0, 13, 2, true },
+		{ FRAME_GSO_NONE, 0, 65535, 0, true },  { FRAME_GSO_NONE, 0, 14, 65535, true },
+		{ FRAME_GSO_TCP4, 1000, 34, 16, false }, { FRAME_GSO_TCP4, 0, 34, 16, true },
+		{ FRAME_GSO_TCP6, 1, 54, 16, true },
+	};
+	struct world w;
+
+	(void)state;
+	world_open_plain(&w);
+	world_bind_plain(&w, 2);
+	for (unsigned i = 0; i < array_len(ask); i++) {
+		fake_front_send(w.front[1],
+				&(struct fake_frame){
+					.bytes = world_frame(&w, OUTSIDE_MAC, WORLD_MAC(1), 0, 900),
+					.size = 900,
+					.todo = ask[i].todo ? FRAME_TODO_CSUM : 0,
+					.gso = ask[i].gso,
+					.gso_size = ask[i].gso_size,
+					.csum_start = ask[i].start,
+					.csum_offset = ask[i].offset,
+				});
+		expect_drop(&w, 1, ESW_DROP_BAD_OFFLOAD);
+	}
+	world_close(&w);
+}
+
+/* A TCP frame over IPv4 of 'payload' bytes, as a guest with offloads makes it. */
+static struct fake_frame tcp_frame(uint8_t *bytes, uint64_t dst, uint32_t payload, uint16_t mss)
+{
+	memset(bytes, 0, 54 + payload);
+	put_be48(bytes + ETH_DST, dst);
+	put_be48(bytes + ETH_SRC, WORLD_MAC(1));
+	put_be16(bytes + ETH_TYPE, ETHERTYPE_IPV4);
+	bytes[14] = 0x45;
+	bytes[14 + IPV4_PROTOCOL] = IP_PROTOCOL_TCP;
+	bytes[34 + TCP_DATA_OFFSET] = 0x50;
+	return (struct fake_frame){
+		.bytes = bytes,
+		.size = 54 + payload,
+		.piece = 4000,
+		.todo = FRAME_TODO_CSUM,
+		.gso = mss ? FRAME_GSO_TCP4 : FRAME_GSO_NONE,
+		.gso_size = mss,
+		.csum_start = 34,
+		.csum_offset = TCP_CHECKSUM,
+	};
+}
+
+static void test_large_frames_are_cut_for_who_does_not_take_them(void **state)
+{
+	static uint8_t bytes[66000];
+	struct fake_frame f;
+	struct world w;
+
+	(void)state;
+	world_open_plain(&w);
+	world_bind_plain(&w, 4);
+	w.front[3]->front.abilities = FRAME_TAKES_CSUM | FRAME_TAKES_TSO4;
+	w.front[4]->front.abilities = FRAME_TAKES_CSUM;
+	for (unsigned n = 2; n <= 4; n++) {
+		f = tcp_frame(bytes, WORLD_MAC(n), 60000, 1448);
+		fake_front_send(w.front[1], &f);
+		world_run(&w);
+	}
+	assert_int_equal(w.front[2]->given, 42);
+	assert_int_equal(w.front[2]->given_bytes, 60000 + 42 * 54);
+	assert_int_equal(w.front[2]->log[0].todo, 0);
+	assert_int_equal(w.front[3]->given, 1);
+	assert_int_equal(w.front[3]->log[0].gso_size, 1448);
+	assert_int_equal(w.front[4]->given, 42);
+	assert_int_equal(w.front[4]->log[0].todo, FRAME_TODO_CSUM);
+	assert_int_equal(w.front[4]->log[0].csum_start, 34);
+	f = tcp_frame(bytes, OUTSIDE_MAC, 60000, 1448);
+	fake_front_send(w.front[1], &f);
+	f = tcp_frame(bytes, OUTSIDE_MAC, 60000, 300); /* 200 segments: more than a stage */
+	fake_front_send(w.front[1], &f);
+	f = tcp_frame(bytes, OUTSIDE_MAC, 100, 60000); /* less than one segment */
+	world_run(&w);
+	assert_int_equal(w.line->sent, 42 + 200);
+	fake_front_send(w.front[1], &f);
+	world_run(&w);
+	assert_int_equal(w.line->sent, 42 + 200 + 1);
+	assert_int_equal(w.line->log[242].size, 154);
+	f = tcp_frame(bytes, WORLD_MAC(2), 1000, 0); /* only a checksum */
+	fake_front_send(w.front[1], &f);
+	world_run(&w);
+	assert_int_equal(w.front[2]->log[42].size, 1054);
+	assert_int_equal(w.front[2]->log[42].todo, 0);
+	assert_int_equal(world_all_drops(&w, 1), 0);
+	world_close(&w);
+}
+
 static void test_frames_that_nobody_takes_are_counted_by_reason(void **state)
 {
 	struct world w;
@@ -425,6 +524,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_drop_reason_has_text_and_a_name),
 		cmocka_unit_test(test_frames_that_may_not_enter_are_counted_by_reason),
+		cmocka_unit_test(test_hostile_offload_requests_are_refused),
+		cmocka_unit_test(test_large_frames_are_cut_for_who_does_not_take_them),
 		cmocka_unit_test(test_frames_that_nobody_takes_are_counted_by_reason),
 		cmocka_unit_test(test_frames_that_wait_are_counted_when_the_line_goes),
 		cmocka_unit_test(test_broadcast_and_multicast_reach_those_who_want_them),

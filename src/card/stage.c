@@ -40,18 +40,26 @@ static void push(struct nic_card *card, unsigned vf, struct line_buf *buf)
 	*staged_at(card, vf, arbiter_push(&card->arb, vf, buf->size)) = buf;
 }
 
-static void stage_cut(struct nic_card *card, unsigned vf, const struct frame *f, bool tagged)
+/* The headers are read again here, and their owner may have changed them since the room was counted:
+ * what does not fit any more is refused. */
+static void stage_cut(struct nic_card *card, unsigned vf, unsigned i)
 {
+	const struct frame *f = &card->burst.frames[i];
 	struct esw_cut cut;
 
-	if (!esw_cut_plan(f, tagged, &cut)) {
+	if (!esw_cut_plan(f, card->burst.tagged[i], &cut) ||
+	    cut.count > card->burst.line_frames[i]) {
 		esw_count_drop(&card->esw, vf, ESW_DROP_BAD_OFFLOAD, 1);
 		return;
 	}
 	for (uint32_t index = 0; index < cut.count; index++) {
 		struct line_buf *buf = buf_list_take(&card->spare);
 
-		must(cut.header_size + cut.segment <= buf->room);
+		if (cut.header_size + min_u32(cut.segment, cut.payload) > buf->room) {
+			buf_list_put(&card->spare, buf);
+			esw_count_drop(&card->esw, vf, ESW_DROP_OVERSIZE, 1);
+			return;
+		}
 		buf->size = esw_cut_write(&cut, f, index, ESW_CUT_CSUM_FULL, buf->bytes);
 		push(card, vf, buf);
 	}
@@ -63,11 +71,11 @@ void card_stage(struct nic_card *card, unsigned vf, unsigned i)
 	struct line_buf *buf;
 
 	if (f->gso) {
-		stage_cut(card, vf, f, card->burst.tagged[i]);
+		stage_cut(card, vf, i);
 		return;
 	}
 	buf = buf_list_take(&card->spare);
-	must(f->size <= buf->room);
+	must(f->size <= buf->room); /* the line's buffers take its MTU */
 	frame_copy(f, 0, f->size, buf->bytes);
 	buf->size = f->size;
 	if (f->todo & FRAME_TODO_CSUM)

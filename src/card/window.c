@@ -42,8 +42,8 @@ static void fill(struct nic_card *card, struct window *w)
 	for (w->give_count = 0; card->done.count && w->give_count < CARD_WINDOW_FRAMES;)
 		w->give[w->give_count++] = buf_list_take(&card->done);
 	w->take_count = 0;
-	if (card->spare.count < CARD_SPARE / 2)
-		w->take_count = CARD_SPARE - card->spare.count;
+	if (card->spare.count < NIC_CARD_SPARE / 2)
+		w->take_count = NIC_CARD_SPARE - card->spare.count;
 	w->accepted = w->taken = w->rx_count = 0;
 }
 

@@ -159,7 +159,8 @@ static unsigned refusal(const struct esw_burst *b, unsigned i)
 		return ESW_DROP_BAD_SOURCE;
 	if ((esw_key_mac(b->dst[i]) & ETH_RESERVED_MASK) == ETH_RESERVED)
 		return ESW_DROP_RESERVED;
-	if ((b->odd[i] & ODD_UNFINISHED) && (!(f->todo & FRAME_TODO_CSUM) || !esw_csum_fits(f)))
+	if ((b->odd[i] & ODD_UNFINISHED) &&
+	    (!(f->todo & FRAME_TODO_CSUM) || !esw_csum_fits(f, b->tagged[i])))
 		return ESW_DROP_BAD_OFFLOAD;
 	return KEPT;
 }
@@ -245,6 +246,7 @@ static unsigned to_line(struct trip *t)
 		t->held = true;
 		return KEPT;
 	}
+	b->line_frames[t->index] = (uint16_t)need;
 	esw_set_add(&t->set, ESW_LINE);
 	return KEPT;
 }
@@ -338,8 +340,7 @@ static void mirror(struct trip *t)
 
 static void use_line_room(struct trip *t)
 {
-	unsigned reason;
-	uint32_t need = line_frames(t, &reason);
+	uint32_t need = t->burst->line_frames[t->index];
 
 	t->burst->line_room -= min_u32(need, t->burst->line_room);
 	t->burst->line_space -= need;

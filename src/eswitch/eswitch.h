@@ -133,6 +133,7 @@ struct esw_burst {
 	uint16_t out[FRAME_BURST];            /* a port, ESW_NOWHERE or ESW_MANY */
 	uint8_t tagged[FRAME_BURST];          /* the head carries the tag of frame.vlan */
 	uint8_t odd[FRAME_BURST];             /* 0: nothing but addresses to look at */
+	uint16_t line_frames[FRAME_BURST];    /* what a large frame for the line may become at most */
 	struct esw_port_set set[FRAME_BURST]; /* where out is ESW_MANY */
 	bool many;                            /* some frame goes to a set */
 	uint32_t line_room;                   /* in: frames that may be queued for the line now */

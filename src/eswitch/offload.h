@@ -10,16 +10,20 @@
 #define ESWITCH_OFFLOAD_H
 
 #include "channel/frame.h"
+#include "spec/ethernet.h"
 
 enum {
 	ESW_HEADERS_MAX = 256,   /* link, network and transport headers together */
 	ESW_SEGMENTS_MAX = 256,  /* pieces of one frame */
 };
 
-/* Whether what the frame says about its checksum lies within it. */
-static inline bool esw_csum_fits(const struct frame *f)
+/* Whether what the frame says about its checksum lies within it, behind its link header, so that a
+ * tag can come and go before it. */
+static inline bool esw_csum_fits(const struct frame *f, bool tagged)
 {
-	return (uint32_t)f->csum_start + f->csum_offset + 2 <= f->size;
+	return f->csum_start >= ETH_HEADER_SIZE + (tagged ? VLAN_TAG_SIZE : 0) &&
+	       (uint32_t)f->csum_start + f->csum_offset + 2 <= f->size &&
+	       f->csum_start <= UINT16_MAX - VLAN_TAG_SIZE;
 }
 
 /* The Internet checksum (RFC 1071) of bytes, folded to 16 bits and not inverted, on top of 'sum'. */
