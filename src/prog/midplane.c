@@ -233,5 +233,5 @@ int main(int argc, char **argv)
 		midplane_complain(&call, "cannot write the output");
 		return MIDPLANE_REFUSED;
 	}
-	return code;
+	return (int)code;
 }
