@@ -187,8 +187,7 @@ static void run_report(const struct manage_conf *conf, const struct manage_repor
 {
 	struct refusal why = { "", "refused" };
 	struct rows_call call = { conf, report, name, &why };
-	enum manage_detail detail = request->dump && strcmp(request->dump, "0") != 0 ? MANAGE_DUMP
-										      : MANAGE_BRIEF;
+	bool dump = request->dump && strcmp(request->dump, "0") != 0;
 	json_t *rows;
 	int err;
 
@@ -197,7 +196,8 @@ static void run_report(const struct manage_conf *conf, const struct manage_repor
 		if (!err)
 			answer_json(response, 200, rows);
 	} else {
-		err = report->text(conf->owner, name, detail, &response->body, &why);
+		err = report->text(conf->owner, name, dump ? MANAGE_DUMP : MANAGE_BRIEF,
+				   &response->body, &why);
 		response->status = 200;
 		response->type = "text/plain; charset=utf-8";
 	}

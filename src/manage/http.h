@@ -1,5 +1,5 @@
-/* manage/http.h -- the daemon's HTTP surface on a unix socket: reads the tree, runs actions, and holds
- * who waits for events.  docs/manage.md lists the paths.
+/* manage/http.h -- the daemon's HTTP surface on a unix socket: reads the tree, runs actions, and
+ * holds who waits for events.  docs/manage.md lists the paths.
  *
  * libmicrohttpd does HTTP on its epoll descriptor, which the event loop watches: no thread, nothing
  * blocks.  A client that sends nonsense, too much or too slowly is answered or dropped.

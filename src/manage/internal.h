@@ -37,7 +37,8 @@ void manage_answer_error(struct manage_response *response, unsigned status,
  * does not fit. */
 bool manage_decode(const char *from, size_t size, char *to, size_t room);
 
-/* Reads the arguments of an action from the body: nothing, or a JSON object.  -EINVAL with 'why'. */
+/* Reads the arguments of an action from the body: nothing, or a JSON object.  -EINVAL with
+ * 'why'. */
 int manage_arguments(const struct manage_argument *arguments, const char *body, size_t size,
 		     struct manage_value values[MANAGE_ARGUMENTS_MAX], struct refusal *why);
 

@@ -86,7 +86,8 @@ static void say_holder(const struct lock_file *file, struct refusal *why)
 	struct site_holder holder;
 
 	if (read_holder(file->fd, &holder))
-		refuse(why, "", "site '%s' is already run by midplaned pid %ld since %s (socket %s)",
+		refuse(why, "",
+		       "site '%s' is already run by midplaned pid %ld since %s (socket %s)",
 		       holder.site, holder.pid, holder.since, holder.socket);
 	else
 		refuse(why, "", "another midplaned, which starts just now, has %s", file->path);
@@ -149,8 +150,8 @@ static int make_run_dir(const char *path, struct refusal *why)
 		return -err;
 	}
 	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid()) {
-		refuse(why, "", "%s is not a directory of this user; MIDPLANE_RUN_DIR names another",
-		       path);
+		refuse(why, "",
+		       "%s is not a directory of this user; MIDPLANE_RUN_DIR names another", path);
 		return -EPERM;
 	}
 	return 0;

@@ -70,8 +70,9 @@ static enum midplane_exit choose_socket(const struct call *call, char socket[SIT
 		midplane_complain(call, "no site '%s' runs here (nothing in %s)%s%s", choice.wanted,
 				  dir, choice.names[0] ? "; there is: " : "", choice.names);
 	else
-		midplane_complain(call, "no site runs here (nothing in %s); start one with midplaned,"
-				  " or say where with --socket PATH", dir);
+		midplane_complain(call,
+				  "no site runs here (nothing in %s); start one with midplaned, or"
+				  " say where with --socket PATH", dir);
 	return MIDPLANE_UNREACHABLE;
 }
 
@@ -103,7 +104,8 @@ void client_close(struct client *client)
 
 char *client_path(const char *noun, const char *name, const char *below)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_.";
 	size_t room = strlen(noun) + 3 * strlen(name) + strlen(below) + 16;
 	char *path = malloc(room);
 	size_t used;

@@ -107,14 +107,15 @@ static void print_options(FILE *out, unsigned mask)
 void midplane_help(FILE *out)
 {
 	fputs("Usage: midplane [OPTIONS] NOUN VERB [NAME] [OPTIONS]\n"
-	      "Looks at a running site, and tells its daemon, midplaned, what to do.\n\nCommands:\n",
-	      out);
+	      "Looks at a running site, and tells its daemon, midplaned, what to do.\n\n"
+	      "Commands:\n", out);
 	for (unsigned i = 0; i < midplane_command_count; i++)
 		print_command(out, &midplane_commands[i]);
 	fputs("\nOptions of every command, before or after it:\n", out);
 	print_options(out, OPTIONS_OF_ALL);
-	fputs("\nExit codes: 0 done; 1 refused, or findings; 2 usage; 3 no daemon answers; 4 no such\n"
-	      "object.  'midplane NOUN VERB --help' says more; see midplane(1).\n", out);
+	fputs("\nExit codes: 0 done; 1 refused, or findings; 2 usage; 3 no daemon answers;\n"
+	      "4 no such object.  'midplane NOUN VERB --help' says more; see midplane(1).\n",
+	      out);
 }
 
 void midplane_help_noun(FILE *out, const char *noun)

@@ -119,7 +119,8 @@ enum midplane_exit midplane_event_list(const struct call *call)
 		errno = 0;
 		after = strtoull(text, &end, 10);
 		if (errno || *end || text[0] < '0' || text[0] > '9' || after > INT64_MAX) {
-			midplane_complain(call, "--after: '%s' is not the number of an event", text);
+			midplane_complain(call, "--after: '%s' is not the number of an event",
+					  text);
 			return MIDPLANE_USAGE;
 		}
 	}

@@ -1,5 +1,5 @@
-/* prog/site_describe.h -- describes the parts of the running site that carry traffic: cards, functions,
- * systems.  For site_tree.
+/* prog/site_describe.h -- describes the parts of the running site that carry traffic: cards,
+ * functions, systems.  For site_tree.
  *
  * Threads: control.  Memory: none kept. */
 #ifndef PROG_SITE_DESCRIBE_H

@@ -1,5 +1,5 @@
-/* prog/site_tree.h -- the running site as a provider of the tree: every value that the tool shows is
- * read here, when it is asked for.
+/* prog/site_tree.h -- the running site as a provider of the tree: every value that the tool shows
+ * is read here, when it is asked for.
  *
  * Threads: control.  Memory: one struct of the caller; the run must outlive it. */
 #ifndef PROG_SITE_TREE_H

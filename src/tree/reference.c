@@ -1,4 +1,4 @@
-/* tree/reference.c -- prints the reference table of docs/tree.md; a test compares it with the page. */
+/* tree/reference.c -- prints the reference table of docs/tree.md; a test compares the two. */
 #include "tree/tree.h"
 
 #include <stdio.h>

@@ -2,8 +2,8 @@
  * sentence.  All views show this table: JSON, the tool's tables, the reference page.
  *
  * What it is not: it holds no values.  A provider describes one object at a time by putting values
- * to their properties; a view receives them.  A value for a property that the table does not have is
- * our own bug and stops the program.
+ * to their properties; a view receives them.  A value for a property that the table does not have
+ * is our own bug and stops the program.
  *
  * Threads: any; the table is constant.  Memory: none kept; texts are only read during a put. */
 #ifndef TREE_TREE_H
