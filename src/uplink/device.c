@@ -137,7 +137,7 @@ static const char *missing_args(const char *text, const struct device *device, c
 	if ((device->traits & DEVICE_PACKET_SOCKET) && !has_arg(text, "framesz"))
 		(void)snprintf(more, size, ",framesz=%u,blocksz=%u,framecnt=%u", frame,
 			       frame < RING_BLOCK_BYTES ? RING_BLOCK_BYTES : frame * 2, RING_FRAMES);
-	if ((device->traits & DEVICE_SILENT) && !has_arg(text, "no-rx"))
+	if (strcmp(device->driver, "net_null") == 0 && !has_arg(text, "no-rx"))
 		(void)snprintf(more, size, ",no-rx=1");
 	return more;
 }
@@ -175,6 +175,8 @@ int device_parse(const char *text, uint16_t mtu, struct device *device, struct r
 		if (err < 0)
 			return err;
 	}
+	if (has_arg(text, "no-rx"))
+		device->traits &= ~(uint32_t)DEVICE_SILENT;
 	(void)snprintf(device->args, sizeof(device->args), "%s%s", text,
 		       missing_args(text, device, more, sizeof(more)));
 	return 0;

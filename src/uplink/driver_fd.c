@@ -1,10 +1,12 @@
 #include "uplink/driver_fd.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 
 /* Calls 'look' with every open descriptor below DRIVER_FD_LIMIT until it says true; that one. */
@@ -85,12 +87,21 @@ int driver_fd_find(const struct driver_fd_set *before, enum driver_fd_kind kind)
 	return each_fd(is_wanted, &search);
 }
 
-void driver_fd_ignore_outgoing(int packet_fd)
+/* PACKET_IGNORE_OUTGOING would say it shorter, but the driver's socket is in a fanout group, where
+ * that option of a member counts for nothing. */
+int driver_fd_ignore_outgoing(int packet_fd)
 {
-	int one = 1;
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0x40000),
+	};
+	struct sock_fprog program = { .len = array_len(code), .filter = code };
 
-	/* a kernel before 4.20 does not know it: then such frames arrive, as with any sniffer */
-	(void)setsockopt(packet_fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
+	return setsockopt(packet_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ?
+		       -errno :
+		       0;
 }
 
 uint64_t driver_fd_dropped(int packet_fd)

@@ -22,8 +22,9 @@ enum driver_fd_kind { DRIVER_FD_PACKET, DRIVER_FD_XDP };
 void driver_fd_note(struct driver_fd_set *before);
 /* The socket of this kind that is not in 'before'; -1 when there is none. */
 int driver_fd_find(const struct driver_fd_set *before, enum driver_fd_kind kind);
-/* Keeps frames that this host itself sends on the interface from arriving as if from the line. */
-void driver_fd_ignore_outgoing(int packet_fd);
+/* Keeps frames that this host itself sends on the interface from arriving as if from the line.
+ * -errno. */
+int driver_fd_ignore_outgoing(int packet_fd);
 /* Frames dropped for want of room since the last call. */
 uint64_t driver_fd_dropped(int packet_fd);
 

@@ -192,8 +192,10 @@ static void find_descriptors(struct port *port, const struct driver_fd_set *befo
 	if (traits & DEVICE_PACKET_SOCKET) {
 		port->packet_fd = driver_fd_find(before, DRIVER_FD_PACKET);
 		port->wake_fd = port->packet_fd;
-		if (port->packet_fd >= 0)
-			driver_fd_ignore_outgoing(port->packet_fd);
+		if (port->packet_fd < 0 || driver_fd_ignore_outgoing(port->packet_fd) < 0)
+			log_warning("uplink", "what this host sends on the interface itself will "
+				    "look as if it came from the line device=%s",
+				    port->device.args);
 	} else if (traits & DEVICE_XDP_SOCKET) {
 		port->wake_fd = driver_fd_find(before, DRIVER_FD_XDP);
 	} else {
