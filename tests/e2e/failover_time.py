@@ -29,9 +29,7 @@ def wait_for_line(world, net, wanted):
 
 
 def counters(net):
-    text = net.far.run("cat /sys/class/net/far0/statistics/rx_packets "
-                       "/sys/class/net/far1/statistics/rx_packets")
-    return [int(line) for line in text.split()]
+    return [net.far.link(f"far{i}")["stats64"]["rx"]["packets"] for i in range(2)]
 
 
 def repetition(world, net, act):
@@ -65,7 +63,7 @@ def body(world):
     net = TwoLines(world)
     daemon = world.daemon(site(world, net.lines, [vhost(world, "a", 1)], redundant=True),
                           namespace=net.chassis)
-    to = net.far.run("cat /sys/class/net/switch/address").strip()
+    to = net.far.link("switch")["address"]
     world.process(world.program("tests/e2e/away"), "send", f"{world.dir}/a.sock", mac(1), to,
                   str(INTERVAL_US))
 

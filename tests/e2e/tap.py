@@ -18,7 +18,7 @@ def body(world):
     daemon = world.daemon(site(world, net.lines, [tap(box, i) for i, box in enumerate(boxes, 1)]),
                           namespace=net.chassis)
     for i, box in enumerate(boxes, 1):
-        shown = box.run("cat /sys/class/net/net0/address").strip()
+        shown = box.link("net0")["address"]
         check(shown == mac(i), f"box{i} has an interface with the MAC address of the site file")
         box.address("net0", f"10.77.0.{i}/24")
     for to in ("10.77.0.2", net.far_address):

@@ -89,7 +89,8 @@ class Namespace:
         self.run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")
 
     def enter(self, *args):
-        return ["ip", "netns", "exec", self.name, *args]
+        # Not "ip netns exec": it remounts, which a plain chroot does not let it do.
+        return ["nsenter", f"--net=/run/netns/{self.name}", *args]
 
     def run(self, command, check_code=True, timeout=60):
         return sh(*self.enter("sh", "-c", command), check_code=check_code, timeout=timeout)
@@ -100,6 +101,11 @@ class Namespace:
 
     def address(self, interface, address):
         self.run(f"ip addr add {address} dev {interface}; ip link set {interface} up")
+
+    def link(self, interface):
+        """What iproute2 knows of an interface, as a dictionary; /sys shows those of another
+        namespace."""
+        return json.loads(self.run(f"ip -j -s link show dev {interface}"))[0]
 
     def wire(self, interface, other, other_interface):
         """A veth pair to another namespace, both ends up, without checksum offload."""
@@ -313,7 +319,7 @@ def main(name, body, as_root=True):
     world = World(name, options.build)
     code = 1
     try:
-        need("ip", "ethtool", "sysctl")
+        need("ip", "nsenter", "ethtool", "sysctl")
         body(world)
         say(f"passed: {name}")
         code = 0
