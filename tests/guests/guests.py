@@ -194,7 +194,7 @@ class UmlGuest(Guest):
     Its sockets must exist when it starts.  It offers no PCI, so it is a network guest only.
     """
 
-    memory_mb = 96
+    memory_mb = 256
 
     def command(self):
         initrd = os.path.join(self.workdir, "uml.cpio")
