@@ -44,6 +44,7 @@ struct vu_ring {
 	uint64_t at_desc, at_used, at_avail; /* what the running ring was given */
 	int kick_fd, call_fd, err_fd;    /* -1: none; call_fd changes under the hold only */
 	bool watched;               /* kick_fd wakes the worker */
+	bool call_is_socket;        /* as user-mode Linux gives it */
 };
 
 struct vu_pending {

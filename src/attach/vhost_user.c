@@ -50,10 +50,13 @@ void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...)
 static void on_interrupt(void *owner, unsigned queue)
 {
 	struct vhost_user *vu = owner;
+	const struct vu_ring *ring = &vu->rings[queue];
 	uint64_t one = 1;
 
-	if (vu->rings[queue].call_fd >= 0)
-		(void)!write(vu->rings[queue].call_fd, &one, sizeof one);
+	if (ring->call_fd >= 0 && ring->call_is_socket)
+		(void)!send(ring->call_fd, &one, sizeof one, MSG_DONTWAIT);
+	else if (ring->call_fd >= 0)
+		(void)!write(ring->call_fd, &one, sizeof one);
 }
 
 static void on_config_changed(void *owner)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -200,7 +201,8 @@ void vu_rings_reset(struct vhost_user *vu)
 
 		close_fd(&ring->kick_fd);
 		*ring = (struct vu_ring){ .kick_fd = -1, .call_fd = ring->call_fd,
-					  .err_fd = ring->err_fd };
+					  .err_fd = ring->err_fd,
+					  .call_is_socket = ring->call_is_socket };
 	}
 }
 
@@ -337,14 +339,24 @@ int vu_set_vring_kick(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	return err ? err : check_memory(vu, index, why);
 }
 
-/* A descriptor that a worker may write to: an eventfd or a pipe, never one that blocks it.  A pipe is
- * opened anew, so that its other holders cannot change how it blocks. */
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* A descriptor that a worker may write to: an eventfd, a pipe or a socket, never one that blocks
+ * it.  A pipe is opened anew, so that its other holders cannot change how it blocks; a socket is
+ * told not to block with each call. */
 static int writable_fd(int *fd, struct refusal *why)
 {
 	char name[64], link[64];
 	ssize_t length;
 	struct stat st;
 
+	if (is_socket(*fd))
+		return 0;
 	snprintf(name, sizeof name, "/proc/self/fd/%d", *fd);
 	if (fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
 		int own = open(name, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -360,7 +372,7 @@ static int writable_fd(int *fd, struct refusal *why)
 	length = readlink(name, link, sizeof link - 1);
 	link[length > 0 ? length : 0] = '\0';
 	if (strcmp(link, "anon_inode:[eventfd]") != 0) {
-		refuse(why, "", "a call descriptor is neither an eventfd nor a pipe");
+		refuse(why, "", "a call descriptor is neither an eventfd, a pipe nor a socket");
 		return -EINVAL;
 	}
 	return fcntl(*fd, F_SETFL, fcntl(*fd, F_GETFL) | O_NONBLOCK) ? -errno : 0;
@@ -383,13 +395,16 @@ int vu_set_vring_call(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	attach_hold(vu->front);
 	old = vu->rings[index].call_fd;
 	vu->rings[index].call_fd = fd;
+	vu->rings[index].call_is_socket = is_socket(fd);
 	virtio_net_ring_set_call(vu->net, index, fd >= 0);
 	runs = virtio_net_ring_runs(vu->net, index);
 	attach_release(vu->front);
 	if (old >= 0)
 		close(old);
 	/* What was signalled on the old one may not have been seen: one call too many does no harm. */
-	if (fd >= 0 && runs)
+	if (fd >= 0 && runs && is_socket(fd))
+		(void)!send(fd, &one, sizeof one, MSG_DONTWAIT);
+	else if (fd >= 0 && runs)
 		(void)!write(fd, &one, sizeof one);
 	return 0;
 }
