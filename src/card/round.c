@@ -57,6 +57,7 @@ static bool take_burst(struct worker *worker, struct nic_card *card, unsigned p,
 
 	n = front->ops->peek(worker, front, b->frames, max);
 	must(n <= max);
+	esw_set_add(&card->touched, p); /* a look may have answered a command or filled a buffer */
 	if (!n) {
 		vf->credit = 0;
 		esw_set_remove(&card->active, p);
@@ -70,7 +71,6 @@ static bool take_burst(struct worker *worker, struct nic_card *card, unsigned p,
 		return false;
 	card_deliver(worker, card, done);
 	front->ops->taken(worker, front, done);
-	esw_set_add(&card->touched, p);
 	pay_for(vf, done, b->bytes);
 	*moved += done;
 	return n == max && done == n && vf->credit > 0;
