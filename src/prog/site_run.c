@@ -157,7 +157,8 @@ static int card_create(struct run_card *card, struct refusal *why)
 				  .name = asked->name,
 				  .device = asked->line,
 				  .mtu = asked->mtu,
-				  .buffers = asked->vfs * NIC_CARD_STAGED_MAX + NIC_CARD_SPARE,
+				  .buffers = asked->vfs * (unsigned)NIC_CARD_STAGED_MAX +
+					     NIC_CARD_SPARE,
 				  .link_changed = on_link_changed,
 				  .owner = card,
 				  .loop = card->run->loop,
