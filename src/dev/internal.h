@@ -12,6 +12,8 @@ enum {
 	NET_RX_PIECES = 1024,           /* parts of the buffers that one frame fills */
 	NET_RX_CHAINS = 512,            /* buffers that one frame fills */
 	NET_HOLD_SIZE = 256 << 10,      /* bytes of frames that wait for translations */
+	NET_WORK_MAX = 4096,            /* descriptors walked for one queue in one round: a guest
+	                                 * with long chains spends its own time, not others' */
 	NET_AHEAD = 64,                 /* posted buffers whose translations are asked for early */
 	NET_STEER_ROWS = 256,
 	NET_CTRL_SIZE = 8 << 10,        /* longest control command, bytes */

@@ -270,6 +270,7 @@ enum ring_outcome ring_walk_add(struct ring_walk *walk, const struct ring_desc *
 	uint32_t *sum = write ? &chain->write_bytes : &chain->read_bytes;
 	uint32_t before = *sum;
 
+	walk->ring->work++;
 	if (desc->len == 0)
 		return ring_broken(walk->ring, "descriptor %u has no length", desc->id);
 	if (!(walk->access & (write ? RING_WRITE : RING_READ)))
@@ -329,7 +330,8 @@ enum ring_outcome ring_walk_table(struct ring_walk *walk, const struct ring_desc
 				   table->id);
 	if (table->flags & VIRTQ_DESC_F_NEXT)
 		return ring_broken(ring, "descriptor %u is indirect and has a next one", table->id);
-	if (count == 0 || table->len % VIRTQ_DESC_SIZE || count > RING_SIZE_MAX)
+	if (count == 0 || table->len % VIRTQ_DESC_SIZE ||
+	    (count > RING_TABLE_MAX && count > ring->size))
 		return ring_broken(ring, "descriptor %u has an indirect table of %u bytes",
 				   table->id, table->len);
 	for (uint32_t steps = 1;; steps++) {

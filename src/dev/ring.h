@@ -26,6 +26,7 @@ enum {
 	RING_AREA_PAGES = RING_SIZE_MAX * VIRTQ_DESC_SIZE / RING_AREA_PAGE + 1,
 	RING_BLAME_SIZE = 160,
 	RING_LOOK_MAX = 32,     /* descriptors of one ring_look() */
+	RING_TABLE_MAX = 1024,  /* entries of an indirect table in a ring that is shorter */
 };
 
 enum ring_outcome {
@@ -81,6 +82,7 @@ struct ring {
 	uint16_t mask;               /* split: size - 1 */
 	bool packed, event_idx, indirect, mapped, enabled, call;
 	bool armed;                  /* the driver was asked to kick */
+	uint32_t work;               /* descriptors walked; the owner sets it to 0 each round */
 	struct ring_cursor next;     /* first chain not used yet */
 	uint16_t seen;               /* split: available index as last read */
 	uint16_t pending;            /* used and not published; packed: slots */

@@ -3,7 +3,7 @@
 
 enum {
 	CTRL_HEADER = 2,     /* class, command */
-	CTRL_BURST = 16,     /* commands served in one round */
+	CTRL_BURST = 4,      /* commands served in one round */
 	CTRL_PIECES = 64,
 	MAC_SIZE = 6,
 	MAC_LIST_HEADER = 4, /* le32 count */

@@ -182,12 +182,29 @@ static void a_full_hold_refuses_frames_and_counts_them(void **state)
 	translated_close(&t);
 }
 
+static void a_chain_without_end_is_not_asked_for_without_end(void **state)
+{
+	const struct guest_buf endless = { GUEST_NET_BASE + (1 << 24), 0xfffff000, false };
+	struct translated t;
+	struct frame frames[FRAME_BURST];
+
+	(void)state;
+	translated_open(&t, features_of(0), 64);
+	answer(&t, 100);
+	assert_true(guest_ring_add(&t.side.guest->tx[0], &endless, 1, GUEST_DIRECT, 1));
+	guest_ring_publish(&t.side.guest->tx[0]);
+	assert_int_equal(t.side.front->ops->peek(NULL, t.side.front, frames, 32), 0);
+	assert_int_equal(answer(&t, 1000), FRAME_SIZE_MAX / PAGE + 1);
+	translated_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_frame_is_lost_or_moved_for_lack_of_a_translation),
 		cmocka_unit_test(rings_start_when_their_own_pages_arrive),
 		cmocka_unit_test(posted_buffers_are_asked_for_before_a_frame_comes),
+		cmocka_unit_test(a_chain_without_end_is_not_asked_for_without_end),
 		cmocka_unit_test(a_full_hold_refuses_frames_and_counts_them),
 	};
 

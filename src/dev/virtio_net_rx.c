@@ -13,7 +13,7 @@ static void scatter_put(struct scatter *to, const uint8_t *bytes, uint32_t size)
 	while (size) {
 		uint32_t n = min_u32(to->piece->size - to->offset, size);
 
-		memcpy(to->piece->bytes + to->offset, bytes, n);
+		memmove(to->piece->bytes + to->offset, bytes, n); /* a guest may send to itself */
 		dma_wrote(&to->net->dma, to->piece->bytes + to->offset, n);
 		bytes += n;
 		size -= n;
@@ -81,7 +81,8 @@ static enum ring_outcome reserve(struct virtio_net *net, struct ring *ring, uint
 		enum ring_outcome outcome;
 		uint32_t n;
 
-		if (got->count == (net->mergeable ? (unsigned)NET_RX_CHAINS : 1u)) {
+		if (got->count == (net->mergeable ? (unsigned)NET_RX_CHAINS : 1u) ||
+		    ring->work >= NET_WORK_MAX) {
 			got->too_small = true;
 			return RING_OK;
 		}
@@ -162,11 +163,12 @@ static always_inline void copy_plain(const struct virtio_net *net, uint8_t *to,
 	else
 		memcpy(to, frame_head_const(frame), frame->head_size);
 	to += frame->head_size;
+	/* One guest's buffers may overlap when it sends to itself. */
 	if (frame->body_size)
-		memcpy(to, frame->body, frame->body_size);
+		memmove(to, frame->body, frame->body_size);
 	to += frame->body_size;
 	for (unsigned i = 0; i < frame->more_count; i++) {
-		memcpy(to, frame->more[i].bytes, frame->more[i].size);
+		memmove(to, frame->more[i].bytes, frame->more[i].size);
 		to += frame->more[i].size;
 	}
 }
@@ -216,6 +218,7 @@ static unsigned give_ring(struct virtio_net *net, struct ring *ring, struct fram
 	bool plain = net_is_plain(net, ring);
 	unsigned done = 0;
 
+	ring->work = 0;
 	while (done < n) {
 		if (plain)
 			done += give_plain(net, ring, frames + done, n - done);
@@ -235,6 +238,7 @@ static unsigned give_translated(struct virtio_net *net, unsigned pair, struct fr
 
 	if (net->hold.count)
 		net_rx_resume(net);
+	ring->work = 0;
 	for (done = 0; done < n; done++) {
 		enum ring_outcome outcome = RING_MISS;
 
@@ -307,10 +311,12 @@ void net_rx_resume(struct virtio_net *net)
 	struct frame frame;
 	unsigned pair;
 
-	while (!net->front.stopped[0] && net_hold_first(&net->hold, &frame, &pair)) {
+	for (unsigned i = 0; i < FRAME_BURST && !net->front.stopped[0] &&
+	     net_hold_first(&net->hold, &frame, &pair); i++) {
 		struct ring *ring = net_rx_ring(net, pair);
 		enum ring_outcome outcome = RING_EMPTY;
 
+		ring->work = 0;
 		if (ring->enabled && ring->size)
 			outcome = ring_is_live(ring) ? give_one(net, ring, &frame) : RING_MISS;
 		/* One queue may wait for buffers; of several, none may keep the others waiting. */
@@ -330,9 +336,10 @@ void net_rx_look_ahead(struct virtio_net *net)
 
 		if (!ring_is_live(ring))
 			continue;
-		while (net->ahead_count[pair] < NET_AHEAD) {
+		ring->work = 0;
+		while (net->ahead_count[pair] < NET_AHEAD && ring->work < NET_WORK_MAX) {
 			enum ring_outcome outcome = ring_read_chain(ring, &net->ahead[pair],
-					RING_WRITE, UINT32_MAX, &chain, net->pieces, NET_RX_PIECES);
+					RING_WRITE, net->header_size + FRAME_SIZE_MAX, &chain, net->pieces, NET_RX_PIECES);
 
 			if (outcome != RING_OK && outcome != RING_MISS)
 				break;

@@ -166,10 +166,11 @@ static enum ring_outcome peek_one(struct virtio_net *net, struct ring *ring, str
 /* After a miss: asks for what follows, so that one question serves the burst. */
 static void ask_ahead(struct virtio_net *net, struct ring *ring, struct ring_cursor at, unsigned max)
 {
+	const uint32_t want = net->header_size + FRAME_SIZE_MAX;
 	struct ring_chain chain;
 
-	for (unsigned i = 0; i < max; i++) {
-		enum ring_outcome outcome = ring_read_chain(ring, &at, RING_READ, UINT32_MAX, &chain,
+	for (unsigned i = 0; i < max && ring->work < NET_WORK_MAX; i++) {
+		enum ring_outcome outcome = ring_read_chain(ring, &at, RING_READ, want, &chain,
 							    net->pieces, NET_TX_PIECES);
 
 		if (outcome != RING_OK && outcome != RING_MISS)
@@ -225,7 +226,8 @@ static unsigned peek_ring(struct virtio_net *net, struct ring *ring, struct fram
 	bool plain = net_is_plain(net, ring);
 	unsigned n = 0;
 
-	while (n < max && !*gathered) {
+	ring->work = 0;
+	while (n < max && !*gathered && ring->work < NET_WORK_MAX) {
 		struct ring_desc descs[RING_LOOK_MAX];
 		struct ring_cursor before = at;
 		enum ring_outcome outcome;
