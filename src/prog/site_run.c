@@ -141,7 +141,7 @@ static int card_create(struct run_card *card, struct refusal *why)
 		.seed = random_u64(),
 	};
 	size_t size = (nic_card_size(&conf) + 63) / 64 * 64;
-	int err;
+	int err, wake_fd;
 
 	card->card = aligned_alloc(64, size);
 	if (!card->card) {
@@ -166,6 +166,15 @@ static int card_create(struct run_card *card, struct refusal *why)
 			  why);
 	if (err)
 		return err;
+	wake_fd = uplink_use_wake_fd(card->uplink);
+	if (wake_fd >= 0) {
+		err = workers_watch(card->run->workers, card->worker, wake_fd);
+		if (err) {
+			refuse(why, "", "worker %u cannot watch the line port of card '%s': %s",
+			       card->worker, asked->name, strerror(-err));
+			return err;
+		}
+	}
 	card->line_up = uplink_link_up(card->uplink);
 	must(site_move_hold(card));
 	nic_card_set_line(NULL, card->card, uplink_line(card->uplink));
