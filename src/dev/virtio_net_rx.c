@@ -339,7 +339,8 @@ void net_rx_look_ahead(struct virtio_net *net)
 		ring->work = 0;
 		while (net->ahead_count[pair] < NET_AHEAD && ring->work < NET_WORK_MAX) {
 			enum ring_outcome outcome = ring_read_chain(ring, &net->ahead[pair],
-					RING_WRITE, net->header_size + FRAME_SIZE_MAX, &chain, net->pieces, NET_RX_PIECES);
+					RING_WRITE, net->header_size + FRAME_SIZE_MAX, &chain,
+					net->pieces, NET_RX_PIECES);
 
 			if (outcome != RING_OK && outcome != RING_MISS)
 				break;
