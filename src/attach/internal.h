@@ -43,8 +43,8 @@ struct vu_ring {
 	uint64_t desc, used, avail, log; /* as SET_VRING_ADDR said */
 	uint64_t at_desc, at_used, at_avail; /* what the running ring was given */
 	int kick_fd, call_fd, err_fd;    /* -1: none; call_fd changes under the hold only */
+	bool call_is_socket, err_is_socket; /* not an eventfd or a pipe */
 	bool watched;               /* kick_fd wakes the worker */
-	bool call_is_socket;        /* as user-mode Linux gives it */
 };
 
 struct vu_pending {
@@ -88,7 +88,6 @@ struct vhost_user {
 
 	struct guest_mapping *log;  /* dirty log */
 	uint64_t log_bytes;
-	int log_fd;                 /* SET_LOG_FD */
 	struct guest_mapping *inflight;
 	uint64_t inflight_bytes;
 	uint16_t inflight_queues, inflight_size;
@@ -143,6 +142,8 @@ bool vu_user_to_guest(const struct vhost_user *vu, uint64_t user, uint64_t size,
 bool vu_memory_lost(const struct vhost_user *vu);
 
 /* vhost_user_ring.c */
+/* Signals a descriptor that vu_set_vring_call() or _err() took; never blocks.  Any thread. */
+void vu_signal(int fd, bool is_socket);
 int vu_set_vring_num(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_set_vring_addr(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_set_vring_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);

@@ -49,14 +49,10 @@ void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...)
 
 static void on_interrupt(void *owner, unsigned queue)
 {
-	struct vhost_user *vu = owner;
-	const struct vu_ring *ring = &vu->rings[queue];
-	uint64_t one = 1;
+	const struct vhost_user *vu = owner;
 
-	if (ring->call_fd >= 0 && ring->call_is_socket)
-		(void)!send(ring->call_fd, &one, sizeof one, MSG_DONTWAIT);
-	else if (ring->call_fd >= 0)
-		(void)!write(ring->call_fd, &one, sizeof one);
+	if (vu->rings[queue].call_fd >= 0)
+		vu_signal(vu->rings[queue].call_fd, vu->rings[queue].call_is_socket);
 }
 
 static void on_config_changed(void *owner)
@@ -385,7 +381,7 @@ static int create(struct attachment **attachment, const struct attach_host *host
 	vu->attachment.ops = &attach_vhost_user;
 	vu->host = *host;
 	vu->mode = conf->io->socket_mode;
-	vu->fd = vu->listen_fd = vu->backend_fd = vu->log_fd = vu->reply_fd = -1;
+	vu->fd = vu->listen_fd = vu->backend_fd = vu->reply_fd = -1;
 	vu->retry_ms = VU_RETRY_MIN_MS;
 	vu_rings_init(vu);
 	/* A call pipe whose reader died must not end us. */

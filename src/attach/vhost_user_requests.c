@@ -29,17 +29,17 @@ static int reply_u64(struct vu_msg *msg, uint64_t value)
 	return 0;
 }
 
-/* Translations are asked for over the back-end channel, so ACCESS_PLATFORM is offered once the
- * frontend has agreed on one.  QEMU asks again after that.  User-mode Linux does not: its driver takes
- * every transport feature that is offered, and then finds no DMA operations behind this one. */
+/* ACCESS_PLATFORM is offered once the frontend has agreed on the channel by which its IOMMU is asked.
+ * QEMU asks for features again after that.  User-mode Linux asks once, before; it would take the
+ * bit and then find no memory for rings, since it has no DMA at all. */
 int vu_get_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
-	uint64_t offered = virtio_net_features(vu->net) | transport_bits;
+	uint64_t features = virtio_net_features(vu->net) | transport_bits;
 
 	(void)why;
 	if (!vu_has(vu->protocol_features, VHOST_USER_PROTOCOL_F_BACKEND_REQ))
-		offered &= ~(UINT64_C(1) << VU_BIT_ACCESS_PLATFORM);
-	return reply_u64(msg, offered);
+		features &= ~(UINT64_C(1) << VU_BIT_ACCESS_PLATFORM);
+	return reply_u64(msg, features);
 }
 
 /* The driver's bits go to the front: nothing for a front that has them already, since a frontend

@@ -202,17 +202,16 @@ void vu_rings_reset(struct vhost_user *vu)
 		close_fd(&ring->kick_fd);
 		*ring = (struct vu_ring){ .kick_fd = -1, .call_fd = ring->call_fd,
 					  .err_fd = ring->err_fd,
-					  .call_is_socket = ring->call_is_socket };
+					  .call_is_socket = ring->call_is_socket,
+					  .err_is_socket = ring->err_is_socket };
 	}
 }
 
 void vu_rings_fail(struct vhost_user *vu)
 {
-	uint64_t one = 1;
-
 	for (unsigned i = 0; i < vu_ring_count(vu); i++)
 		if (vu->rings[i].err_fd >= 0)
-			(void)!write(vu->rings[i].err_fd, &one, sizeof one);
+			vu_signal(vu->rings[i].err_fd, vu->rings[i].err_is_socket);
 }
 
 int vu_set_vring_num(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
@@ -282,7 +281,6 @@ int vu_get_vring_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 {
 	uint32_t index = get_le32(msg->payload + VHOST_USER_STATE_INDEX);
 	struct vu_ring *ring;
-	uint64_t one = 1;
 
 	if (ring_index(vu, index, why))
 		return -EINVAL;
@@ -294,8 +292,6 @@ int vu_get_vring_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	/* It starts again with its next SET_VRING_KICK. */
 	ring->has_kick = false;
 	close_fd(&ring->kick_fd);
-	if (vu->log && vu->log_fd >= 0)
-		(void)!write(vu->log_fd, &one, sizeof one);
 	put_le32(msg->payload + VHOST_USER_STATE_NUM, ring->base);
 	msg->size = VHOST_USER_STATE_BYTES;
 	return 0;
@@ -339,40 +335,50 @@ int vu_set_vring_kick(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	return err ? err : check_memory(vu, index, why);
 }
 
-static bool is_socket(int fd)
+void vu_signal(int fd, bool is_socket)
 {
-	struct stat st;
+	uint64_t one = 1;
 
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+	if (is_socket)
+		(void)!send(fd, &one, sizeof one, MSG_DONTWAIT | MSG_NOSIGNAL);
+	else
+		(void)!write(fd, &one, sizeof one);
 }
 
-/* A descriptor that a worker may write to: an eventfd, a pipe or a socket, never one that blocks
- * it.  A pipe is opened anew, so that its other holders cannot change how it blocks; a socket is
- * told not to block with each call. */
-static int writable_fd(int *fd, struct refusal *why)
+static int own_pipe_end(int *fd, const char *name, struct refusal *why)
+{
+	int own = open(name, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (own < 0) {
+		refuse(why, "", "the call pipe has no reader");
+		return -errno;
+	}
+	close(*fd);
+	*fd = own;
+	return 0;
+}
+
+/* Checks a descriptor that a worker will write to: an eventfd, a pipe or a socket (as user-mode Linux
+ * sends), and none that blocks it.  A pipe is opened anew, so that its other holders cannot change
+ * how it blocks; a send to a socket says each time that it must not. */
+static int writable_fd(int *fd, bool *is_socket, struct refusal *why)
 {
 	char name[64], link[64];
 	ssize_t length;
 	struct stat st;
 
-	if (is_socket(*fd))
-		return 0;
 	snprintf(name, sizeof name, "/proc/self/fd/%d", *fd);
-	if (fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
-		int own = open(name, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-
-		if (own < 0) {
-			refuse(why, "", "the call pipe has no reader");
-			return -errno;
-		}
-		close(*fd);
-		*fd = own;
+	if (fstat(*fd, &st) != 0)
+		return -errno;
+	*is_socket = S_ISSOCK(st.st_mode);
+	if (*is_socket)
 		return 0;
-	}
+	if (S_ISFIFO(st.st_mode))
+		return own_pipe_end(fd, name, why);
 	length = readlink(name, link, sizeof link - 1);
 	link[length > 0 ? length : 0] = '\0';
 	if (strcmp(link, "anon_inode:[eventfd]") != 0) {
-		refuse(why, "", "a call descriptor is neither an eventfd, a pipe nor a socket");
+		refuse(why, "", "a call descriptor is no eventfd, pipe or socket");
 		return -EINVAL;
 	}
 	return fcntl(*fd, F_SETFL, fcntl(*fd, F_GETFL) | O_NONBLOCK) ? -errno : 0;
@@ -380,13 +386,12 @@ static int writable_fd(int *fd, struct refusal *why)
 
 int vu_set_vring_call(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
-	uint64_t one = 1;
 	unsigned index;
-	bool runs;
+	bool runs, is_socket = false;
 	int fd = -1, old, err = vring_fd(vu, msg, &index, &fd, why);
 
 	if (!err && fd >= 0)
-		err = writable_fd(&fd, why);
+		err = writable_fd(&fd, &is_socket, why);
 	if (err) {
 		if (fd >= 0)
 			close(fd);
@@ -395,27 +400,26 @@ int vu_set_vring_call(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	attach_hold(vu->front);
 	old = vu->rings[index].call_fd;
 	vu->rings[index].call_fd = fd;
-	vu->rings[index].call_is_socket = is_socket(fd);
+	vu->rings[index].call_is_socket = is_socket;
 	virtio_net_ring_set_call(vu->net, index, fd >= 0);
 	runs = virtio_net_ring_runs(vu->net, index);
 	attach_release(vu->front);
 	if (old >= 0)
 		close(old);
 	/* What was signalled on the old one may not have been seen: one call too many does no harm. */
-	if (fd >= 0 && runs && is_socket(fd))
-		(void)!send(fd, &one, sizeof one, MSG_DONTWAIT);
-	else if (fd >= 0 && runs)
-		(void)!write(fd, &one, sizeof one);
+	if (fd >= 0 && runs)
+		vu_signal(fd, is_socket);
 	return 0;
 }
 
 int vu_set_vring_err(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
 	unsigned index;
+	bool is_socket = false;
 	int fd = -1, err = vring_fd(vu, msg, &index, &fd, why);
 
 	if (!err && fd >= 0)
-		err = writable_fd(&fd, why);
+		err = writable_fd(&fd, &is_socket, why);
 	if (err) {
 		if (fd >= 0)
 			close(fd);
@@ -423,6 +427,7 @@ int vu_set_vring_err(struct vhost_user *vu, struct vu_msg *msg, struct refusal *
 	}
 	close_fd(&vu->rings[index].err_fd);
 	vu->rings[index].err_fd = fd;
+	vu->rings[index].err_is_socket = is_socket;
 	return 0;
 }
 

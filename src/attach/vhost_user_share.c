@@ -69,10 +69,9 @@ int vu_set_log_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal *w
 
 int vu_set_log_fd(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
+	(void)vu;
+	(void)msg; /* to signal it is optional; frontends read the log when they want to */
 	(void)why;
-	if (vu->log_fd >= 0)
-		close(vu->log_fd);
-	vu->log_fd = vu_take_fd(msg, 0);
 	return 0;
 }
 
@@ -187,7 +186,4 @@ void vu_share_drop(struct vhost_user *vu)
 	vu->inflight = NULL;
 	vu->inflight_bytes = 0;
 	vu->inflight_queues = vu->inflight_size = 0;
-	if (vu->log_fd >= 0)
-		close(vu->log_fd);
-	vu->log_fd = -1;
 }

@@ -601,6 +601,50 @@ static void wrong_rings_and_descriptors_are_refused_and_the_guest_goes_on(void *
 	world_destroy(w);
 }
 
+static void a_socket_and_a_pipe_are_called_and_never_block(void **state)
+{
+	struct world *w = world_start(PROTOCOL);
+	struct vfe *g = &w->guest[0];
+	uint8_t payload[8] = { 0 }, call[8];
+	int ends[2][2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends[0]), 0);
+	assert_int_equal(pipe(ends[1]), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned write_end = i; /* of a socket pair either, of a pipe the second */
+
+		assert_int_equal(vfe_do(g, VHOST_USER_SET_VRING_CALL, payload, 8,
+					&ends[i][write_end], 1), 0);
+		assert_int_equal(talk(w, 1, 20), 20);
+		assert_int_equal(read(ends[i][1 - write_end], call, sizeof call), 8);
+		/* Nobody reads any more: calls are lost, frames are not. */
+		for (unsigned run = 0; run < 40; run++)
+			assert_int_equal(talk(w, 1, 500), 500);
+		close(ends[i][1 - write_end]); /* nor is there anybody */
+		assert_int_equal(talk(w, 1, 20), 20);
+		close(ends[i][write_end]);
+	}
+	world_destroy(w);
+}
+
+static void the_platform_bit_waits_for_the_channel_that_it_needs(void **state)
+{
+	struct world *w = world_create(SITE_SOCKET_SERVER);
+	struct refusal why = { 0 };
+	uint64_t features = 0;
+
+	(void)state;
+	assert_int_equal(plug(w, 0, &why), 0);
+	assert_int_equal(vfe_connect(&w->guest[0], w->path[0]), 0);
+	assert_int_equal(vfe_negotiate(&w->guest[0], VERSION_1 | PROTOCOL), 0);
+	assert_true(w->guest[0].offered & VERSION_1);
+	assert_false(w->guest[0].offered & ACCESS_PLATFORM);
+	assert_int_equal(vfe_get_u64(&w->guest[0], VHOST_USER_GET_FEATURES, &features), 0);
+	assert_true(features & ACCESS_PLATFORM);
+	world_destroy(w);
+}
+
 static void what_cannot_be_answered_closes_the_connection_and_leaks_nothing(void **state)
 {
 	static const struct {
@@ -688,6 +732,8 @@ int main(void)
 		cmocka_unit_test(configuration_status_mtu_and_rarp_are_answered),
 		cmocka_unit_test(the_link_going_down_is_told_on_the_back_end_channel),
 		cmocka_unit_test(wrong_rings_and_descriptors_are_refused_and_the_guest_goes_on),
+		cmocka_unit_test(a_socket_and_a_pipe_are_called_and_never_block),
+		cmocka_unit_test(the_platform_bit_waits_for_the_channel_that_it_needs),
 		cmocka_unit_test(what_cannot_be_answered_closes_the_connection_and_leaks_nothing),
 		cmocka_unit_test(a_flood_of_one_guest_leaves_the_other_its_turns),
 	};
