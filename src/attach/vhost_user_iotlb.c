@@ -175,6 +175,11 @@ static int update(struct vhost_user *vu, const struct atc_entry *entry, struct r
 {
 	uint64_t guest;
 
+	if (entry->access > (DMA_READ | DMA_WRITE)) {
+		refuse(why, "", "translation of 0x%llx with rights %u, not 0 to 3",
+		       (unsigned long long)entry->iova, entry->access);
+		return -EINVAL;
+	}
 	if (!vu_user_to_guest(vu, entry->target, entry->size, &guest)) {
 		refuse(why, "", "translation of 0x%llx to 0x%llx is not inside the memory table",
 		       (unsigned long long)entry->iova, (unsigned long long)entry->target);
@@ -192,7 +197,6 @@ static void invalidate(struct vhost_user *vu, uint64_t iova, uint64_t size)
 {
 	attach_hold(vu->front);
 	atc_drop(vu->atc, iova, size);
-	virtio_net_dma(vu->net)->epoch++;
 	attach_release(vu->front);
 }
 
@@ -207,17 +211,16 @@ int vu_iotlb_msg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 	uint8_t type = msg->payload[VHOST_USER_IOTLB_TYPE];
 
 	/* The whole space, 0 to 2^64 - 1, cannot be said in 64 bits: frontends send one less. */
-	if (entry.size == 0 || entry.iova + entry.size - 1 < entry.iova ||
-	    entry.access > (DMA_READ | DMA_WRITE)) {
-		refuse(why, "", "IOTLB message for 0x%llx, 0x%llx bytes, rights %u",
-		       (unsigned long long)entry.iova, (unsigned long long)entry.size,
-		       entry.access);
+	if (entry.size == 0 || entry.iova + entry.size - 1 < entry.iova) {
+		refuse(why, "", "IOTLB message for 0x%llx, 0x%llx bytes: empty, or wraps",
+		       (unsigned long long)entry.iova, (unsigned long long)entry.size);
 		return -EINVAL;
 	}
 	switch (type) {
 	case VHOST_USER_IOTLB_UPDATE:
 		return vu->translated ? update(vu, &entry, why) : 0;
 	case VHOST_USER_IOTLB_INVALIDATE:
+		/* Its rights mean nothing: QEMU sends what was in memory. */
 		if (vu->translated)
 			invalidate(vu, entry.iova, entry.size);
 		return 0;

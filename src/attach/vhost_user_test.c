@@ -493,7 +493,11 @@ static void misses_are_asked_once_and_answers_let_frames_go_on(void **state)
 	assert_int_equal(received, sizeof frame); /* held, not lost */
 	assert_memory_equal(got, frame, sizeof frame);
 	assert_true(asked >= 4 && asked < 80);
+	put_iotlb(payload, 0, PAGE, (uintptr_t)g->regions[0].bytes, VHOST_USER_IOTLB_UPDATE);
+	payload[VHOST_USER_IOTLB_PERM] = 178;
+	assert_int_equal(vfe_do(g, VHOST_USER_IOTLB_MSG, payload, sizeof payload, NULL, 0), 1);
 	put_iotlb(payload, 0, UINT64_MAX, 0, VHOST_USER_IOTLB_INVALIDATE);
+	payload[VHOST_USER_IOTLB_PERM] = 178; /* what QEMU sends there means nothing */
 	assert_int_equal(vfe_do(g, VHOST_USER_IOTLB_MSG, payload, sizeof payload, NULL, 0), 0);
 	put_iotlb(payload, 0, PAGE, 0x1234, VHOST_USER_IOTLB_UPDATE); /* not granted memory */
 	assert_int_equal(vfe_do(g, VHOST_USER_IOTLB_MSG, payload, sizeof payload, NULL, 0), 1);
