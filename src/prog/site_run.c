@@ -88,6 +88,29 @@ static void on_announce(void *owner, struct nic_front *front)
 		site_move_announce(io);
 }
 
+/* A guest must not be able to wash everybody's events out of the list: each attachment has so many in
+ * a window, and the next window begins with how many were held back. */
+static bool may_tell(struct run_io *io, const char *object)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (now_ns - io->events_since_ns > RUN_IO_EVENTS_WINDOW_NS) {
+		if (io->events_held) {
+			events_add(&io->run->events, "held-back", object,
+				   "%u events of this interface were held back", io->events_held);
+			events_publish(&io->run->events);
+		}
+		io->events_since_ns = now_ns;
+		io->events_told = io->events_held = 0;
+	}
+	if (io->events_told < RUN_IO_EVENTS_MAX) {
+		io->events_told++;
+		return true;
+	}
+	io->events_held++;
+	return false;
+}
+
 static void on_event(void *owner, struct nic_front *front, const char *kind, const char *text)
 {
 	struct site_run *run = owner;
@@ -97,6 +120,8 @@ static void on_event(void *owner, struct nic_front *front, const char *kind, con
 	if (!io)
 		return;
 	snprintf(object, sizeof object, "system %s/%s", io->system->name, io->io->name);
+	if (!may_tell(io, object))
+		return;
 	events_add(&run->events, kind, object, "%s", text);
 	events_publish(&run->events);
 }

@@ -20,7 +20,12 @@
 
 #include <uv.h>
 
-enum { RUN_IO_FDS_MAX = 32 }; /* descriptors of one front that wake a worker */
+enum {
+	RUN_IO_FDS_MAX = 32,     /* descriptors of one front that wake a worker */
+	RUN_IO_EVENTS_MAX = 20,  /* events of one attachment kept in each window */
+};
+
+#define RUN_IO_EVENTS_WINDOW_NS UINT64_C(10000000000)
 
 struct site_run;
 
@@ -48,6 +53,8 @@ struct run_io {
 	int fds[RUN_IO_FDS_MAX];
 	unsigned fd_count;
 	uint64_t moves;         /* how often it was re-bound */
+	uint64_t events_since_ns; /* when the window of its attachment's events began */
+	unsigned events_told, events_held; /* in that window */
 };
 
 struct site_run {
