@@ -192,10 +192,6 @@ static void find_descriptors(struct port *port, const struct driver_fd_set *befo
 	if (traits & DEVICE_PACKET_SOCKET) {
 		port->packet_fd = driver_fd_find(before, DRIVER_FD_PACKET);
 		port->wake_fd = port->packet_fd;
-		if (port->packet_fd < 0 || driver_fd_ignore_outgoing(port->packet_fd) < 0)
-			log_warning("uplink", "what this host sends on the interface itself will "
-				    "look as if it came from the line device=%s",
-				    port->device.args);
 	} else if (traits & DEVICE_XDP_SOCKET) {
 		port->wake_fd = driver_fd_find(before, DRIVER_FD_XDP);
 	} else {
@@ -238,6 +234,24 @@ static int start(struct port *port, const struct uplink_conf *conf, struct refus
 	return 0;
 }
 
+/* What a packet socket shows beyond the frames of the wire. */
+static void ask_for_wire_frames(struct port *port)
+{
+	const char *interface = port->device.interface;
+	int err;
+
+	if (!(port->device.traits & DEVICE_PACKET_SOCKET))
+		return;
+	err = wire_frames_ask(&port->wire, interface);
+	if (err < 0)
+		log_warning("uplink", "the kernel may hand over frames longer than the wire's, which "
+			    "are dropped: 'ethtool -K %s gro off', and for a veth 'tso off gso off' on "
+			    "its other end error='%s'", interface, strerror(-err));
+	if (port->packet_fd < 0 || driver_fd_ignore_outgoing(port->packet_fd) < 0)
+		log_warning("uplink", "what this host sends on the interface itself will look as if "
+			    "it came from the line interface=%s", interface);
+}
+
 int port_open(struct port *port, const struct uplink_conf *conf, struct refusal *why)
 {
 	struct driver_fd_set *before;
@@ -259,10 +273,12 @@ int port_open(struct port *port, const struct uplink_conf *conf, struct refusal 
 	err = probe(port, conf, why);
 	if (err == 0)
 		err = start(port, conf, why);
-	if (err == 0)
+	if (err == 0) {
 		find_descriptors(port, before);
-	else
+		ask_for_wire_frames(port);
+	} else {
 		port_close(port);
+	}
 	free(before);
 	return err;
 }
@@ -271,6 +287,7 @@ void port_close(struct port *port)
 {
 	struct rte_eth_dev_info info;
 
+	wire_frames_put_back(&port->wire);
 	if (port->probed && rte_eth_dev_info_get(port->id, &info) == 0) {
 		(void)rte_eth_promiscuous_disable(port->id);
 		if (port->started)

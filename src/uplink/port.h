@@ -6,6 +6,7 @@
 
 #include "uplink/device.h"
 #include "uplink/uplink.h"
+#include "uplink/wire_frames.h"
 
 struct rte_mempool;
 
@@ -18,6 +19,7 @@ struct port {
 	int packet_fd;   /* its packet socket; -1 */
 	uint32_t room;   /* bytes of a frame that a buffer holds */
 	struct rte_mempool *buffers;
+	struct wire_frames wire; /* of a packet socket */
 };
 
 /* Opens what conf->device says.  -errno with 'why'; nothing is left open then. */

@@ -18,8 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 
 #define MS UINT64_C(1000000)
 
@@ -387,6 +389,57 @@ static void a_wake_descriptor_is_readable_when_a_frame_waits_and_not_before(void
 	uplink_close(uplink);
 }
 
+static uint32_t offload(const char *interface, uint32_t command)
+{
+	struct ethtool_value value = { .cmd = command };
+	struct ifreq request = { .ifr_data = (char *)&value };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	assert_int_equal(ioctl(fd, SIOCETHTOOL, &request), 0);
+	close(fd);
+	return value.data;
+}
+
+static void the_far_end_segments_itself_while_a_packet_port_is_open(void **state)
+{
+	struct uplink *uplink;
+
+	(void)state;
+	SKIP_WITHOUT_NAMESPACE();
+	assert_int_equal(offload("far0", ETHTOOL_GTSO), 1);
+	must_open(&uplink, "net_af_packet0,iface=up0");
+	assert_int_equal(offload("far0", ETHTOOL_GTSO), 0);
+	assert_int_equal(offload("up0", ETHTOOL_GGRO), 0);
+	uplink_close(uplink);
+	assert_int_equal(offload("far0", ETHTOOL_GTSO), 1);
+}
+
+static void set_gro(const char *interface, uint32_t on)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_SGRO, .data = on };
+	struct ifreq request = { .ifr_data = (char *)&value };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	assert_int_equal(ioctl(fd, SIOCETHTOOL, &request), 0);
+	close(fd);
+}
+
+static void coalescing_that_was_on_is_on_again_after_close(void **state)
+{
+	struct uplink *uplink;
+
+	(void)state;
+	SKIP_WITHOUT_NAMESPACE();
+	set_gro("up0", 1);
+	must_open(&uplink, "net_af_packet0,iface=up0");
+	assert_int_equal(offload("up0", ETHTOOL_GGRO), 0);
+	uplink_close(uplink);
+	assert_int_equal(offload("up0", ETHTOOL_GGRO), 1);
+	set_gro("up0", 0);
+}
+
 static int compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -525,6 +578,8 @@ int main(void)
 		cmocka_unit_test(what_the_host_itself_sends_does_not_arrive_from_the_line),
 		cmocka_unit_test(a_frame_that_is_longer_than_the_mtu_is_refused_and_counted),
 		cmocka_unit_test(a_wake_descriptor_is_readable_when_a_frame_waits_and_not_before),
+		cmocka_unit_test(the_far_end_segments_itself_while_a_packet_port_is_open),
+		cmocka_unit_test(coalescing_that_was_on_is_on_again_after_close),
 		cmocka_unit_test(the_loss_of_a_link_is_told_at_once),
 		cmocka_unit_test(a_port_whose_interface_is_down_opens_with_its_link_down),
 		cmocka_unit_test(a_tap_port_makes_its_interface_and_takes_it_away),
