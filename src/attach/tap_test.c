@@ -13,6 +13,9 @@
 
 enum { STREAM_BYTES = 16 << 20, PORT = 5001 };
 
+/* Not "ip -n": that remounts, which a plain chroot does not let it do. */
+#define IN_NETNS "nsenter --net=/run/netns/%s "
+
 static char netns[2][32];
 
 struct world {
@@ -62,7 +65,7 @@ static void world_destroy(struct world *w)
 		if (w->a[i])
 			w->a[i]->ops->destroy(w->a[i]);
 		if (geteuid() == 0) /* gone with us */
-			assert_int_not_equal(run("ip -n %s link show mptap0 >/dev/null 2>&1",
+			assert_int_not_equal(run(IN_NETNS "ip link show mptap0 >/dev/null 2>&1",
 						 netns[i]), 0);
 	}
 	assert_int_equal(w->host.watches, 0);
@@ -108,7 +111,7 @@ static struct world *world_start(void)
 	for (unsigned i = 0; i < 2; i++) {
 		if (plug(w, i, &why))
 			fail_msg("%s", why.text);
-		assert_int_equal(run("ip -n %s addr add 10.77.0.%u/24 dev mptap0", netns[i], i + 1),
+		assert_int_equal(run(IN_NETNS "ip addr add 10.77.0.%u/24 dev mptap0", netns[i], i + 1),
 				 0);
 	}
 	return w;
@@ -143,13 +146,13 @@ static void the_interface_is_as_the_site_says_and_goes_with_us(void **state)
 	(void)state;
 	need_root();
 	w = world_start();
-	assert_int_equal(run("ip -n %s link show mptap0 | grep -q 'mtu 1400'", netns[1]), 0);
-	assert_int_equal(run("ip -n %s link show mptap0 | grep -q 52:54:00:00:00:a1", netns[1]), 0);
-	assert_int_equal(run("ip -n %s link show mptap0 | grep -q LOWER_UP", netns[1]), 0);
+	assert_int_equal(run(IN_NETNS "ip link show mptap0 | grep -q 'mtu 1400'", netns[1]), 0);
+	assert_int_equal(run(IN_NETNS "ip link show mptap0 | grep -q 52:54:00:00:00:a1", netns[1]), 0);
+	assert_int_equal(run(IN_NETNS "ip link show mptap0 | grep -q LOWER_UP", netns[1]), 0);
 	w->host.fronts[1]->ops->set_link(NULL, w->host.fronts[1], false);
-	assert_int_equal(run("ip -n %s link show mptap0 | grep -q NO-CARRIER", netns[1]), 0);
+	assert_int_equal(run(IN_NETNS "ip link show mptap0 | grep -q NO-CARRIER", netns[1]), 0);
 	w->host.fronts[1]->ops->set_link(NULL, w->host.fronts[1], true);
-	assert_int_equal(run("ip -n %s link show mptap0 | grep -q LOWER_UP", netns[1]), 0);
+	assert_int_equal(run(IN_NETNS "ip link show mptap0 | grep -q LOWER_UP", netns[1]), 0);
 	w->a[0]->ops->facts(w->a[0], &facts);
 	assert_string_equal(facts.where, "mptap0");
 	assert_string_equal(facts.state, "running");
@@ -167,7 +170,7 @@ static void two_namespaces_ping_each_other(void **state)
 	need_root();
 	w = world_start();
 	snprintf(command, sizeof command,
-		 "ip netns exec %s ping -q -i 0.05 -c 20 -s 1300 -W 2 10.77.0.2 | grep -q ' 0%% packet loss'",
+		 IN_NETNS "ping -q -i 0.05 -c 20 -s 1300 -W 2 10.77.0.2 | grep -q ' 0%% packet loss'",
 		 netns[0]);
 	assert_int_equal(wait_pumping(w, spawn(command)), 0);
 	assert_true(counter_get(&w->host.fronts[0]->tx_frames) >= 20);
@@ -322,7 +325,7 @@ static void an_interface_that_is_deleted_stops_its_front(void **state)
 	need_root();
 	w = world_start();
 	test_host_round(&w->host);
-	assert_int_equal(run("ip -n %s link del mptap0", netns[0]), 0);
+	assert_int_equal(run(IN_NETNS "ip link del mptap0", netns[0]), 0);
 	for (unsigned i = 0; i < 100 && !test_host_count(&w->host, "stopped", &text); i++) {
 		test_host_round(&w->host);
 		usleep(20000);
