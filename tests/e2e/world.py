@@ -76,11 +76,17 @@ def ping_loss(text):
     return int(found[1])
 
 
+# With autogroups on (the kernel's default), sessions share the CPU as equals whatever runs in them
+# and a nice level has no effect between them; this asks for what a data plane is given.
+PREFERRED = ["sh", "-c", 'echo -19 >/proc/self/autogroup 2>/dev/null; exec "$@"', "sh"]
+
+
 class Namespace:
     """A network namespace of the test: another machine on the network."""
 
     def __init__(self, world, name):
         self.world = world
+        self.wires = 0
         self.name = f"mp-{world.name[:12]}-{os.getpid()}-{name}"
         sh("ip", "netns", "add", self.name)
         world.undo(lambda: subprocess.run(["ip", "netns", "del", self.name], check=False,
@@ -95,9 +101,9 @@ class Namespace:
     def run(self, command, check_code=True, timeout=60):
         return sh(*self.enter("sh", "-c", command), check_code=check_code, timeout=timeout)
 
-    def spawn(self, *args):
+    def spawn(self, *args, preferred=False):
         """A process in this namespace that ends with the test."""
-        return self.world.process(*self.enter(*args))
+        return self.world.process(*self.enter(*args), preferred=preferred)
 
     def address(self, interface, address):
         self.run(f"ip addr add {address} dev {interface}; ip link set {interface} up")
@@ -108,9 +114,14 @@ class Namespace:
         return json.loads(self.run(f"ip -j -s link show dev {interface}"))[0]
 
     def wire(self, interface, other, other_interface):
-        """A veth pair to another namespace, both ends up, without checksum offload."""
-        self.run(f"ip link add {interface} type veth peer name {other_interface} "
-                 f"netns {other.name}")
+        """A veth pair to another namespace, both ends up, without checksum offload.
+
+        The ends get indices that differ: where they are equal by chance, Linux takes the interface
+        for one without a lower one and reports a second loss of its link within a second late.
+        """
+        self.wires += 1
+        self.run(f"ip link add {interface} index {100 + self.wires} type veth peer "
+                 f"name {other_interface} index {200 + self.wires} netns {other.name}")
         self.run(f"ip link set {interface} up")
         other.run(f"ip link set {other_interface} up")
         # A packet socket would see unfinished checksums.
@@ -126,7 +137,8 @@ class Namespace:
 class Daemon:
     """midplaned running a site, and the tool that talks to it."""
 
-    def __init__(self, world, site, namespace=None, wait=True, name="site", arguments=(), user=None):
+    def __init__(self, world, site, namespace=None, wait=True, name="site", arguments=(), user=None,
+                 preferred=False):
         self.world = world
         self.site_path = os.path.join(world.dir, name + ".yaml")
         self.socket = os.path.join(world.dir, name + ".sock")
@@ -134,6 +146,7 @@ class Daemon:
         self.namespace = namespace
         self.arguments = list(arguments)
         self.user = user
+        self.preferred = preferred
         if isinstance(site, dict):
             with open(self.site_path, "w", encoding="utf-8") as out:
                 json.dump(site, out, indent=1) # JSON is YAML
@@ -151,6 +164,8 @@ class Daemon:
                        "--clear-groups", *command]
         if self.namespace:
             command = self.namespace.enter(*command)
+        if self.preferred:
+            command = [*PREFERRED, *command]
         began = time.monotonic()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
@@ -239,9 +254,10 @@ class World:
     def namespace(self, name):
         return Namespace(self, name)
 
-    def process(self, *args, **more):
+    def process(self, *args, preferred=False, **more):
         log = open(os.path.join(self.dir, os.path.basename(args[0]) + f"-{len(self.undos)}.log"), "w+b")
-        process = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=log,
+        command = [*(PREFERRED if preferred else []), *map(str, args)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT, start_new_session=True, **more)
         process.log = log
 
@@ -253,6 +269,13 @@ class World:
 
         self.undo(end)
         return process
+
+    def wait_for_output(self, process, text, seconds=10):
+        deadline = time.monotonic() + seconds
+        while text.encode() not in open(process.log.name, "rb").read():
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise Failure(f"{process.args} does not say '{text}'")
+            time.sleep(0.01)
 
     def output(self, process, seconds=60):
         """Waits for a process and returns what it printed."""
