@@ -56,9 +56,11 @@ def measure(world, net, name, act, undo):
         noise.append(got[2])
         undo()
     middle = statistics.median(away)
+    quiet = statistics.median(noise)
     say(f"  {name}: away {middle:.2f} ms (median of {REPETITIONS}; {min(away):.2f} to "
-        f"{max(away):.2f}), frames lost {statistics.median(lost):.0f} (at most {max(lost):.0f}); the machine itself is silent for {statistics.median(noise):.2f} ms")
-    return middle, statistics.median(noise)
+        f"{max(away):.2f}), frames lost {statistics.median(lost):.0f} (at most {max(lost):.0f}); "
+        f"the machine itself is silent for {quiet:.2f} ms")
+    return middle, quiet
 
 
 def body(world):

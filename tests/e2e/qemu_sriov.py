@@ -8,9 +8,8 @@ vfio-pci and a user-space program; all of them behind the guest's IOMMU, with AT
 import os
 import subprocess
 
-import guests
 from sites import OneLine, mac, site
-from world import HERE, Failure, Nic, check, facts, main, need, ping_loss, say
+from world import HERE, Failure, Nic, check, facts, guests, main, need, ping_loss, say
 
 VFS = 4
 BYTES = 1_000_000
