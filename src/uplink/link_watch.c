@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -110,26 +109,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		watch->changed(watch->owner, watch->up);
 }
 
-/* The state now, before the loop runs. */
-static bool up_now(const struct link_watch *watch)
-{
-	struct ifreq request = { .ifr_flags = 0 };
-	bool up = false;
-	char path[64];
-	FILE *file;
-
-	memcpy(request.ifr_name, watch->interface, IF_NAMESIZE);
-	if (ioctl(watch->fd, SIOCGIFFLAGS, &request) == 0 && !(request.ifr_flags & IFF_UP))
-		return false;
-	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/carrier", watch->interface);
-	file = fopen(path, "re");
-	if (!file)
-		return request.ifr_flags & IFF_RUNNING;
-	up = fgetc(file) == '1';
-	(void)fclose(file);
-	return up;
-}
-
 int link_watch_open(struct link_watch **watch, uv_loop_t *loop, const char *interface,
 		    void (*changed)(void *owner, bool up), void *owner)
 {
@@ -156,10 +135,11 @@ int link_watch_open(struct link_watch **watch, uv_loop_t *loop, const char *inte
 		free(w);
 		return err;
 	}
-	w->up = up_now(w);
-	err = uv_poll_start(&w->poll, UV_READABLE, on_readable);
+	err = ask(w);
 	if (err == 0)
-		err = ask(w); /* a change between the two looks is in the answer */
+		(void)read_messages(w); /* the kernel answers while it is asked */
+	if (err == 0)
+		err = uv_poll_start(&w->poll, UV_READABLE, on_readable);
 	if (err < 0) {
 		link_watch_close(w);
 		return err;

@@ -1,5 +1,6 @@
 /* DPDK before ours: its headers spell __attribute__((always_inline)), a word of base/compiler.h */
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
@@ -41,6 +42,33 @@ static int interface_mtu(const char *interface)
 	return err < 0 ? err : request.ifr_mtu;
 }
 
+/* An XDP socket gets the frames of one queue; the kernel keeps those of the others.  And it takes no
+ * buffer that crosses from one page to another elsewhere. */
+static int check_xdp(const struct uplink_conf *conf, const struct device *device,
+		     struct refusal *why)
+{
+	unsigned queues = 1;
+
+	if (!(device->traits & DEVICE_XDP_SOCKET))
+		return 0;
+	if (!strstr(device->args, ",start_queue="))
+		queues = wire_frames_queues(device->interface);
+	if (queues > 1) {
+		refuse(why, "", "card '%s', line port '%s': interface '%s' spreads frames over %u "
+		       "queues and the card reads one: 'ethtool -L %s combined 1' (a veth: 'rx 1 tx "
+		       "1'), or start_queue= for frames that you steer to one yourself", conf->name,
+		       conf->device, device->interface, queues, device->interface);
+		return -EINVAL;
+	}
+	if (!rte_eal_has_hugepages()) {
+		refuse(why, "", "card '%s', line port '%s': an XDP socket needs hugepages, since "
+		       "frames cross ordinary pages: 'sysctl vm.nr_hugepages=256', or net_af_packet",
+		       conf->name, conf->device);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 /* The usual mistakes, before the driver stumbles over them without words. */
 static int check_interface(const struct uplink_conf *conf, const struct device *device,
 			   struct refusal *why)
@@ -70,7 +98,7 @@ static int check_interface(const struct uplink_conf *conf, const struct device *
 		       device->interface, mtu, conf->mtu, device->interface, conf->mtu);
 		return -EMSGSIZE;
 	}
-	return 0;
+	return check_xdp(conf, device, why);
 }
 
 static int check_rights(const struct uplink_conf *conf, const struct device *device,

@@ -269,6 +269,34 @@ static void an_interface_with_a_smaller_mtu_is_refused_with_the_remedy(void **st
 	run("ip link set up0 mtu 1500");
 }
 
+static void an_xdp_port_on_an_interface_of_several_queues_is_refused(void **state)
+{
+	struct uplink *uplink;
+	struct refusal why;
+
+	(void)state;
+	SKIP_WITHOUT_NAMESPACE();
+	assert_int_equal(open_port(&uplink, "net_af_xdp0,iface=two0", &why), -EINVAL);
+	assert_non_null(strstr(why.text, "over 2 queues"));
+}
+
+static void an_xdp_port_opens_with_hugepages_and_is_refused_without(void **state)
+{
+	struct uplink *uplink;
+	struct refusal why;
+
+	(void)state;
+	SKIP_WITHOUT_NAMESPACE();
+	if (strstr(eal_memory_kind(), "hugepages")) {
+		must_open(&uplink, "net_af_xdp0,iface=one0");
+		assert_true(uplink_use_wake_fd(uplink) >= 0);
+		uplink_close(uplink);
+		return;
+	}
+	assert_int_equal(open_port(&uplink, "net_af_xdp0,iface=one0", &why), -ENOMEM);
+	assert_non_null(strstr(why.text, "needs hugepages"));
+}
+
 /* up0 is ours, far0 its other end. */
 static void frames_go_both_ways_through_a_packet_port_tags_included(void **state)
 {
@@ -551,7 +579,9 @@ static void make_namespace(void)
 {
 	have_namespace = unshare(CLONE_NEWNET) == 0 &&
 			 system("ip link add up0 type veth peer name far0 && "
-				"ip link set lo up && ip link set up0 up && ip link set far0 up") == 0;
+				"ip link add two0 numrxqueues 2 numtxqueues 2 type veth peer name "
+				"two1 && ip link add one0 numrxqueues 1 numtxqueues 1 type veth "
+				"peer name one1 && ip link set one0 up && ip link set lo up && ip link set up0 up && ip link set far0 up") == 0;
 }
 
 int main(void)
@@ -574,6 +604,8 @@ int main(void)
 		cmocka_unit_test(closing_lets_a_hanging_port_go_first),
 		cmocka_unit_test(a_missing_interface_is_named_with_those_that_exist),
 		cmocka_unit_test(an_interface_with_a_smaller_mtu_is_refused_with_the_remedy),
+		cmocka_unit_test(an_xdp_port_on_an_interface_of_several_queues_is_refused),
+		cmocka_unit_test(an_xdp_port_opens_with_hugepages_and_is_refused_without),
 		cmocka_unit_test(frames_go_both_ways_through_a_packet_port_tags_included),
 		cmocka_unit_test(what_the_host_itself_sends_does_not_arrive_from_the_line),
 		cmocka_unit_test(a_frame_that_is_longer_than_the_mtu_is_refused_and_counted),

@@ -124,3 +124,12 @@ void wire_frames_put_back(struct wire_frames *wire)
 	wire->interface[0] = '\0';
 	wire->xdp_fd = -1;
 }
+
+unsigned wire_frames_queues(const char *interface)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+
+	if (ethtool(interface, &channels) < 0)
+		return 1;
+	return channels.rx_count + channels.combined_count;
+}

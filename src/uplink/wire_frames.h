@@ -25,4 +25,7 @@ struct wire_frames {
 int wire_frames_ask(struct wire_frames *wire, const char *interface);
 void wire_frames_put_back(struct wire_frames *wire);
 
+/* Receive queues of the interface; 1 when it does not tell. */
+unsigned wire_frames_queues(const char *interface);
+
 #endif
