@@ -581,7 +581,7 @@ static void make_namespace(void)
 			 system("ip link add up0 type veth peer name far0 && "
 				"ip link add two0 numrxqueues 2 numtxqueues 2 type veth peer name "
 				"two1 && ip link add one0 numrxqueues 1 numtxqueues 1 type veth "
-				"peer name one1 && ip link set one0 up && ip link set lo up && ip link set up0 up && ip link set far0 up") == 0;
+				"peer name one1 numrxqueues 1 numtxqueues 1 && ip link set one0 up && ip link set lo up && ip link set up0 up && ip link set far0 up") == 0;
 }
 
 int main(void)
