@@ -33,11 +33,6 @@ struct net_run {
 	uint8_t pair, count;
 };
 
-struct net_peeked {
-	uint32_t size;
-	uint16_t id, slots;
-};
-
 struct virtio_net {
 	struct nic_front front;
 	struct dma dma;
@@ -50,7 +45,8 @@ struct virtio_net {
 	uint8_t tx_turn;                /* pair that peek() looks at first */
 	uint8_t run_count;
 	struct net_run runs[VIRTIO_NET_PAIRS_MAX];
-	struct net_peeked peeked[FRAME_BURST];
+	struct ring_used peeked[FRAME_BURST];
+	uint32_t peeked_size[FRAME_BURST]; /* bytes of each frame */
 	uint64_t mac;                   /* address in use, as get_be48 reads it */
 	uint32_t calls, enables;        /* bit n: queue n has a call descriptor, is enabled */
 	uint64_t table[NIC_FILTER_MACS_MAX]; /* what the driver listed, table_count of them */
@@ -64,7 +60,7 @@ struct virtio_net {
 	uint16_t ahead_count[VIRTIO_NET_PAIRS_MAX];     /* chains from next to ahead */
 	uint8_t steer[NET_STEER_ROWS];  /* flow hash -> pair the guest last sent it from */
 	struct ring_piece pieces[NET_RX_PIECES];
-	struct net_peeked chains[NET_RX_CHAINS];
+	struct ring_used chains[NET_RX_CHAINS];
 	struct frame_seg segs[FRAME_BURST][FRAME_SEGS_MAX];
 	uint8_t command[NET_CTRL_SIZE]; /* of the control queue, as it was read */
 	struct net_hold hold;

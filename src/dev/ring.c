@@ -393,12 +393,12 @@ unsigned ring_look(struct ring *ring, struct ring_cursor *at, uint16_t flags,
 			      ring_split_look(ring, at, flags, descs, max);
 }
 
-void ring_use(struct ring *ring, uint16_t id, uint16_t slots, uint32_t written)
+void ring_use(struct ring *ring, const struct ring_used *used, unsigned n)
 {
 	if (ring->packed)
-		ring_packed_use(ring, id, slots, written);
+		ring_packed_use(ring, used, n);
 	else
-		ring_split_use(ring, id, written);
+		ring_split_use(ring, used, n);
 }
 
 bool ring_publish(struct ring *ring)

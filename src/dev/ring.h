@@ -62,6 +62,12 @@ struct ring_piece {
 	uint32_t size;
 };
 
+/* A chain that is given back. */
+struct ring_used {
+	uint32_t written; /* bytes of it that were written */
+	uint16_t id, slots;
+};
+
 struct ring_chain {
 	uint16_t id;       /* what ring_use() takes back */
 	uint16_t slots;    /* entries of the ring that it occupies; split: 1 */
@@ -158,8 +164,14 @@ static inline void ring_skip(const struct ring *ring, struct ring_cursor *at, un
 /* Whether a chain is available at 'at'.  RING_OK, RING_EMPTY or RING_BROKEN. */
 enum ring_outcome ring_peek(struct ring *ring, const struct ring_cursor *at);
 
-/* Gives the chain at ring->next back: 'written' bytes of it were written. */
-void ring_use(struct ring *ring, uint16_t id, uint16_t slots, uint32_t written);
+/* Gives the next 'n' chains from ring->next on back. */
+void ring_use(struct ring *ring, const struct ring_used *used, unsigned n);
+
+/* Whether nothing lies behind 'at', as far as ring_look() has just seen. */
+static inline bool ring_is_drained(struct ring *ring, const struct ring_cursor *at)
+{
+	return ring->packed ? ring_peek(ring, at) == RING_EMPTY : ring->seen == at->index;
+}
 
 /* Makes everything used visible.  Returns whether the driver wants an interrupt for it. */
 bool ring_publish(struct ring *ring);
@@ -200,7 +212,7 @@ enum ring_outcome ring_split_peek(struct ring *ring, const struct ring_cursor *a
 enum ring_outcome ring_split_walk(struct ring_walk *walk, struct ring_cursor *at);
 unsigned ring_split_look(struct ring *ring, struct ring_cursor *at, uint16_t flags,
 			 struct ring_desc *descs, unsigned max);
-void ring_split_use(struct ring *ring, uint16_t id, uint32_t written);
+void ring_split_use(struct ring *ring, const struct ring_used *used, unsigned n);
 bool ring_split_publish(struct ring *ring);
 bool ring_split_arm(struct ring *ring);
 void ring_split_disarm(struct ring *ring);
@@ -209,7 +221,7 @@ enum ring_outcome ring_packed_peek(struct ring *ring, const struct ring_cursor *
 enum ring_outcome ring_packed_walk(struct ring_walk *walk, struct ring_cursor *at);
 unsigned ring_packed_look(struct ring *ring, struct ring_cursor *at, uint16_t flags,
 			  struct ring_desc *descs, unsigned max);
-void ring_packed_use(struct ring *ring, uint16_t id, uint16_t slots, uint32_t written);
+void ring_packed_use(struct ring *ring, const struct ring_used *used, unsigned n);
 bool ring_packed_publish(struct ring *ring);
 bool ring_packed_arm(struct ring *ring);
 void ring_packed_disarm(struct ring *ring);

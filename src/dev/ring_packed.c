@@ -80,13 +80,27 @@ enum ring_outcome ring_packed_walk(struct ring_walk *walk, struct ring_cursor *a
 	}
 }
 
+/* Each line is read now and written when its chains are used. */
+static void prefetch_descs(const struct ring *ring, uint16_t slot, unsigned n)
+{
+	enum { A_LINE = 64 / VIRTQ_DESC_SIZE };
+
+	for (unsigned i = A_LINE; i < n; i += A_LINE) {
+		uint32_t ahead = slot + i;
+
+		if (ahead >= ring->size)
+			ahead -= ring->size;
+		if (likely(ahead < ring->size))
+			prefetch_write(ring->desc + ahead * VIRTQ_DESC_SIZE);
+	}
+}
+
 unsigned ring_packed_look(struct ring *ring, struct ring_cursor *at, uint16_t flags,
 			  struct ring_desc *descs, unsigned max)
 {
 	unsigned i;
 
-	if (max)
-		prefetch(ring->desc + (uint32_t)at->index * VIRTQ_DESC_SIZE + 4 * VIRTQ_DESC_SIZE);
+	prefetch_descs(ring, at->index, max);
 	for (i = 0; i < max; i++) {
 		const uint8_t *desc = ring->desc + (uint32_t)at->index * VIRTQ_DESC_SIZE;
 		uint64_t word = guest_load64_acquire(desc + VIRTQ_DESC_LEN);
@@ -146,12 +160,12 @@ int ring_packed_resume(struct ring *ring)
 	return 0;
 }
 
-void ring_packed_use(struct ring *ring, uint16_t id, uint16_t slots, uint32_t written)
+static void use_one(struct ring *ring, const struct ring_used *used)
 {
-	uint64_t word = used_word(id, written, ring->next.wrap);
+	uint64_t word = used_word(used->id, used->written, ring->next.wrap);
 
 	if (unlikely(ring->inflight != NULL)) {
-		use_at_once(ring, slots, word);
+		use_at_once(ring, used->slots, word);
 		return;
 	}
 	if (ring->pending == 0) {
@@ -161,8 +175,31 @@ void ring_packed_use(struct ring *ring, uint16_t id, uint16_t slots, uint32_t wr
 		guest_store64(tail_of(ring, ring->next.index), word);
 		ring_log_used(ring, (uint32_t)ring->next.index * VIRTQ_DESC_SIZE, VIRTQ_DESC_SIZE);
 	}
+	ring->pending = (uint16_t)(ring->pending + used->slots);
+	advance(ring, &ring->next, used->slots);
+}
+
+void ring_packed_use(struct ring *ring, const struct ring_used *used, unsigned n)
+{
+	struct ring_cursor at;
+	unsigned slots = 0;
+
+	if (n)
+		use_one(ring, used);
+	if (unlikely(!ring->desc || ring->log_used || ring->inflight)) {
+		for (unsigned i = 1; i < n; i++)
+			use_one(ring, &used[i]);
+		return;
+	}
+	at = ring->next;
+	for (unsigned i = 1; i < n; i++) {
+		guest_store64(ring->desc + (uint32_t)at.index * VIRTQ_DESC_SIZE + VIRTQ_DESC_LEN,
+			      used_word(used[i].id, used[i].written, at.wrap));
+		slots += used[i].slots;
+		advance(ring, &at, used[i].slots);
+	}
+	ring->next = at;
 	ring->pending = (uint16_t)(ring->pending + slots);
-	advance(ring, &ring->next, slots);
 }
 
 static bool wants_interrupt(struct ring *ring, uint16_t count)

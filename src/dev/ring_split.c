@@ -77,6 +77,15 @@ enum ring_outcome ring_split_walk(struct ring_walk *walk, struct ring_cursor *at
 	}
 }
 
+/* The driver's core has these lines; the stores of ring_split_use() must not wait for each. */
+static void prefetch_used(const struct ring *ring, uint16_t index, unsigned n)
+{
+	enum { A_LINE = 64 / VIRTQ_USED_ENTRY_SIZE };
+
+	for (unsigned i = 0; i < n; i += A_LINE)
+		prefetch_write(ring->device + used_entry(ring, (uint16_t)(index + i)));
+}
+
 unsigned ring_split_look(struct ring *ring, struct ring_cursor *at, uint16_t flags,
 			 struct ring_desc *descs, unsigned max)
 {
@@ -99,6 +108,7 @@ unsigned ring_split_look(struct ring *ring, struct ring_cursor *at, uint16_t fla
 		prefetch(ring->desc + (uint32_t)id * VIRTQ_DESC_SIZE);
 	}
 	n = i;
+	prefetch_used(ring, at->index, n);
 	for (i = 0; i < n; i++) {
 		const uint8_t *desc = ring->desc + (uint32_t)descs[i].id * VIRTQ_DESC_SIZE;
 		uint64_t word = guest_load64(desc + VIRTQ_DESC_LEN);
@@ -112,20 +122,38 @@ unsigned ring_split_look(struct ring *ring, struct ring_cursor *at, uint16_t fla
 	return i;
 }
 
-void ring_split_use(struct ring *ring, uint16_t id, uint32_t written)
+/* Anywhere, with all that may be asked for. */
+static void use_one(struct ring *ring, uint16_t index, const struct ring_used *used)
 {
-	uint32_t offset = used_entry(ring, ring->next.index);
-	uint8_t *entry = ring_at(ring, RING_DEVICE, offset);
+	uint32_t offset = used_entry(ring, index);
 
-	guest_store32(entry, id);
+	guest_store32(ring_at(ring, RING_DEVICE, offset), used->id);
 	/* Entries are aligned to 4, so their second half may be in another page. */
-	guest_store32(likely(ring->device != NULL) ? entry + 4 :
-						     ring_at(ring, RING_DEVICE, offset + 4), written);
+	guest_store32(ring_at(ring, RING_DEVICE, offset + 4), used->written);
 	ring_log_used(ring, offset, VIRTQ_USED_ENTRY_SIZE);
-	if (unlikely(ring->inflight != NULL))
-		inflight_split_use(ring->inflight, id);
-	ring->next.index++;
-	ring->pending++;
+	if (ring->inflight)
+		inflight_split_use(ring->inflight, used->id);
+}
+
+void ring_split_use(struct ring *ring, const struct ring_used *used, unsigned n)
+{
+	uint16_t index = ring->next.index, mask = ring->mask;
+	uint8_t *entries = ring->device;
+
+	ring->next.index = (uint16_t)(index + n);
+	ring->pending = (uint16_t)(ring->pending + n);
+	if (unlikely(!entries || ring->log_used || ring->inflight)) {
+		for (unsigned i = 0; i < n; i++)
+			use_one(ring, (uint16_t)(index + i), &used[i]);
+		return;
+	}
+	entries += VIRTQ_USED_RING;
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *entry = entries + ((index + i) & mask) * VIRTQ_USED_ENTRY_SIZE;
+
+		guest_store32(entry, used[i].id);
+		guest_store32(entry + 4, used[i].written);
+	}
 }
 
 /* Whether 'event' is among the entries old..now, sections 2.7.7 and 2.7.10. */

@@ -215,6 +215,7 @@ static enum ring_outcome serve_chain(struct virtio_net *net, struct ring *ring)
 	struct ring_cursor at = ring->next;
 	struct command command = { .data = net->command + CTRL_HEADER };
 	struct ring_chain chain;
+	struct ring_used used;
 	uint32_t size = 0;
 	uint8_t ack = VIRTIO_NET_ERR;
 	enum ring_outcome outcome = ring_read_chain(ring, &at, RING_BOTH, NET_CTRL_SIZE, &chain,
@@ -237,7 +238,8 @@ static enum ring_outcome serve_chain(struct virtio_net *net, struct ring *ring)
 		ack = serve(net, &command);
 	pieces[chain.readable].bytes[0] = ack;
 	dma_wrote(&net->dma, pieces[chain.readable].bytes, 1);
-	ring_use(ring, chain.id, chain.slots, 1);
+	used = (struct ring_used){ .written = 1, .id = chain.id, .slots = chain.slots };
+	ring_use(ring, &used, 1);
 	net_mark(net, ring);
 	return RING_OK;
 }

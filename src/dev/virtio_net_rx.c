@@ -94,7 +94,7 @@ static enum ring_outcome reserve(struct virtio_net *net, struct ring *ring, uint
 			return ring_broken(ring, "a receive buffer of %u bytes has no room for the "
 					   "header of %u", chain.write_bytes, net->header_size);
 		n = min_u32(chain.write_bytes, total - room);
-		net->chains[got->count++] = (struct net_peeked){ .size = n, .id = chain.id,
+		net->chains[got->count++] = (struct ring_used){ .written = n, .id = chain.id,
 								 .slots = chain.slots };
 		pieces += chain.count;
 		room += n;
@@ -140,12 +140,28 @@ static enum ring_outcome give_one(struct virtio_net *net, struct ring *ring,
 	fill_header(net, frame, got.count, header);
 	scatter_put(&to, header, net->header_size);
 	scatter_frame(&to, frame);
-	for (unsigned i = 0; i < got.count; i++)
-		ring_use(ring, net->chains[i].id, net->chains[i].slots, net->chains[i].size);
+	ring_use(ring, net->chains, got.count);
 	net_mark(net, ring);
 	count_delivered(net, 1, frame->size);
 	note_behind(net, ring, got.count);
 	return RING_OK;
+}
+
+/* At most 64 bytes, in moves of fixed sizes that overlap: a compiler's own way with a length it
+ * does not know costs as much as all the rest of a short frame. */
+static always_inline void copy_head(uint8_t *to, const uint8_t *from, uint32_t size)
+{
+	_Static_assert(FRAME_HEAD_SIZE <= 2 * 32, "two moves reach all of a head");
+	if (likely(size >= 32)) {
+		memcpy(to, from, 32);
+		memcpy(to + size - 32, from + size - 32, 32);
+	} else if (size >= 16) {
+		memcpy(to, from, 16);
+		memcpy(to + size - 16, from + size - 16, 16);
+	} else {
+		for (uint32_t i = 0; i < size; i++)
+			to[i] = from[i];
+	}
 }
 
 static always_inline void copy_plain(const struct virtio_net *net, uint8_t *to,
@@ -158,10 +174,7 @@ static always_inline void copy_plain(const struct virtio_net *net, uint8_t *to,
 	else
 		memcpy(to, header, VIRTIO_NET_HDR_LEGACY_SIZE);
 	to += net->header_size;
-	if (likely(frame->head_size == FRAME_HEAD_SIZE)) /* of a fixed size, so a few moves */
-		memcpy(to, frame_head_const(frame), FRAME_HEAD_SIZE);
-	else
-		memcpy(to, frame_head_const(frame), frame->head_size);
+	copy_head(to, frame_head_const(frame), frame->head_size);
 	to += frame->head_size;
 	/* One guest's buffers may overlap when it sends to itself. */
 	if (frame->body_size)
@@ -181,6 +194,7 @@ static unsigned give_plain(struct virtio_net *net, struct ring *ring, struct fra
 	const uint32_t header_size = net->header_size;
 	struct ring_cursor at = ring->next;
 	struct ring_desc descs[RING_LOOK_MAX];
+	struct ring_used used[RING_LOOK_MAX];
 	uint8_t *host[RING_LOOK_MAX];
 	uint64_t bytes = 0;
 	unsigned i;
@@ -201,10 +215,12 @@ static unsigned give_plain(struct virtio_net *net, struct ring *ring, struct fra
 	n = i;
 	for (i = 0; i < n; i++) {
 		copy_plain(net, host[i], frames[i]);
-		ring_use(ring, descs[i].id, 1, header_size + frames[i]->size);
+		used[i] = (struct ring_used){ .written = header_size + frames[i]->size,
+					      .id = descs[i].id, .slots = 1 };
 		bytes += frames[i]->size;
 	}
 	if (n) {
+		ring_use(ring, used, n);
 		net_mark(net, ring);
 		count_delivered(net, n, bytes);
 	}
@@ -222,7 +238,8 @@ static unsigned give_ring(struct virtio_net *net, struct ring *ring, struct fram
 	while (done < n) {
 		if (plain)
 			done += give_plain(net, ring, frames + done, n - done);
-		if (done == n || give_one(net, ring, frames[done]) != RING_OK)
+		if (done == n || (plain && ring_is_drained(ring, &ring->next)) ||
+		    give_one(net, ring, frames[done]) != RING_OK)
 			break;
 		done++;
 	}

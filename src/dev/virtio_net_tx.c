@@ -141,7 +141,6 @@ static enum ring_outcome peek_one(struct virtio_net *net, struct ring *ring, str
 				  struct frame *frame, unsigned index, bool *gathered)
 {
 	const uint32_t want = net->header_size + FRAME_SIZE_MAX;
-	struct net_peeked *peeked = &net->peeked[index];
 	struct ring_piece *pieces = net->pieces;
 	uint8_t header[VIRTIO_NET_HDR_SIZE];
 	struct ring_chain chain;
@@ -153,11 +152,11 @@ static enum ring_outcome peek_one(struct virtio_net *net, struct ring *ring, str
 	if (chain.read_bytes < (uint32_t)net->header_size + NET_ETH_HEADER || chain.read_bytes > want)
 		return ring_broken(ring, "a frame of %u bytes with its header of %u",
 				   chain.read_bytes, net->header_size);
-	*peeked = (struct net_peeked){ .size = chain.read_bytes - net->header_size,
-				       .id = chain.id, .slots = chain.slots };
+	net->peeked[index] = (struct ring_used){ .id = chain.id, .slots = chain.slots };
+	net->peeked_size[index] = chain.read_bytes - net->header_size;
 	cut(&pieces, &chain.count, net->header_size, header);
 	guest_read_is_over();
-	clear_frame(frame, peeked->size);
+	clear_frame(frame, chain.read_bytes - net->header_size);
 	cut(&pieces, &chain.count, frame->head_size, frame_head(frame));
 	*gathered = describe_rest(net, frame, net->segs[index], pieces, chain.count);
 	return read_header(net, ring, header, frame);
@@ -212,8 +211,8 @@ static unsigned peek_plain(struct virtio_net *net, const struct ring_desc *descs
 			frame->body = host[i] + header_size + FRAME_HEAD_SIZE;
 			frame->body_size = size - FRAME_HEAD_SIZE;
 		}
-		net->peeked[index + i] = (struct net_peeked){ .size = size, .id = descs[i].id,
-							      .slots = 1 };
+		net->peeked[index + i] = (struct ring_used){ .id = descs[i].id, .slots = 1 };
+		net->peeked_size[index + i] = size;
 	}
 	return i;
 }
@@ -241,9 +240,8 @@ static unsigned peek_ring(struct virtio_net *net, struct ring *ring, struct fram
 				at = before;
 				ring_skip(ring, &at, good);
 			}
-			if (n == max)
+			if (n == max || ring_is_drained(ring, &at))
 				break;
-			before = at;
 		}
 		outcome = peek_one(net, ring, &at, &frames[n], index + n, gathered);
 		if (outcome == RING_MISS)
@@ -301,9 +299,8 @@ unsigned net_peek(struct worker *worker, struct nic_front *front, struct frame *
 void net_taken(struct worker *worker, struct nic_front *front, unsigned n)
 {
 	struct virtio_net *net = net_of(front);
-	const struct net_peeked *peeked = net->peeked;
 	uint64_t bytes = 0;
-	unsigned left = n;
+	unsigned left = n, first = 0;
 
 	(void)worker;
 	for (unsigned r = 0; left; r++) {
@@ -314,12 +311,12 @@ void net_taken(struct worker *worker, struct nic_front *front, unsigned n)
 		ring = net_tx_ring(net, net->runs[r].pair);
 		count = min_u32(left, net->runs[r].count);
 		left -= count;
-		for (unsigned i = 0; i < count; i++, peeked++) {
-			bytes += peeked->size;
-			ring_use(ring, peeked->id, peeked->slots, 0);
-		}
+		ring_use(ring, net->peeked + first, count);
+		first += count;
 		net_mark(net, ring);
 	}
+	for (unsigned i = 0; i < n; i++)
+		bytes += net->peeked_size[i];
 	net->run_count = 0;
 	counter_add(&front->tx_frames, n);
 	counter_add(&front->tx_bytes, bytes);
