@@ -24,6 +24,8 @@ static int each_fd(bool (*look)(void *arg, int fd), void *arg)
 
 		if (end == entry->d_name || *end || fd < 0 || fd >= DRIVER_FD_LIMIT)
 			continue;
+		if (fd == dirfd(dir)) /* ours for now, and soon somebody else's number */
+			continue;
 		if (look(arg, (int)fd))
 			found = (int)fd;
 	}

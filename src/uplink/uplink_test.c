@@ -577,11 +577,17 @@ static void a_tap_port_does_not_take_over_an_interface_that_exists(void **state)
 /* A namespace that ends with this process, and a pair of interfaces in it. */
 static void make_namespace(void)
 {
-	have_namespace = unshare(CLONE_NEWNET) == 0 &&
-			 system("ip link add up0 type veth peer name far0 && "
-				"ip link add two0 numrxqueues 2 numtxqueues 2 type veth peer name "
-				"two1 && ip link add one0 numrxqueues 1 numtxqueues 1 type veth "
-				"peer name one1 numrxqueues 1 numtxqueues 1 && ip link set one0 up && ip link set lo up && ip link set up0 up && ip link set far0 up") == 0;
+	static const char *const pairs[] = {
+		"ip link add up0 type veth peer name far0",
+		"ip link add two0 numrxqueues 2 numtxqueues 2 type veth peer name two1",
+		"ip link add one0 numrxqueues 1 numtxqueues 1 type veth "
+		"peer name one1 numrxqueues 1 numtxqueues 1",
+		"for i in lo up0 far0 one0 one1; do ip link set $i up || exit 1; done",
+	};
+
+	have_namespace = unshare(CLONE_NEWNET) == 0;
+	for (unsigned i = 0; have_namespace && i < array_len(pairs); i++)
+		have_namespace = system(pairs[i]) == 0;
 }
 
 int main(void)
