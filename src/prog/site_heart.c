@@ -52,7 +52,7 @@ static void on_beat(uv_timer_t *timer)
 
 void site_heart_start(struct site_run *run)
 {
-	uint64_t period_ms = max_u64(run->site->heartbeat_ms / 4, 1);
+	uint64_t period_ms = max_u64(run->site->heartbeat_ms / 3, 1);
 
 	run->heartbeat = malloc(sizeof *run->heartbeat);
 	must(run->heartbeat != NULL);

@@ -210,10 +210,12 @@ static int card_create(struct run_card *card, struct refusal *why)
 
 static int cards_create(struct site_run *run, struct refusal *why)
 {
-	run->card_count = site_card_count(run->site);
-	run->cards = calloc(run->card_count, sizeof *run->cards);
-	if (!run->cards)
+	run->cards = calloc(site_card_count(run->site), sizeof *run->cards);
+	if (!run->cards) {
+		refuse(why, "", "no memory for %u cards", site_card_count(run->site));
 		return -ENOMEM;
+	}
+	run->card_count = site_card_count(run->site);
 	for (unsigned i = 0; i < run->card_count; i++) {
 		struct run_card *card = &run->cards[i];
 
@@ -360,6 +362,35 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 	return 0;
 }
 
+static void ios_destroy(struct site_run *run)
+{
+	for (unsigned i = 0; run->ios && i < run->io_count; i++) {
+		if (run->ios[i].front)
+			site_move_unbind(&run->ios[i]);
+		if (run->ios[i].attachment)
+			run->ios[i].attachment->ops->destroy(run->ios[i].attachment);
+	}
+}
+
+/* A worker that never comes back from its driver keeps the memory that it would come back to. */
+static void cards_destroy(struct site_run *run)
+{
+	for (unsigned i = 0; i < run->card_count; i++) {
+		struct run_card *card = &run->cards[i];
+
+		if (card->card &&
+		    workers_remove_card(run->workers, card->worker, card->card) == -EBUSY)
+			card->card = NULL;
+	}
+	if (run->workers)
+		workers_destroy(run->workers);
+	for (unsigned i = 0; i < run->card_count; i++) {
+		uplink_close(run->cards[i].uplink);
+		free(run->cards[i].card);
+	}
+	free(run->cards);
+}
+
 void site_run_destroy(struct site_run *run)
 {
 	if (!run)
@@ -368,21 +399,10 @@ void site_run_destroy(struct site_run *run)
 	for (unsigned i = 0; i < run->card_count; i++)
 		if (run->cards[i].uplink)
 			uplink_hang(run->cards[i].uplink, false);
-	for (unsigned i = 0; run->ios && i < run->io_count; i++) {
-		if (run->ios[i].front)
-			site_move_unbind(&run->ios[i]);
-		if (run->ios[i].attachment)
-			run->ios[i].attachment->ops->destroy(run->ios[i].attachment);
-	}
-	if (run->workers)
-		workers_destroy(run->workers);
-	for (unsigned i = 0; i < run->card_count; i++) {
-		uplink_close(run->cards[i].uplink);
-		free(run->cards[i].card);
-	}
+	ios_destroy(run);
+	cards_destroy(run);
 	if (run->run_dir[0])
 		rmdir(run->run_dir); /* stays when somebody keeps a file there */
-	free(run->cards);
 	free(run->ios);
 	free(run->places);
 	free(run->failover_ios);
