@@ -24,7 +24,9 @@ deps: ## install the Debian packages for everything (packaging/debian-packages.t
 	@sh packaging/install-deps
 
 test: deps-test ## all tests; those with real guests need root and are run with sudo
-	@$(MAKE) --no-print-directory all unit e2e
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory unit; unit=$$?; \
+		$(MAKE) --no-print-directory e2e && [ $$unit = 0 ]
 
 unit: ## tests that need no guests and no root: unit, sim, style, judge, fuzz-smoke
 	meson test -C $(BUILD) --no-rebuild --no-suite e2e --print-errorlogs
