@@ -63,9 +63,8 @@ void inflight_split_use(uint8_t *region, uint16_t id)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-void inflight_split_publish(uint8_t *region, uint8_t *idx, uint16_t used_idx)
+void inflight_split_publish(uint8_t *region, uint32_t entries, uint8_t *idx, uint16_t used_idx)
 {
-	uint16_t entries = get_le16(region + INFLIGHT_SPLIT_DESC_NUM);
 	uint16_t count = (uint16_t)(used_idx - get_le16(region + INFLIGHT_SPLIT_USED_IDX));
 
 	guest_store16_release(idx, used_idx);

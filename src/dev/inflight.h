@@ -52,8 +52,9 @@ int inflight_split_start(uint8_t *region, uint32_t entries, uint16_t used_idx);
 /* Chain 'id' is being given back, as part of the batch that inflight_split_publish() ends. */
 void inflight_split_use(uint8_t *region, uint16_t id);
 
-/* Publishes: writes 'used_idx' to the used ring's index at 'idx', and ends the batch. */
-void inflight_split_publish(uint8_t *region, uint8_t *idx, uint16_t used_idx);
+/* Publishes: writes 'used_idx' to the used ring's index at 'idx', and ends the batch.  'entries' is
+ * the ring's own number: what the region says may have changed since it was checked. */
+void inflight_split_publish(uint8_t *region, uint32_t entries, uint8_t *idx, uint16_t used_idx);
 
 /* A packed queue starts; *slot and *wrap hold what the base says, and receive where to go on when
  * the region was in use before. */

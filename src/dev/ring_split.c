@@ -181,7 +181,7 @@ bool ring_split_publish(struct ring *ring)
 	uint8_t *idx = ring_at(ring, RING_DEVICE, VIRTQ_USED_IDX);
 
 	if (unlikely(ring->inflight != NULL))
-		inflight_split_publish(ring->inflight, idx, ring->next.index);
+		inflight_split_publish(ring->inflight, ring->size, idx, ring->next.index);
 	else
 		guest_store16_release(idx, ring->next.index);
 	ring_log_used(ring, VIRTQ_USED_IDX, 2);

@@ -184,6 +184,9 @@ static void apply_features(struct virtio_net *net, uint64_t features)
 	net->header_size = net->mergeable || net_has(net, VIRTIO_F_VERSION_1) ?
 			   VIRTIO_NET_HDR_SIZE : VIRTIO_NET_HDR_LEGACY_SIZE;
 	net->front.abilities = abilities_of(net);
+	/* What is held was finished to the abilities before. */
+	counter_add(&net->front.rx_no_room, net->hold.count);
+	net_hold_clear(&net->hold);
 	net->pairs = 1;
 	net_ctrl_reset(net);
 	if (net_has(net, VIRTIO_NET_F_CTRL_VQ) && net_has(net, VIRTIO_NET_F_CTRL_VLAN)) {
@@ -416,7 +419,6 @@ void virtio_net_reset(struct virtio_net *net)
 	net->status &= (uint16_t)~VIRTIO_NET_S_ANNOUNCE;
 	net->front.stopped[0] = '\0';
 	net->front.ready = false;
-	net_hold_clear(&net->hold);
 	memset(net->steer, NET_NO_PAIR, sizeof net->steer);
 	apply_features(net, 0);
 }

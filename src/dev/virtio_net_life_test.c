@@ -697,6 +697,37 @@ static void what_was_in_flight_is_done_again(uint64_t features)
 	free(region);
 }
 
+/* The frontend shares the region: it may say at any moment that the ring is larger than it is. */
+static void an_in_flight_region_that_grows_is_not_written_behind_its_end(void **state)
+{
+	enum { SPACE = INFLIGHT_SPLIT_DESC + 65536 * INFLIGHT_SPLIT_DESC_SIZE };
+	uint8_t *region = calloc(1, SPACE), frame[60] = { 0 };
+	uint32_t size = inflight_size(false, 32);
+	struct frame frames[FRAME_BURST];
+	struct virtio_ring_conf conf;
+	struct side a;
+
+	(void)state;
+	side_open(&a, (struct guest_net_conf){ .features = BASIC, .ring_size = 32 });
+	conf = guest_ring_conf(&a.guest->tx[0]);
+	conf.inflight = region;
+	conf.inflight_size = size;
+	virtio_net_ring_stop(a.net, 1);
+	assert_int_equal(virtio_net_ring_start(a.net, 1, &conf, NULL), 0);
+	memset(region + size, 0xaa, SPACE - size);
+	put_le16(region + INFLIGHT_SPLIT_DESC_NUM, UINT16_MAX);
+	put_le16(region + INFLIGHT_SPLIT_USED_IDX, 2); /* 65535 behind */
+	send_one(&a, 0, NULL, frame, 60);
+	assert_int_equal(peek_side(&a, frames), 1);
+	put_le16(region + INFLIGHT_SPLIT_LAST_HEAD, 0xaaaa);
+	a.front->ops->taken(NULL, a.front, 1);
+	a.front->ops->flush(NULL, a.front);
+	for (uint32_t i = size; i < SPACE; i++)
+		assert_int_equal(region[i], 0xaa);
+	side_close(&a);
+	free(region);
+}
+
 static void a_new_process_goes_on_from_the_in_flight_region(void **state)
 {
 	(void)state;
@@ -755,6 +786,7 @@ int main(void)
 		cmocka_unit_test(what_finds_no_buffer_is_counted_and_given_back),
 		cmocka_unit_test(the_dirty_log_names_the_pages_that_were_written_and_no_others),
 		cmocka_unit_test(a_new_process_goes_on_from_the_in_flight_region),
+		cmocka_unit_test(an_in_flight_region_that_grows_is_not_written_behind_its_end),
 		cmocka_unit_test(buffers_that_change_after_the_look_do_not_change_the_head),
 	};
 
