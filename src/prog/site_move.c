@@ -168,86 +168,114 @@ static void name_function(const struct run_io *io, int member, char *text, size_
 	snprintf(text, size, "%s/vf%u", io->run->cards[f->card].place.card->name, f->vf);
 }
 
-static void report_move(struct run_io *io, int from, int to, uint64_t since_ns, unsigned replayed)
+static void report(struct run_io *io, const struct run_move *move)
 {
 	struct event *event;
 	char object[104];
 
 	snprintf(object, sizeof object, "system %s/%s", io->system->name, io->io->name);
-	if (to >= 0) {
-		uint64_t away_ns = clock_now_ns() - since_ns;
-
+	if (move->to >= 0) {
 		event = events_add(&io->run->events, "moved", object,
 				   "traffic was away for %llu us; %u queued frames went along",
-				   (unsigned long long)(away_ns / 1000), replayed);
-		event->away_ns = (int64_t)away_ns;
-		name_function(io, to, event->to, sizeof event->to);
+				   (unsigned long long)(move->away_ns / 1000), move->replayed);
+		event->away_ns = (int64_t)move->away_ns;
+		name_function(io, move->to, event->to, sizeof event->to);
 	} else {
 		event = events_add(&io->run->events, "unplugged", object,
-				   "no card is left that can carry it; its guest sees the link down");
+				   "%s; its guest sees the link down",
+				   move->why.text[0] ? move->why.text
+						     : "no card is left that can carry it");
 	}
-	if (from >= 0)
-		name_function(io, from, event->from, sizeof event->from);
+	if (move->from >= 0)
+		name_function(io, move->from, event->from, sizeof event->from);
 	events_publish(&io->run->events);
 }
 
-/* One interface from one member to another; the cards are held by the caller.  Returns how many
- * queued frames went along. */
-static unsigned move_held(struct run_io *io, int from, int to)
+/* One interface to another member; the cards are held by the caller. */
+static void move_held(struct run_io *io, struct run_move *move)
 {
-	const struct placement_function *member = io->place->member;
-	struct refusal why = { 0 };
-	unsigned replayed = 0;
+	const struct placement_function *from = &io->place->member[move->from < 0 ? 0 : move->from];
+	const struct placement_function *to = &io->place->member[move->to < 0 ? 0 : move->to];
+	struct run_card *cards = io->run->cards;
 
-	if (from >= 0)
-		must(nic_card_unbind(NULL, card_of(io, from)->card, member[from].vf) == io->front);
-	if (to < 0)
-		return 0;
-	must(bind_held(io, to, &why) == 0); /* placement reserved the function */
-	if (from >= 0)
-		replayed = nic_card_move_staged(NULL, card_of(io, from)->card, member[from].vf,
-						card_of(io, to)->card, member[to].vf);
-	nic_card_announce(NULL, card_of(io, to)->card, member[to].vf);
-	return replayed;
+	if (move->from >= 0)
+		must(nic_card_unbind(NULL, cards[from->card].card, from->vf) == io->front);
+	if (move->to >= 0 && bind_held(io, move->to, &move->why) != 0)
+		move->to = -1;
+	if (move->to < 0)
+		return;
+	if (move->from >= 0)
+		move->replayed = nic_card_move_staged(NULL, cards[from->card].card, from->vf,
+						      cards[to->card].card, to->vf);
+	nic_card_announce(NULL, cards[to->card].card, to->vf);
 }
 
-void site_move_one(struct site_run *run, const struct failover_action *action, uint64_t since_ns)
+/* The step during which traffic is away.  False when a worker does not let go of its card, or nothing
+ * is to be done. */
+static bool carry_out(struct run_io *io, int to, uint64_t since_ns)
 {
-	struct run_io *io = &run->ios[action->io];
-	int from = io->bound, to = action->to_member;
-	struct run_card *a = from >= 0 ? card_of(io, from) : NULL;
+	struct run_move *move = &io->move;
+	struct run_card *a = io->bound >= 0 ? card_of(io, io->bound) : NULL;
 	struct run_card *b = to >= 0 ? card_of(io, to) : NULL;
-	unsigned replayed;
 
-	must(from == action->from_member);
-	if (a && !site_move_hold(a))
-		return;
+	*move = (struct run_move){ .from = io->bound, .to = to };
+	if (io->bound == to || (a && !site_move_hold(a)))
+		return false;
 	if (b && !site_move_hold(b)) {
 		if (a)
 			nic_card_release(NULL, a->card);
-		return;
+		return false;
 	}
-	replayed = move_held(io, from, to);
-	io->bound = to;
+	move_held(io, move);
+	io->bound = move->to;
 	if (b)
 		nic_card_release(NULL, b->card);
 	if (a)
 		nic_card_release(NULL, a->card);
-	/* Frames go on from here; what follows is only about waking up and telling. */
-	if (b) {
-		workers_wake(run->workers, b->worker);
-		watch_all(io, to);
-	}
-	if (a)
-		unwatch_all(io, from);
-	if (from < 0 || to < 0) {
+	if (b)
+		workers_wake(io->run->workers, b->worker);
+	move->away_ns = clock_now_ns() - since_ns;
+	return true;
+}
+
+/* Frames go on already; this is about wake-ups and what the guest is told. */
+static void settle(struct run_io *io)
+{
+	const struct run_move *move = &io->move;
+
+	if (move->to >= 0)
+		watch_all(io, move->to);
+	if (move->from >= 0)
+		unwatch_all(io, move->from);
+	if (move->from < 0 || move->to < 0) {
 		attach_hold(io->front);
-		io->front->ops->set_link(NULL, io->front, to >= 0);
+		io->front->ops->set_link(NULL, io->front, move->to >= 0);
 		attach_release(io->front);
 	}
 	io->attachment->ops->rebound(io->attachment);
 	io->moves++;
-	report_move(io, from, to, since_ns, replayed);
+}
+
+/* All move first, then all settle, then all is told, so that none is away for the sake of a log line. */
+static void move_all(struct site_run *run, const struct failover_action *actions, unsigned count,
+		     uint64_t since_ns)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct run_io *io = &run->ios[actions[i].io];
+
+		io->moving = carry_out(io, actions[i].to_member, since_ns);
+	}
+	for (unsigned i = 0; i < count; i++)
+		if (run->ios[actions[i].io].moving)
+			settle(&run->ios[actions[i].io]);
+	for (unsigned i = 0; i < count; i++)
+		if (run->ios[actions[i].io].moving)
+			report(&run->ios[actions[i].io], &run->ios[actions[i].io].move);
+}
+
+void site_move_one(struct site_run *run, const struct failover_action *action, uint64_t since_ns)
+{
+	move_all(run, action, 1, since_ns);
 }
 
 /* A card that is pulled or dead is cut off, so that a worker which comes back from its driver finds
@@ -275,8 +303,7 @@ void site_move_tell(struct run_card *card, enum failover_event event, uint64_t s
 
 	if (comes_back)
 		cut_off_or_bring_back(card); /* before fronts move here */
-	for (unsigned i = 0; i < count; i++)
-		site_move_one(run, &run->actions[i], since_ns);
+	move_all(run, run->actions, count, since_ns);
 	if (!comes_back)
 		cut_off_or_bring_back(card);
 }

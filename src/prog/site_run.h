@@ -41,6 +41,14 @@ struct run_card {
 	bool hung;              /* a drill made its driver hang */
 };
 
+/* The last move of an interface, until it has been told. */
+struct run_move {
+	int from, to;        /* members of its placement; -1: none */
+	unsigned replayed;   /* queued frames that went along */
+	uint64_t away_ns;
+	struct refusal why;  /* the card did not take it */
+};
+
 struct run_io {
 	struct site_run *run;
 	const struct site_system *system;
@@ -52,6 +60,8 @@ struct run_io {
 	int bound;              /* member of the placement the front is bound to; -1: none */
 	int fds[RUN_IO_FDS_MAX];
 	unsigned fd_count;
+	bool moving;            /* in the step that is being carried out */
+	struct run_move move;
 	uint64_t moves;         /* how often it was re-bound */
 	uint64_t events_since_ns; /* when the window of its attachment's events began */
 	unsigned events_told, events_held; /* in that window */
