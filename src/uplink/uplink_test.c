@@ -580,8 +580,8 @@ static void make_namespace(void)
 	static const char *const pairs[] = {
 		"ip link add up0 type veth peer name far0",
 		"ip link add two0 numrxqueues 2 numtxqueues 2 type veth peer name two1",
-		"ip link add one0 numrxqueues 1 numtxqueues 1 type veth "
-		"peer name one1 numrxqueues 1 numtxqueues 1",
+		("ip link add one0 numrxqueues 1 numtxqueues 1 type veth "
+		 "peer name one1 numrxqueues 1 numtxqueues 1"),
 		"for i in lo up0 far0 one0 one1; do ip link set $i up || exit 1; done",
 	};
 

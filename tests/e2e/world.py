@@ -325,7 +325,8 @@ def keep_logs(world):
     for entry in sorted(os.listdir(world.dir)):
         if entry.endswith((".log", ".console", ".stderr")):
             with open(os.path.join(world.dir, entry), "rb") as log:
-                tail = log.read()[-3000:].decode(errors="replace").strip()
+                tail = re.sub(r"setup_one_line.*\n", "", log.read().decode(errors="replace"))
+            tail = tail[-3000:].strip()
             if tail:
                 say(f"---- {entry}\n{tail}")
 
