@@ -139,8 +139,14 @@ static int check_conf(const struct ring *ring, const struct virtio_ring_conf *co
 	return 0;
 }
 
+/* What a frontend says of a packed ring that has never run when it knows of no used half: DPDK's
+ * virtio-user.  In a ring that has run, it would mean that all of it is in flight. */
+enum { FRESH_WITHOUT_USED_HALF = 1 << 15 };
+
 static void set_base(struct ring *ring, uint32_t base)
 {
+	if (ring->packed && base == FRESH_WITHOUT_USED_HALF)
+		base |= base << 16;
 	/* In-flight chains of a predecessor are read again: we go on from what was used. */
 	ring->next.index = (uint16_t)(ring->packed ? (base >> 16) & 0x7fff : base);
 	ring->next.wrap = ring->packed && base >> 31;

@@ -555,6 +555,24 @@ static void a_stopped_ring_says_where_to_go_on_and_goes_on_there(void **state)
 	}
 }
 
+static void a_packed_ring_that_never_ran_may_have_half_a_base(void **state)
+{
+	uint8_t frame[60] = { 0 }, got[60], header[12];
+	struct virtio_ring_conf conf;
+	struct side a;
+
+	(void)state;
+	side_open(&a, (struct guest_net_conf){ .features = BASIC | PACKED, .ring_size = 8 });
+	guest_net_post(a.guest, 0, 8, 1, GUEST_DIRECT);
+	conf = guest_ring_conf(&a.guest->rx[0]);
+	virtio_net_ring_stop(a.net, 0);
+	conf.base = 1 << 15;
+	assert_int_equal(virtio_net_ring_start(a.net, 0, &conf, NULL), 0);
+	assert_int_equal(give_bytes(&a, frame, 60), 1);
+	assert_int_equal(guest_net_receive(a.guest, 0, header, got, 60), 60);
+	side_close(&a);
+}
+
 static void a_disabled_ring_is_left_alone(void **state)
 {
 	uint8_t frame[60] = { 0 };
@@ -781,6 +799,7 @@ int main(void)
 		cmocka_unit_test(the_driver_kicks_only_an_armed_front),
 		cmocka_unit_test(a_reset_in_the_middle_leaves_a_new_front),
 		cmocka_unit_test(a_stopped_ring_says_where_to_go_on_and_goes_on_there),
+		cmocka_unit_test(a_packed_ring_that_never_ran_may_have_half_a_base),
 		cmocka_unit_test(a_disabled_ring_is_left_alone),
 		cmocka_unit_test(a_frame_too_long_for_its_buffer_is_dropped_and_counted),
 		cmocka_unit_test(what_finds_no_buffer_is_counted_and_given_back),
