@@ -144,8 +144,10 @@ class OpenVswitch(Switch):
         wait_for(self.sockets, self.process, self.log)
 
     def ask(self, *args):
-        subprocess.run([unpacked("usr/bin/ovs-vsctl"), f"--db=unix:{self.dir}/db.sock",
-                        "--timeout=30", *args], check=True, env=self.env)
+        done = subprocess.run([unpacked("usr/bin/ovs-vsctl"), f"--db=unix:{self.dir}/db.sock",
+                               "--timeout=30", *args], env=self.env)
+        if done.returncode:
+            raise BenchError(f"ovs-vsctl {args[0]} gave {done.returncode}")
 
     def finish(self):
         if self.process is not None and self.process.poll() is None:
