@@ -22,6 +22,7 @@ enum {
 	VU_MISS_AGAIN_MS = 100,        /* an unanswered question is asked again after that */
 	VU_MISS_TRIES = 50,            /* at most that often, until the front misses it again */
 	VU_WATCH_MS = 500,             /* how often a front is looked at: stopped? driver there? */
+	VU_DISTRUST_MS = 60000,        /* no eventfd is taken after one that made us wait */
 	VU_RETRY_MIN_MS = 50,          /* client mode: first pause between attempts */
 	VU_RETRY_MAX_MS = 1000,        /* and the longest; each is double the last */
 };
@@ -44,6 +45,7 @@ struct vu_ring {
 	uint64_t at_desc, at_used, at_avail; /* what the running ring was given */
 	int kick_fd, call_fd, err_fd;    /* -1: none; call_fd changes under the hold only */
 	bool call_is_socket, err_is_socket; /* not an eventfd or a pipe */
+	bool call_blocks;           /* call_fd made us wait: it is not signalled again */
 	bool watched;               /* kick_fd wakes the worker */
 };
 
@@ -100,6 +102,8 @@ struct vhost_user {
 	struct vu_pending pending[VU_PENDING_MAX];
 	unsigned pending_count;
 
+	atomic_bool blocked;        /* a descriptor made a thread of ours wait */
+	uint64_t distrust_until_ms; /* by the loop's clock */
 	atomic_bool config_changed; /* set under the hold by any thread, taken by the async */
 	bool told_stopped, told_ready;
 	bool told_lost;             /* memory of the present table was lost, and we said so */
@@ -142,8 +146,10 @@ bool vu_user_to_guest(const struct vhost_user *vu, uint64_t user, uint64_t size,
 bool vu_memory_lost(const struct vhost_user *vu);
 
 /* vhost_user_ring.c */
-/* Signals a descriptor that vu_set_vring_call() or _err() took; never blocks.  Any thread. */
-void vu_signal(int fd, bool is_socket);
+/* Signals a descriptor that vu_set_vring_call() or _err() took.  Any thread within a
+ * patience_begin().  False when that had to wait, which only a frontend brings about that means
+ * it: do not signal it again. */
+bool vu_signal(int fd, bool is_socket);
 int vu_set_vring_num(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_set_vring_addr(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_set_vring_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);

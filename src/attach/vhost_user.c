@@ -49,10 +49,16 @@ void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...)
 
 static void on_interrupt(void *owner, unsigned queue)
 {
-	const struct vhost_user *vu = owner;
+	struct vhost_user *vu = owner;
+	struct vu_ring *ring = &vu->rings[queue];
 
-	if (vu->rings[queue].call_fd >= 0)
-		vu_signal(vu->rings[queue].call_fd, vu->rings[queue].call_is_socket);
+	if (ring->call_fd < 0 || ring->call_blocks || vu_signal(ring->call_fd, ring->call_is_socket))
+		return;
+	ring->call_blocks = true;
+	atomic_store(&vu->blocked, true);
+	if (!vu->front->stopped[0])
+		snprintf(vu->front->stopped, sizeof vu->front->stopped,
+			 "queue %u: the frontend made its call descriptor block", queue);
 }
 
 static void on_config_changed(void *owner)

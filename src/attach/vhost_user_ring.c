@@ -6,12 +6,12 @@
 #include "attach/internal.h"
 
 #include "base/bytes.h"
+#include "os/patience.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 unsigned vu_ring_count(const struct vhost_user *vu)
@@ -203,15 +203,29 @@ void vu_rings_reset(struct vhost_user *vu)
 		*ring = (struct vu_ring){ .kick_fd = -1, .call_fd = ring->call_fd,
 					  .err_fd = ring->err_fd,
 					  .call_is_socket = ring->call_is_socket,
+					  .call_blocks = ring->call_blocks,
 					  .err_is_socket = ring->err_is_socket };
 	}
+}
+
+/* Signals from the control thread, which has no patience else. */
+static bool signal_once(struct vhost_user *vu, int fd, bool is_socket)
+{
+	struct patience patience;
+	bool signalled = patience_begin(&patience) == 0 && vu_signal(fd, is_socket);
+
+	patience_end(&patience);
+	if (!signalled)
+		atomic_store(&vu->blocked, true);
+	return signalled;
 }
 
 void vu_rings_fail(struct vhost_user *vu)
 {
 	for (unsigned i = 0; i < vu_ring_count(vu); i++)
-		if (vu->rings[i].err_fd >= 0)
-			vu_signal(vu->rings[i].err_fd, vu->rings[i].err_is_socket);
+		if (vu->rings[i].err_fd >= 0 &&
+		    !signal_once(vu, vu->rings[i].err_fd, vu->rings[i].err_is_socket))
+			return;
 }
 
 int vu_set_vring_num(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
@@ -318,6 +332,32 @@ static int vring_fd(struct vhost_user *vu, struct vu_msg *msg, unsigned *index, 
 	return 0;
 }
 
+enum fd_kind { FD_OTHER, FD_EVENTFD, FD_PIPE, FD_SOCKET };
+
+/* What a descriptor is by the name that the kernel itself gives it: to ask the descriptor would ask
+ * the file system behind it, which may be the frontend's own (FUSE) and never answer. */
+static enum fd_kind fd_kind(int fd)
+{
+	static const struct {
+		const char *begins;
+		enum fd_kind kind;
+	} rows[] = {
+		{ "anon_inode:[eventfd]", FD_EVENTFD },
+		{ "pipe:[", FD_PIPE },
+		{ "socket:[", FD_SOCKET },
+	};
+	char name[64], link[64];
+	ssize_t length;
+
+	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+	length = readlink(name, link, sizeof link - 1);
+	link[length > 0 ? length : 0] = '\0';
+	for (unsigned i = 0; i < array_len(rows); i++)
+		if (strncmp(link, rows[i].begins, strlen(rows[i].begins)) == 0)
+			return rows[i].kind;
+	return FD_OTHER;
+}
+
 int vu_set_vring_kick(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
 	unsigned index;
@@ -326,6 +366,11 @@ int vu_set_vring_kick(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 
 	if (err)
 		return err;
+	if (fd >= 0 && fd_kind(fd) == FD_OTHER) {
+		refuse(why, "", "ring %u: a kick descriptor is no eventfd, pipe or socket", index);
+		close(fd);
+		return -EINVAL;
+	}
 	ring = &vu->rings[index];
 	unwatch(vu, ring);
 	close_fd(&ring->kick_fd);
@@ -335,14 +380,26 @@ int vu_set_vring_kick(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	return err ? err : check_memory(vu, index, why);
 }
 
-void vu_signal(int fd, bool is_socket)
+bool vu_signal(int fd, bool is_socket)
 {
 	uint64_t one = 1;
+	ssize_t sent;
 
 	if (is_socket)
-		(void)!send(fd, &one, sizeof one, MSG_DONTWAIT | MSG_NOSIGNAL);
+		sent = send(fd, &one, sizeof one, MSG_DONTWAIT | MSG_NOSIGNAL);
 	else
-		(void)!write(fd, &one, sizeof one);
+		sent = write(fd, &one, sizeof one);
+	return sent >= 0 || errno != EINTR;
+}
+
+/* Whether this frontend made us wait lately. */
+static bool distrusted(struct vhost_user *vu)
+{
+	uint64_t now_ms = uv_now(vu->host.loop);
+
+	if (atomic_exchange(&vu->blocked, false))
+		vu->distrust_until_ms = now_ms + VU_DISTRUST_MS;
+	return now_ms < vu->distrust_until_ms;
 }
 
 static int own_pipe_end(int *fd, const char *name, struct refusal *why)
@@ -360,26 +417,27 @@ static int own_pipe_end(int *fd, const char *name, struct refusal *why)
 
 /* Checks a descriptor that a worker will write to: an eventfd, a pipe or a socket (as user-mode Linux
  * sends), and none that blocks it.  A pipe is opened anew, so that its other holders cannot change
- * how it blocks; a send to a socket says each time that it must not. */
-static int writable_fd(int *fd, bool *is_socket, struct refusal *why)
+ * how it blocks; a send to a socket says each time that it must not; an eventfd can do neither,
+ * so whoever let one block is not believed again for a while. */
+static int writable_fd(struct vhost_user *vu, int *fd, bool *is_socket, struct refusal *why)
 {
-	char name[64], link[64];
-	ssize_t length;
-	struct stat st;
+	enum fd_kind kind = fd_kind(*fd);
+	char name[64];
 
-	snprintf(name, sizeof name, "/proc/self/fd/%d", *fd);
-	if (fstat(*fd, &st) != 0)
-		return -errno;
-	*is_socket = S_ISSOCK(st.st_mode);
-	if (*is_socket)
+	*is_socket = kind == FD_SOCKET;
+	if (kind == FD_SOCKET)
 		return 0;
-	if (S_ISFIFO(st.st_mode))
+	snprintf(name, sizeof name, "/proc/self/fd/%d", *fd);
+	if (kind == FD_PIPE)
 		return own_pipe_end(fd, name, why);
-	length = readlink(name, link, sizeof link - 1);
-	link[length > 0 ? length : 0] = '\0';
-	if (strcmp(link, "anon_inode:[eventfd]") != 0) {
+	if (kind == FD_OTHER) {
 		refuse(why, "", "a call descriptor is no eventfd, pipe or socket");
 		return -EINVAL;
+	}
+	if (distrusted(vu)) {
+		refuse(why, "", "this frontend made an eventfd block: none is taken from it for %d s",
+		       VU_DISTRUST_MS / 1000);
+		return -EPERM;
 	}
 	return fcntl(*fd, F_SETFL, fcntl(*fd, F_GETFL) | O_NONBLOCK) ? -errno : 0;
 }
@@ -391,7 +449,7 @@ int vu_set_vring_call(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	int fd = -1, old, err = vring_fd(vu, msg, &index, &fd, why);
 
 	if (!err && fd >= 0)
-		err = writable_fd(&fd, &is_socket, why);
+		err = writable_fd(vu, &fd, &is_socket, why);
 	if (err) {
 		if (fd >= 0)
 			close(fd);
@@ -401,6 +459,7 @@ int vu_set_vring_call(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	old = vu->rings[index].call_fd;
 	vu->rings[index].call_fd = fd;
 	vu->rings[index].call_is_socket = is_socket;
+	vu->rings[index].call_blocks = false;
 	virtio_net_ring_set_call(vu->net, index, fd >= 0);
 	runs = virtio_net_ring_runs(vu->net, index);
 	attach_release(vu->front);
@@ -408,7 +467,7 @@ int vu_set_vring_call(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 		close(old);
 	/* What was signalled on the old one may not have been seen: one call too many does no harm. */
 	if (fd >= 0 && runs)
-		vu_signal(fd, is_socket);
+		(void)signal_once(vu, fd, is_socket);
 	return 0;
 }
 
@@ -419,7 +478,7 @@ int vu_set_vring_err(struct vhost_user *vu, struct vu_msg *msg, struct refusal *
 	int fd = -1, err = vring_fd(vu, msg, &index, &fd, why);
 
 	if (!err && fd >= 0)
-		err = writable_fd(&fd, &is_socket, why);
+		err = writable_fd(vu, &fd, &is_socket, why);
 	if (err) {
 		if (fd >= 0)
 			close(fd);

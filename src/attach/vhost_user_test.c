@@ -2,6 +2,7 @@
 #include "attach/attach_test_host.h"
 #include "attach/kinds.h"
 #include "base/bytes.h"
+#include "os/patience.h"
 #include "tests/check.h"
 #include "tests/vhost_frontend/vhost_frontend.h"
 
@@ -170,6 +171,45 @@ static void rings_without_the_protocol_bit_start_enabled(void **state)
 
 	(void)state;
 	assert_int_equal(talk(w, 0, 10), 10);
+	world_destroy(w);
+}
+
+/* Takes O_NONBLOCK off and fills the eventfd, as another process that shares it can at any moment. */
+static void make_block(int fd)
+{
+	uint64_t value, most = UINT64_MAX - 1;
+
+	(void)!read(fd, &value, sizeof value);
+	assert_int_equal(write(fd, &most, sizeof most), 8);
+	assert_int_equal(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK), 0);
+}
+
+static void a_call_descriptor_that_blocks_stops_its_front_and_nobody_else(void **state)
+{
+	struct world *w = world_start(PROTOCOL);
+	struct patience patience;
+	uint8_t payload[8] = { 0 }; /* ring 0 */
+	const char *text = "";
+	int fd;
+
+	(void)state;
+	assert_int_equal(patience_begin(&patience), 0); /* as a worker has it */
+	assert_int_equal(talk(w, 0, 5), 5);
+	make_block(w->guest[1].rings[0].call_fd);
+	talk(w, 0, 1);
+	assert_non_null(strstr(w->a[1]->ops->front(w->a[1])->stopped, "made its call descriptor block"));
+	assert_string_equal(w->a[0]->ops->front(w->a[0])->stopped, "");
+	/* A reset keeps the descriptor and does not call it again. */
+	rounds(w, 2);
+	assert_int_equal(vfe_do_u64(&w->guest[1], VHOST_USER_SET_STATUS, 0), 0);
+	rounds(w, 2);
+	/* Neither is another one taken from it. */
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_int_equal(vfe_do(&w->guest[1], VHOST_USER_SET_VRING_CALL, payload, 8, &fd, 1), 1);
+	assert_int_equal(test_host_count(&w->host, "refused", &text), 1);
+	assert_non_null(strstr(text, "made an eventfd block"));
+	close(fd);
+	patience_end(&patience);
 	world_destroy(w);
 }
 
@@ -724,6 +764,7 @@ int main(void)
 		cmocka_unit_test(two_guests_exchange_frames_over_real_sockets),
 		cmocka_unit_test(rings_without_the_protocol_bit_start_enabled),
 		cmocka_unit_test(a_second_set_features_without_the_protocol_bit_enables_rings),
+		cmocka_unit_test(a_call_descriptor_that_blocks_stops_its_front_and_nobody_else),
 		cmocka_unit_test(a_ring_stops_with_its_base_and_goes_on_there),
 		cmocka_unit_test(a_server_takes_the_next_frontend_after_one_left),
 		cmocka_unit_test(a_client_keeps_trying_and_comes_back),

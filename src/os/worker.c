@@ -157,7 +157,7 @@ static bool sleep_in_epoll(struct worker *worker, uint64_t now_ns, uint64_t unti
 	counter_add(&worker->sleeps, 1);
 	/* release and acquire pair with workers_health */
 	atomic_store_explicit(&worker->asleep_until_ns, until_ns, memory_order_release);
-	n = epoll_pwait2(worker->epoll_fd, events, EVENTS_MAX, &timeout, NULL);
+	n = epoll_pwait2(worker->epoll_fd, events, EVENTS_MAX, &timeout, &worker->asleep);
 	worker->clock.base_cycles = 0; /* the next look at the time is at the real clock */
 	atomic_store_explicit(&worker->beat_ns, worker_now_ns(worker), memory_order_release);
 	atomic_store_explicit(&worker->asleep_until_ns, 0, memory_order_release);
@@ -216,6 +216,9 @@ int worker_run(void *arg)
 	(void)pthread_setname_np(pthread_self(), name);
 	(void)prctl(PR_SET_TIMERSLACK, 1000); /* ns: deadlines of shaped functions are short */
 	worker->thread = pthread_self();
+	(void)pthread_sigmask(SIG_BLOCK, NULL, &worker->asleep);
+	sigaddset(&worker->asleep, PATIENCE_SIGNAL); /* its own sleep is no wait for others */
+	(void)patience_begin(&worker->patience);
 	worker->line_sleep_ns = LINE_SLEEP_MIN_NS;
 	clock_init(&worker->clock);
 	atomic_store_explicit(&worker->beat_ns, worker_now_ns(worker), memory_order_relaxed);
@@ -223,6 +226,7 @@ int worker_run(void *arg)
 	atomic_store_explicit(&worker->tid, gettid(), memory_order_release);
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed))
 		one_round(worker);
+	patience_end(&worker->patience);
 	atomic_store_explicit(&worker->ended, true, memory_order_release); /* workers_destroy */
 	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef OS_WORKER_H
 #define OS_WORKER_H
 
+#include "os/patience.h"
 #include "os/workers.h"
 
 #include <pthread.h>
@@ -43,6 +44,8 @@ struct worker {
 	int epoll_fd, wake_fd;
 	_Atomic pid_t tid;       /* 0 until the thread runs */
 	pthread_t thread;
+	struct patience patience;
+	sigset_t asleep;         /* signals that do not end its sleep */
 	_Atomic bool ended;
 
 	/* the control thread's own: what workers_health saw last */

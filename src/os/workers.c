@@ -5,6 +5,7 @@
 #include "os/workers.h"
 
 #include "os/clock.h"
+#include "os/log.h"
 #include "os/worker.h"
 
 #include <errno.h>
@@ -78,6 +79,9 @@ static int start(struct worker *worker)
 	/* acquire pairs with the release in worker_run */
 	while (atomic_load_explicit(&worker->tid, memory_order_acquire) == 0)
 		pause_ns(LOOK_PAUSE_NS);
+	if (!worker->patience.there)
+		log_warning("os", "worker %u has no timer: a hostile frontend can block it",
+			    worker->index);
 	return 0;
 }
 
