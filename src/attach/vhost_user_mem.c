@@ -48,7 +48,9 @@ static int add(struct vhost_user *vu, struct vu_memory *memory, const struct vu_
 	if (err) {
 		refuse(why, "", "cannot map memory at guest 0x%llx, 0x%llx bytes: %s",
 		       (unsigned long long)region->guest, (unsigned long long)region->size,
-		       err == -EINVAL ? "the file is shorter than that" : uv_strerror(err));
+		       err == -EINVAL ? "the file is shorter than that" :
+		       err == -EPERM ? "its file is neither memory nor on a local disk" :
+				       uv_strerror(err));
 		return err;
 	}
 	guest_memory_on_loss(mapping, on_loss, vu->async);

@@ -21,7 +21,9 @@ int guest_memory_guard(void);
 
 /* Maps 'size' bytes of 'fd' from byte 'offset' (any alignment), shared, readable and writable;
  * the descriptor stays the caller's.  0, or -errno (-EINVAL when the file is shorter than that,
- * -ENOSPC when GUEST_MEMORY_MAPPINGS_MAX are in use). */
+ * -ENOSPC when GUEST_MEMORY_MAPPINGS_MAX are in use, -EPERM when it is neither memory (memfd, tmpfs,
+ * hugetlbfs) nor on a local disk: whoever serves such a file could let us wait for a page without
+ * end). */
 int guest_memory_map(int fd, uint64_t offset, uint64_t size, struct guest_mapping **mapping);
 /* First byte at 'offset'. */
 uint8_t *guest_memory_bytes(const struct guest_mapping *mapping);

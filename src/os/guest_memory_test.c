@@ -3,9 +3,13 @@
 #include "tests/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +61,27 @@ static void what_the_file_does_not_have_is_refused(void **state)
 	close(pipes[0]);
 	close(pipes[1]);
 	close(fd);
+}
+
+/* A FUSE mount needs more than a unit test has; procfs is another file system that serves itself. */
+static void a_file_whose_server_may_be_silent_is_refused_and_one_on_a_disk_is_not(void **state)
+{
+	char name[] = "/var/tmp/guest-memory-XXXXXX";
+	struct guest_mapping *mapping = NULL;
+	int served = open("/proc/self/status", O_RDONLY | O_CLOEXEC), disk = mkstemp(name);
+	struct stat st;
+
+	(void)state;
+	assert_true(served >= 0 && disk >= 0);
+	assert_int_equal(guest_memory_map(served, 0, 1, &mapping), -EPERM);
+	assert_int_equal(ftruncate(disk, PAGE), 0);
+	assert_int_equal(fstat(disk, &st), 0);
+	if (major(st.st_dev) != 0) /* an overlay, in some containers */
+		assert_int_equal(guest_memory_map(disk, 0, PAGE, &mapping), 0);
+	guest_memory_unmap(mapping);
+	unlink(name);
+	close(served);
+	close(disk);
 }
 
 static void the_table_of_mappings_has_an_end(void **state)
@@ -137,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_offset_is_mapped_and_shared),
 		cmocka_unit_test(what_the_file_does_not_have_is_refused),
+		cmocka_unit_test(a_file_whose_server_may_be_silent_is_refused_and_one_on_a_disk_is_not),
 		cmocka_unit_test(the_table_of_mappings_has_an_end),
 		cmocka_unit_test(a_cut_file_reads_as_zeros_is_reported_once_and_spares_others),
 		cmocka_unit_test(a_bus_error_elsewhere_kills_as_before),
