@@ -14,6 +14,7 @@ enum {
 	NET_HOLD_SIZE = 256 << 10,      /* bytes of frames that wait for translations */
 	NET_WORK_MAX = 4096,            /* descriptors walked for one queue in one round: a guest
 	                                 * with long chains spends its own time, not others' */
+	NET_RX_WORK_MAX = 16384,        /* the same for one that receives, from many senders */
 	NET_AHEAD = 64,                 /* posted buffers whose translations are asked for early */
 	NET_STEER_ROWS = 256,
 	NET_CTRL_SIZE = 8 << 10,        /* longest control command, bytes */

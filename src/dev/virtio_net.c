@@ -53,6 +53,8 @@ static void net_flush(struct worker *worker, struct nic_front *front)
 		counter_add(&front->interrupts, 1);
 		net->conf.host.interrupt(net->conf.host.owner, ring->number);
 	}
+	for (unsigned pair = 0; pair < net->pairs; pair++)
+		net_rx_ring(net, pair)->work = 0; /* the round is over */
 	if (unlikely(front->stopped[0] != '\0'))
 		net_note_stop(net);
 }

@@ -3,6 +3,7 @@
 
 #include "dev/guest_word.h"
 #include "dev/inflight.h"
+#include "dev/internal.h"
 
 #include <errno.h>
 
@@ -612,6 +613,27 @@ static void a_frame_too_long_for_its_buffer_is_dropped_and_counted(void **state)
 	side_close(&a);
 }
 
+/* What does not fit is dropped, and its buffer looked at again for the next: from many senders. */
+static void buffers_in_many_parts_are_walked_so_often_in_a_round_and_no_more(void **state)
+{
+	enum { PARTS = 200 };
+	uint8_t frame[3000] = { 0 };
+	struct ring *ring;
+	struct side a;
+
+	(void)state;
+	side_open(&a, (struct guest_net_conf){ .features = BASIC });
+	ring = net_rx_ring(a.net, 0);
+	assert_int_equal(guest_net_post(a.guest, 0, 1, PARTS, GUEST_DIRECT), 1);
+	for (unsigned i = 0; i < 4 * NET_RX_WORK_MAX / PARTS; i++)
+		assert_int_equal(give_bytes(&a, frame, sizeof frame), 1);
+	assert_in_range(ring->work, NET_RX_WORK_MAX, NET_RX_WORK_MAX + PARTS);
+	a.front->ops->flush(NULL, a.front);
+	assert_int_equal(give_bytes(&a, frame, 1000), 1);
+	assert_int_equal(counter_get(&a.front->rx_frames), 1);
+	side_close(&a);
+}
+
 static void what_finds_no_buffer_is_counted_and_given_back(void **state)
 {
 	uint8_t bytes[60] = { 0 };
@@ -802,6 +824,7 @@ int main(void)
 		cmocka_unit_test(a_packed_ring_that_never_ran_may_have_half_a_base),
 		cmocka_unit_test(a_disabled_ring_is_left_alone),
 		cmocka_unit_test(a_frame_too_long_for_its_buffer_is_dropped_and_counted),
+		cmocka_unit_test(buffers_in_many_parts_are_walked_so_often_in_a_round_and_no_more),
 		cmocka_unit_test(what_finds_no_buffer_is_counted_and_given_back),
 		cmocka_unit_test(the_dirty_log_names_the_pages_that_were_written_and_no_others),
 		cmocka_unit_test(a_new_process_goes_on_from_the_in_flight_region),

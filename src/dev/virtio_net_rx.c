@@ -82,7 +82,7 @@ static enum ring_outcome reserve(struct virtio_net *net, struct ring *ring, uint
 		uint32_t n;
 
 		if (got->count == (net->mergeable ? (unsigned)NET_RX_CHAINS : 1u) ||
-		    ring->work >= NET_WORK_MAX) {
+		    ring->work >= NET_RX_WORK_MAX) {
 			got->too_small = true;
 			return RING_OK;
 		}
@@ -234,7 +234,6 @@ static unsigned give_ring(struct virtio_net *net, struct ring *ring, struct fram
 	bool plain = net_is_plain(net, ring);
 	unsigned done = 0;
 
-	ring->work = 0;
 	while (done < n) {
 		if (plain)
 			done += give_plain(net, ring, frames + done, n - done);
@@ -255,7 +254,6 @@ static unsigned give_translated(struct virtio_net *net, unsigned pair, struct fr
 
 	if (net->hold.count)
 		net_rx_resume(net);
-	ring->work = 0;
 	for (done = 0; done < n; done++) {
 		enum ring_outcome outcome = RING_MISS;
 
@@ -333,7 +331,6 @@ void net_rx_resume(struct virtio_net *net)
 		struct ring *ring = net_rx_ring(net, pair);
 		enum ring_outcome outcome = RING_EMPTY;
 
-		ring->work = 0;
 		if (ring->enabled && ring->size)
 			outcome = ring_is_live(ring) ? give_one(net, ring, &frame) : RING_MISS;
 		/* One queue may wait for buffers; of several, none may keep the others waiting. */
@@ -350,6 +347,7 @@ void net_rx_look_ahead(struct virtio_net *net)
 	for (unsigned pair = 0; pair < net->pairs; pair++) {
 		struct ring *ring = net_rx_ring(net, pair);
 		struct ring_chain chain;
+		uint32_t before = ring->work;
 
 		if (!ring_is_live(ring))
 			continue;
@@ -363,5 +361,6 @@ void net_rx_look_ahead(struct virtio_net *net)
 				break;
 			net->ahead_count[pair]++;
 		}
+		ring->work = before; /* to look ahead is not to receive */
 	}
 }
