@@ -174,7 +174,11 @@ static void report(struct run_io *io, const struct run_move *move)
 	char object[104];
 
 	snprintf(object, sizeof object, "system %s/%s", io->system->name, io->io->name);
-	if (move->to >= 0) {
+	if (move->to >= 0 && move->from < 0) {
+		event = events_add(&io->run->events, "plugged", object,
+				   "a card can carry it again; its guest sees the link up");
+		name_function(io, move->to, event->to, sizeof event->to);
+	} else if (move->to >= 0) {
 		event = events_add(&io->run->events, "moved", object,
 				   "traffic was away for %llu us; %u queued frames went along",
 				   (unsigned long long)(move->away_ns / 1000), move->replayed);

@@ -153,7 +153,7 @@ class Daemon:
         else:
             self.site_path = site
         self.process = None
-        world.undo(self.kill)
+        world.undo(self.end)
         self.start(wait)
 
     def start(self, wait=True):
@@ -216,6 +216,15 @@ class Daemon:
         except subprocess.TimeoutExpired:
             raise Failure(f"midplaned did not stop in {seconds} s:\n{self.log()}") from None
         return time.monotonic() - began
+
+    def end(self):
+        """At the end of a test: SIGTERM, so that it cleans up after itself; killed if it does not."""
+        if self.process is not None and self.process.poll() is None:
+            try:
+                self.stop()
+            except Failure as failure:
+                say(f"  {failure}")
+                self.kill()
 
     def kill(self):
         if self.process is not None and self.process.poll() is None:
