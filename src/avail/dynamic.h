@@ -1,0 +1,136 @@
+/* avail/dynamic.h -- what a static tree cannot say -- standby, coverage, time to switch, repair crews -- put
+ * together with what it can: finds the modules of a model that need a Markov chain, builds the chain of
+ * exactly those, and gives the exact engine a tree in which each module is a few independent events.
+ *
+ * What standby means here, and in simulate.h, which is written separately:
+ * - A group is a gate with a struct avail_standby.  What every member's OR has in common (the chassis of
+ *   two cards) is taken out of the members and put beside the group: it fails the group, and no
+ *   switch-over happens because of it.  What is left of a member decides whether the member is up.
+ * - 'needed' members are active, at first the first ones.  An event is a member's own when no other member
+ *   of the group mentions it.  Own events of a spare fail with 'dormancy' times their rate (WARM) or not
+ *   (COLD), unless another group has the event in an active member.
+ * - When a member fails and enough others are up, the failure is handled with probability 'coverage'.
+ *   Asked once for each event that fails members: of TAKES_ALL when a member fails that runs (an active
+ *   one, or a HOT spare), of WAITS when an active one fails.
+ *   Handled: the first spares that are up become active in place of active ones that failed; if there
+ *   were such, the group is down for a time with mean switch_h (exponential).
+ *   Not handled, TAKES_ALL: of every member that is up, own events that can be repaired fail, in the order of
+ *   mention, until it is down.  Not handled, WAITS: the group is down, and nobody becomes active, for a
+ *   time with mean recovery_h (exponential); then spares become active without another outage.
+ * - When too few are up, the group is down, switching ends, and who is active stays so.  With the repair that
+ *   makes them enough, spares that are up become active in place of members that are down, without
+ *   further outage.
+ * - 'reverts': when one of the first 'needed' members returns to a group that is up, it becomes active in
+ *   place of the last spare that is, with an outage of switch_h.
+ * - A crew repairs at most 'crews' events at a time, in the order of failure; events that fail together in
+ *   the order of the members.  A combination of a common-cause group is one job of its first member's crew.
+ * - Events with a probability are as they are for good, with that probability.
+ *
+ * Equal units count as one kind: their states are numbers of units (lumping), which is exact.
+ *
+ * Threads: one.  Memory: of the model; all given back by avail_dynamic_close. */
+#ifndef AVAIL_DYNAMIC_H
+#define AVAIL_DYNAMIC_H
+
+#include "avail/flatten.h"
+#include "avail/solve.h"
+
+struct avail_dynamic_budget {
+	uint32_t states;   /* of one module's chain; 0: 200,000 */
+	uint32_t outcomes; /* of one module that the rest can tell apart; 0: 256 */
+	/* As in struct avail_budget. */
+	bool (*go_on)(void *context);
+	void *context;
+};
+
+enum avail_module_state {
+	AVAIL_MODULE_EXACT,
+	AVAIL_MODULE_CUT,   /* states with more than 'failures' failed events were not looked at: bounds */
+	AVAIL_MODULE_BEYOND, /* not even that: anything between 0 and 1 */
+};
+
+/* What is said about a module. */
+struct avail_module {
+	char name[96];      /* the standby group or crew it comes from; "and N more" */
+	uint32_t standbys, crews, events; /* in it */
+	uint32_t outputs;   /* gates and events of it that the rest sees */
+	uint32_t outcomes;  /* combinations of their values */
+	uint32_t states;    /* of its chain, after lumping */
+	uint64_t moves;
+	uint32_t failures;  /* CUT: how many failed events at once are looked at */
+	enum avail_module_state state;
+	double error;       /* relative, of the steady state, of the last evaluation */
+	double unavailability, frequency; /* of the first output; of CUT: the lower bound */
+};
+
+/* What an evaluation is to suppose of a leaf. */
+enum avail_pin {
+	AVAIL_PIN_NONE,
+	AVAIL_PIN_PERFECT, /* never fails */
+	AVAIL_PIN_FAILED,  /* failed for good, and nobody repairs it */
+};
+
+enum avail_when_kind {
+	AVAIL_IN_STEADY_STATE,
+	AVAIL_AT_TIME, /* t_h after everything worked */
+};
+
+struct avail_when {
+	enum avail_when_kind kind;
+	double t_h;
+};
+
+struct avail_dynamic;
+
+/* Finds the modules of what 'tops' depend on and builds their chains.
+ *
+ * model   checked; kept, must outlive the result and not change
+ * refs    receives the reference of each top in avail_dynamic_tree()
+ *
+ * 0; -ENOMEM; -EINVAL with 'why' for what cannot be said in a chain (a standby gate whose members are
+ * negated, an active member without a rate for a spare that is dormant); -EINTR. */
+int avail_dynamic_open(struct avail_dynamic **dynamic, const struct avail_model *model,
+		       const struct avail_term *tops, uint32_t count,
+		       const struct avail_dynamic_budget *budget, uint32_t *refs, struct refusal *why);
+void avail_dynamic_close(struct avail_dynamic *dynamic);
+
+/* The tree for the exact engine.  Events below avail_dynamic_leaf_count() are leaves of
+ * avail_dynamic_flat(); above, they stand for modules and mean nothing by themselves.  The caller may add
+ * gates (capacity.h does). */
+struct avail_tree *avail_dynamic_tree(struct avail_dynamic *dynamic);
+const struct avail_flat *avail_dynamic_flat(const struct avail_dynamic *dynamic);
+uint32_t avail_dynamic_leaf_count(const struct avail_dynamic *dynamic);
+
+uint32_t avail_dynamic_module_count(const struct avail_dynamic *dynamic);
+const struct avail_module *avail_dynamic_module(const struct avail_dynamic *dynamic, uint32_t index);
+/* The module that a leaf is in, or AVAIL_NONE. */
+uint32_t avail_dynamic_module_of(const struct avail_dynamic *dynamic, uint32_t leaf);
+
+/* Numbers for all events of the tree.
+ *
+ * sample  of the model; its draw and mission time
+ * pins    an enum avail_pin a leaf; NULL: none
+ *
+ * 0; -ENOMEM; -ERANGE with 'why': a value is no probability or rate; -EINTR; -EDQUOT: a chain is too stiff
+ * for a time. */
+int avail_dynamic_evaluate(struct avail_dynamic *dynamic, struct avail_sample *sample,
+			   const uint8_t *pins, const struct avail_when *when, struct refusal *why);
+
+/* Probability of each event of the tree, after an evaluation: for avail_solver_probability. */
+const double *avail_dynamic_p(const struct avail_dynamic *dynamic);
+
+/* Whether all modules are EXACT. */
+bool avail_dynamic_is_exact(const struct avail_dynamic *dynamic);
+
+/* What an open solver of a function of the tree says after an evaluation. */
+struct avail_dynamic_answer {
+	struct avail_bounds unavailability;
+	double frequency; /* how often an hour the function becomes true; NAN: not exact */
+};
+
+/* top   the reference that 'solver' was opened with
+ * 0, -ENOMEM. */
+int avail_dynamic_solve(struct avail_dynamic *dynamic, struct avail_solver *solver, uint32_t top,
+			struct avail_dynamic_answer *answer);
+
+#endif
