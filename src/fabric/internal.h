@@ -37,6 +37,7 @@ void site_card_path(const struct site *site, unsigned n, const char *key, char p
 void site_check_names(struct site_check *check);      /* unique within their kind */
 void site_check_cards(struct site_check *check);      /* line ports, used once */
 void site_check_references(struct site_check *check); /* names that lead somewhere, groups */
+void site_check_paths(struct site_check *check);      /* units, switches, paths between chassis */
 void site_check_io(struct site_check *check);         /* each interface by itself, and duplicates */
 void site_check_capacity(struct site_check *check);   /* enough functions; mirrors on their card */
 

@@ -106,15 +106,24 @@ static unsigned freest(const struct placer *p, const struct site_pool *pool)
 	return best;
 }
 
+/* Position in the group's list of member 'm' of its interface number 'turn'. */
+static unsigned position_of(const struct site_group *group, unsigned turn, unsigned m)
+{
+	unsigned active = group->cards_count - group->standbys;
+
+	if (group->mode == SITE_REDUNDANCY_ONE_PLUS_ONE)
+		return ((group->revert ? 0 : turn) + m) % group->cards_count;
+	return m == 0 ? turn % active : active + (turn + m) % group->standbys;
+}
+
 static int place_in_group(struct placer *p, const struct site_group *group, struct placement *row)
 {
 	unsigned turn = p->group_turn[group - p->site->groups]++;
-	unsigned first = group->revert ? 0 : turn % group->cards_count;
 
-	must(group->cards_count == PLACEMENT_MEMBERS_MAX);
-	row->member_count = PLACEMENT_MEMBERS_MAX;
+	row->member_count = 1 + site_group_standbys(group);
+	must(row->member_count <= PLACEMENT_MEMBERS_MAX && group->cards_count >= row->member_count);
 	for (unsigned m = 0; m < row->member_count; m++) {
-		int card = site_card_find(p->site, group->cards[(first + m) % group->cards_count]);
+		int card = site_card_find(p->site, group->cards[position_of(group, turn, m)]);
 		int err;
 
 		must(card >= 0);
@@ -125,13 +134,13 @@ static int place_in_group(struct placer *p, const struct site_group *group, stru
 	return 0;
 }
 
-/* The group that places this interface on two cards, or NULL. */
+/* The group that places this interface on several cards, or NULL. */
 static const struct site_group *placing_group(const struct site *site, const struct site_io *io)
 {
 	const struct site_group *group = site_io_group(site, io);
 
 	must(group || !io->redundancy);
-	return group && group->mode == SITE_REDUNDANCY_ONE_PLUS_ONE ? group : NULL;
+	return group && group->mode != SITE_REDUNDANCY_NONE ? group : NULL;
 }
 
 static int place(struct placer *p, struct placement *row, struct refusal *why)
@@ -151,7 +160,7 @@ static int place(struct placer *p, struct placement *row, struct refusal *why)
 	if (err) {
 		snprintf(path, sizeof path, "systems[%u].io[%u].pool", row->system, row->io);
 		refuse(why, path, "no function is left in pool '%s' for interface '%s/%s'%s%s%s",
-		       io->pool, system->name, io->name, group ? " on both cards of group '" : "",
+		       io->pool, system->name, io->name, group ? " on every card it needs of group '" : "",
 		       group ? group->name : "", group ? "'" : "");
 	}
 	return err;

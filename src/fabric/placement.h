@@ -1,9 +1,10 @@
 /* fabric/placement.h -- which function of which card each interface gets.
  *
  * Deterministic: the same site gives the same placement.  An interface with a redundancy group gets
- * a function on every member card, the active one first: groups are balanced, so that half of
+ * a function on every card that may carry it, the active one first.  Groups are balanced: half of
  * the interfaces of a 1+1 group are active on each card unless the group reverts to its preferred
- * card.  Others go to the card of their pool with the most free functions.
+ * card; those of an N+M group take turns on the N cards and have functions on all M standby cards.
+ * Others go to the card of their pool with the most free functions.
  *
  * Served first are the interfaces with a group, which have no choice; then the others, those of pools
  * with few cards before those of pools with many, in the order of the file.  When any two pools are
@@ -17,7 +18,7 @@
 #include "base/refusal.h"
 #include "fabric/site.h"
 
-enum { PLACEMENT_MEMBERS_MAX = 2 };
+enum { PLACEMENT_MEMBERS_MAX = 1 + SITE_STANDBYS_MAX };
 
 /* A function: 'card' counts the cards of the site in the order of the file. */
 struct placement_function {
@@ -27,7 +28,7 @@ struct placement_function {
 
 struct placement {
 	unsigned system, io;    /* indexes into the site */
-	unsigned member_count;  /* 1, or 2 with redundancy 1+1 */
+	unsigned member_count;  /* 1; 2 with redundancy 1+1; 1 + M with N+M */
 	struct placement_function member[PLACEMENT_MEMBERS_MAX]; /* [0] is active at start */
 };
 

@@ -10,10 +10,12 @@ enum { IOS = 64 };
 static struct site_card cards_a[] = { { .name = "a", .vfs = 4, .line = "net_null0" } };
 static struct site_card cards_b[] = { { .name = "b", .vfs = 4, .line = "net_null1" } };
 static struct site_card cards_c[] = { { .name = "c", .vfs = 2, .line = "0000:03:00.0" } };
-static struct site_carrier carriers_n[] = { { "n1", cards_a, 1 }, { "n2", cards_b, 1 } };
-static struct site_carrier carriers_s[] = { { "s1", cards_c, 1 } };
-static struct site_chassis chassis[] = { { "north", carriers_n, 2 }, { "south", carriers_s, 1 } };
-static struct site_host hosts[] = { { "blade", "north" } };
+static struct site_carrier carriers_n[] = { { .name = "n1", .cards = cards_a, .cards_count = 1 },
+					     { .name = "n2", .cards = cards_b, .cards_count = 1 } };
+static struct site_carrier carriers_s[] = { { .name = "s1", .cards = cards_c, .cards_count = 1 } };
+static struct site_chassis chassis[] = { { .name = "north", .carriers = carriers_n, .carriers_count = 2 },
+					 { .name = "south", .carriers = carriers_s, .carriers_count = 1 } };
+static struct site_host hosts[] = { { .name = "blade", .chassis = "north" } };
 static char *all[] = { "a", "b", "c" }, *only_c[] = { "c" }, *ab[] = { "a", "b" };
 static struct site_pool pools[] = { { "all", all, 3 }, { "small", only_c, 1 } };
 static struct site_group groups[] = {
@@ -23,10 +25,12 @@ static struct site_group groups[] = {
 	  .cards_count = 2,
 	  .mode = SITE_REDUNDANCY_ONE_PLUS_ONE,
 	  .revert = true },
+	{ .name = "spare", .cards = all, .cards_count = 3, .mode = SITE_REDUNDANCY_N_PLUS_M, .standbys = 1 },
+	{ .name = "spares", .cards = all, .cards_count = 3, .mode = SITE_REDUNDANCY_N_PLUS_M, .standbys = 2 },
 };
 static struct site_io ios[IOS];
 static char names[IOS][8];
-static struct site_system systems[] = { { "web", "blade", ios, 0 } };
+static struct site_system systems[] = { { .name = "web", .host = "blade", .io = ios } };
 static struct site site = {
 	.name = "s",
 	.chassis = chassis,
@@ -36,7 +40,7 @@ static struct site site = {
 	.pools = pools,
 	.pools_count = 2,
 	.groups = groups,
-	.groups_count = 2,
+	.groups_count = array_len(groups),
 	.systems = systems,
 	.systems_count = 1,
 };
@@ -94,6 +98,33 @@ static void test_groups_are_balanced_unless_they_revert(void **state)
 	expect_member(2, 0, 0, 3);
 	expect_member(3, 0, 0, 4);
 	expect_member(3, 1, 1, 4);
+}
+
+static void test_n_plus_m_groups_take_turns_and_have_every_standby(void **state)
+{
+	(void)state;
+	begin();
+	add("all", "spare");
+	add("all", "spare");
+	assert_int_equal(placement_make(&site, rows, &why), 0);
+	assert_int_equal(rows[0].member_count, 2);
+	expect_member(0, 0, 0, 1);
+	expect_member(0, 1, 2, 1);
+	expect_member(1, 0, 1, 1);
+	expect_member(1, 1, 2, 2);
+	add("all", "spare");
+	assert_int_equal(placement_make(&site, rows, &why), -ENOSPC); /* the standby has two functions */
+	begin();
+	add("all", "spares");
+	add("all", "spares");
+	assert_int_equal(placement_make(&site, rows, &why), 0);
+	assert_int_equal(rows[0].member_count, 3);
+	expect_member(0, 0, 0, 1);
+	expect_member(0, 1, 2, 1);
+	expect_member(0, 2, 1, 1);
+	expect_member(1, 0, 0, 2);
+	expect_member(1, 1, 1, 2);
+	expect_member(1, 2, 2, 2);
 }
 
 static void test_groups_and_small_pools_are_served_first(void **state)
@@ -268,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_interfaces_go_to_the_card_with_the_most_free_functions),
 		cmocka_unit_test(test_groups_are_balanced_unless_they_revert),
+		cmocka_unit_test(test_n_plus_m_groups_take_turns_and_have_every_standby),
 		cmocka_unit_test(test_groups_and_small_pools_are_served_first),
 		cmocka_unit_test(test_a_placement_is_found_exactly_when_there_is_one),
 		cmocka_unit_test(test_cards_and_pools_are_found_by_name_and_number),

@@ -101,9 +101,22 @@ const struct site_group *site_io_group(const struct site *site, const struct sit
 	return NULL;
 }
 
+unsigned site_group_standbys(const struct site_group *group)
+{
+	switch (group->mode) {
+	case SITE_REDUNDANCY_ONE_PLUS_ONE:
+		return 1;
+	case SITE_REDUNDANCY_N_PLUS_M:
+		return group->standbys;
+	case SITE_REDUNDANCY_NONE:
+		break;
+	}
+	return 0;
+}
+
 bool site_io_reverts(const struct site *site, const struct site_io *io)
 {
 	const struct site_group *group = site_io_group(site, io);
 
-	return group && group->mode == SITE_REDUNDANCY_ONE_PLUS_ONE && group->revert;
+	return group && group->mode != SITE_REDUNDANCY_NONE && group->revert;
 }

@@ -18,6 +18,11 @@ enum {
 	SITE_HOSTS_MAX = 256,
 	SITE_POOLS_MAX = 256,
 	SITE_GROUPS_MAX = 256,
+	SITE_GROUP_CARDS_MAX = 32,
+	SITE_STANDBYS_MAX = 7,    /* standby cards of one group */
+	SITE_UNITS_MAX = 32,      /* kinds of units of one chassis */
+	SITE_SWITCHES_MAX = 256,
+	SITE_PATHS_MAX = 256,
 	SITE_INTERFACE_MAX = 15,  /* characters: Linux's IFNAMSIZ less the final zero */
 	SITE_SOCKET_MAX = 107,    /* characters: sockaddr_un less the final zero */
 };
@@ -26,7 +31,32 @@ enum site_card_class { SITE_CARD_NIC };
 enum site_attachment { SITE_ATTACH_VHOST_USER, SITE_ATTACH_TAP };
 enum site_socket_mode { SITE_SOCKET_SERVER, SITE_SOCKET_CLIENT };
 enum site_spread { SITE_SPREAD_CARD, SITE_SPREAD_CARRIER, SITE_SPREAD_CHASSIS };
-enum site_redundancy { SITE_REDUNDANCY_NONE, SITE_REDUNDANCY_ONE_PLUS_ONE };
+enum site_redundancy {
+	SITE_REDUNDANCY_NONE,
+	SITE_REDUNDANCY_ONE_PLUS_ONE,
+	SITE_REDUNDANCY_N_PLUS_M, /* the last 'standbys' cards stand by for all others */
+};
+
+/* How members of a group stand in for each other, for the availability model (avail/model.h). */
+enum site_standby { SITE_STANDBY_HOT, SITE_STANDBY_WARM, SITE_STANDBY_COLD };
+enum site_uncovered { SITE_UNCOVERED_TAKES_ALL, SITE_UNCOVERED_WAITS };
+
+/* What a field-replaceable unit is, beside those that have a struct of their own. */
+enum site_unit_kind {
+	SITE_UNIT_POWER_SUPPLY,
+	SITE_UNIT_FAN_TRAY,
+	SITE_UNIT_SHELF_MANAGER,
+	SITE_UNIT_POWER_FEED,
+	SITE_UNIT_OTHER,
+};
+
+/* How often one field-replaceable unit fails, and for how long; 0: what site_figure() presumes for its
+ * kind. */
+struct site_reliability {
+	double mtbf_h, mttr_h;
+	double software_mtbf_h, restart_h; /* of the software on it; 0 mtbf: has none of its own */
+	uint64_t cost;                     /* of one more, in the operator's currency; 0: not given */
+};
 
 struct site_card {
 	char *name;
@@ -37,23 +67,54 @@ struct site_card {
 	uint16_t mtu;                    /* bytes; default 1500 */
 	uint32_t fdb_entries;            /* default 4096 */
 	uint32_t fdb_age_s;              /* default 300 */
+	struct site_reliability reliability;
 };
 
 struct site_carrier {
 	char *name;
 	struct site_card *cards;
 	unsigned cards_count;
+	struct site_reliability reliability;
+};
+
+/* Units that all of a chassis needs: 'needed' of 'count' equal ones. */
+struct site_unit {
+	char *name;
+	enum site_unit_kind kind;
+	unsigned count, needed; /* needed 0: its failure interrupts nothing */
+	struct site_reliability reliability;
 };
 
 struct site_chassis {
 	char *name;
 	struct site_carrier *carriers;
 	unsigned carriers_count;
+	struct site_unit *units;
+	unsigned units_count;
+	struct site_reliability reliability;
 };
 
 struct site_host {
 	char *name;
 	char *chassis; /* name of the chassis whose slot it is in */
+	struct site_reliability reliability;
+};
+
+/* An Ethernet switch on a path between chassis. */
+struct site_switch {
+	char *name;
+	struct site_reliability reliability;
+};
+
+/* One way for I/O between two chassis: a cable, or a row of switches.  Chassis with several paths between
+ * them need one. */
+struct site_path {
+	char *name;
+	char **chassis; /* names, two */
+	unsigned chassis_count;
+	char **switches; /* names; it works when all of them do */
+	unsigned switches_count;
+	struct site_reliability reliability; /* of the cable and its ports */
 };
 
 struct site_pool {
@@ -65,11 +126,19 @@ struct site_pool {
 /* Cards that stand in for each other. */
 struct site_group {
 	char *name;
-	char **cards;            /* names; two of them for 1+1; the first is preferred */
+	char **cards;            /* names; two of them for 1+1, the first preferred; for N+M the last
+	                          * 'standbys' of them stand by */
 	unsigned cards_count;
 	enum site_redundancy mode;
 	enum site_spread spread; /* what two members may not share; default card */
 	bool revert;             /* go back to the preferred card when it returns */
+	unsigned standbys;       /* N+M: the M */
+	enum site_standby standby;
+	double dormancy;         /* warm: rate of a spare, as a share of an active one's */
+	double coverage;         /* probability that a failure is detected and handled */
+	enum site_uncovered uncovered;
+	double recovery_h;       /* uncovered: until somebody has intervened, mean */
+	double switch_over_h;    /* outage of a handled failure, mean */
 };
 
 /* One interface that a system asks for. */
@@ -100,6 +169,8 @@ struct site_system {
 	char *host; /* name */
 	struct site_io *io;
 	unsigned io_count;
+	unsigned io_needed;      /* interfaces without which it does not work; 0: all of them */
+	struct site_reliability reliability; /* of its software: software_mtbf_h and restart_h */
 };
 
 struct site {
@@ -117,6 +188,12 @@ struct site {
 	unsigned groups_count;
 	struct site_system *systems;
 	unsigned systems_count;
+	struct site_switch *switches;
+	unsigned switches_count;
+	struct site_path *paths;
+	unsigned paths_count;
+	unsigned repair_crews;   /* that work at once in the whole site; 0: one for each failure */
+	double mission_h;        /* time that mission reliability is asked for */
 };
 
 /* Whether 'name' may name something: 1 to SITE_NAME_MAX of letters, digits, '-', '_' and '.', the
@@ -143,6 +220,9 @@ int site_io_socket(const struct site_system *system, const struct site_io *io, c
 
 /* The group an interface names, or NULL. */
 const struct site_group *site_io_group(const struct site *site, const struct site_io *io);
+
+/* Cards that stand by for one interface of the group: 1 with 1+1, M with N+M, else 0. */
+unsigned site_group_standbys(const struct site_group *group);
 
 /* Whether an interface goes back to its preferred card when that returns. */
 bool site_io_reverts(const struct site *site, const struct site_io *io);

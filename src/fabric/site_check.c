@@ -65,6 +65,8 @@ static bool check_limits(struct site_check *check)
 		{ "pools", "pools", site->pools_count, SITE_POOLS_MAX },
 		{ "groups", "groups", site->groups_count, SITE_GROUPS_MAX },
 		{ "systems", "systems", site->systems_count, SITE_IOS_MAX },
+		{ "switches", "switches", site->switches_count, SITE_SWITCHES_MAX },
+		{ "paths", "paths", site->paths_count, SITE_PATHS_MAX },
 		{ "systems", "interfaces", placement_count(site), SITE_IOS_MAX },
 	};
 	unsigned found = check->found;
@@ -87,6 +89,7 @@ unsigned site_check(const struct site *site, site_finding_fn *report, void *arg)
 	site_check_names(&check);
 	site_check_cards(&check);
 	site_check_references(&check);
+	site_check_paths(&check);
 	site_check_io(&check);
 	/* Counting functions makes sense only when every name leads somewhere. */
 	if (check.found == 0)

@@ -21,7 +21,7 @@ static struct demand demand_of(const struct site *site, const char *pool)
 			if (strcmp(io->pool, pool) != 0)
 				continue;
 			demand.interfaces++;
-			demand.standbys += group && group->mode == SITE_REDUNDANCY_ONE_PLUS_ONE;
+			demand.standbys += group ? site_group_standbys(group) : 0;
 		}
 	}
 	return demand;
@@ -53,8 +53,8 @@ static void check_pool(struct site_check *check, unsigned p)
 		return;
 	snprintf(path, sizeof path, "pools[%u]", p);
 	site_find(check, path,
-		  "systems ask pool '%s' for %u functions (%u interfaces, %u of them with a "
-		  "standby) and "
+		  "systems ask pool '%s' for %u functions (%u interfaces, and %u standbys for "
+		  "them) and "
 		  "its cards have %u; raise vfs, add a card, or ask for less",
 		  pool->name, asked, demand.interfaces, demand.standbys, available);
 }

@@ -58,6 +58,8 @@ NAME_AT(host, hosts)
 NAME_AT(pool, pools)
 NAME_AT(group, groups)
 NAME_AT(system, systems)
+NAME_AT(switch, switches)
+NAME_AT(path, paths)
 #undef NAME_AT
 
 static void check_kind(struct site_check *check, const char *kind, name_at_fn *at)
@@ -107,6 +109,8 @@ void site_check_names(struct site_check *check)
 	check_kind(check, "pool", pool_at);
 	check_kind(check, "group", group_at);
 	check_kind(check, "system", system_at);
+	check_kind(check, "switch", switch_at);
+	check_kind(check, "path", path_at);
 	for (unsigned s = 0; s < check->site->systems_count; s++)
 		check_io_names(check, s);
 }

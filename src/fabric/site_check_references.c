@@ -65,13 +65,13 @@ static void check_card_list(struct site_check *check, const char *list, unsigned
 	}
 }
 
-/* Reports when two cards of a group share what it asks to keep apart. */
-static void check_spread(struct site_check *check, unsigned g)
+/* Reports when two cards of a group, at 'i' and 'j' of its list, share what it asks to keep apart. */
+static void check_spread(struct site_check *check, unsigned g, unsigned i, unsigned j)
 {
 	const struct site_group *group = &check->site->groups[g];
 	struct site_card_place a, b;
-	int first = site_card_find(check->site, group->cards[0]);
-	int second = site_card_find(check->site, group->cards[1]);
+	int first = site_card_find(check->site, group->cards[i]);
+	int second = site_card_find(check->site, group->cards[j]);
 	char path[SITE_PATH_SIZE];
 
 	if (first < 0 || second < 0 || first == second)
@@ -93,24 +93,42 @@ static void check_spread(struct site_check *check, unsigned g)
 			  group->name, a.card->name, b.card->name, a.carrier->name);
 }
 
+/* Whether the list is as long as the mode needs it. */
+static bool check_group_size(struct site_check *check, unsigned g)
+{
+	const struct site_group *group = &check->site->groups[g];
+	char path[SITE_PATH_SIZE];
+
+	if (group->mode == SITE_REDUNDANCY_ONE_PLUS_ONE && group->cards_count != 2) {
+		snprintf(path, sizeof path, "groups[%u].cards", g);
+		site_find(check, path, "group '%s' has %u cards; mode 1+1 takes exactly two",
+			  group->name, group->cards_count);
+		return false;
+	}
+	if (group->mode == SITE_REDUNDANCY_N_PLUS_M && group->standbys >= group->cards_count) {
+		snprintf(path, sizeof path, "groups[%u].standbys", g);
+		site_find(check, path,
+			  "group '%s' has %u cards, and all of them would stand by; allowed are 1 to "
+			  "%u standbys",
+			  group->name, group->cards_count, group->cards_count - 1);
+		return false;
+	}
+	return true;
+}
+
 static void check_groups(struct site_check *check)
 {
 	const struct site *site = check->site;
-	char path[SITE_PATH_SIZE];
 
 	for (unsigned g = 0; g < site->groups_count; g++) {
 		const struct site_group *group = &site->groups[g];
 
 		check_card_list(check, "groups", g, group->cards, group->cards_count);
-		if (group->mode != SITE_REDUNDANCY_ONE_PLUS_ONE)
+		if (!check_group_size(check, g))
 			continue;
-		if (group->cards_count == 2) {
-			check_spread(check, g);
-			continue;
-		}
-		snprintf(path, sizeof path, "groups[%u].cards", g);
-		site_find(check, path, "group '%s' has %u cards; mode 1+1 takes exactly two",
-			  group->name, group->cards_count);
+		for (unsigned j = 1; j < group->cards_count; j++)
+			for (unsigned i = 0; i < j; i++)
+				check_spread(check, g, i, j);
 	}
 }
 

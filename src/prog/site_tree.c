@@ -18,6 +18,7 @@ static const char *const spread_words[] = {
 static const char *const mode_words[] = {
 	[SITE_REDUNDANCY_NONE] = "none",
 	[SITE_REDUNDANCY_ONE_PLUS_ONE] = "1+1",
+	[SITE_REDUNDANCY_N_PLUS_M] = "n+m",
 };
 static const char *const health_words[] = {
 	[WORKER_WELL] = "well",

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 
 #define ROOT MIDPLANE_SOURCE_ROOT
 enum { FINDINGS_SIZE = 64 * 1024 };
@@ -282,6 +283,31 @@ static void test_rates_are_read_as_people_write_them(void **state)
 	assert_false(site_pps_parse("1Mbit", &value));
 }
 
+static void test_times_and_shares_are_read_as_people_write_them(void **state)
+{
+	static const char *const bad[] = { "", "h", "-1h", "4", "4 hours", "1e999h", "2e12h", "0x10h",
+					   "nan", "inf", ".5h", "4hh", "1 1h" };
+	double value;
+
+	(void)state;
+	assert_true(site_hours_parse("250000h", &value) && value == 250000);
+	assert_true(site_hours_parse("1.5 d", &value) && value == 36);
+	assert_true(site_hours_parse("20y", &value) && value == 175200);
+	assert_true(site_hours_parse("30min", &value) && value == 0.5);
+	assert_true(site_hours_parse("36s", &value) && fabs(value - 0.01) < 1e-15);
+	assert_true(site_hours_parse("50ms", &value) && fabs(value - 50 / 3600e3) < 1e-20);
+	assert_true(site_hours_parse("0", &value) && value == 0);
+	for (unsigned i = 0; i < array_len(bad); i++)
+		assert_false(site_hours_parse(bad[i], &value));
+	assert_true(site_share_parse("0.95", &value) && value == 0.95);
+	assert_true(site_share_parse("95%", &value) && fabs(value - 0.95) < 1e-15);
+	assert_true(site_share_parse("1", &value) && value == 1);
+	assert_false(site_share_parse("1.0001", &value));
+	assert_false(site_share_parse("101 %", &value));
+	assert_false(site_share_parse("-0.1", &value));
+	assert_false(site_share_parse("0.5x", &value));
+}
+
 /* With MIDPLANE_UPDATE=1 the page is written anew instead. */
 static void test_the_reference_page_is_up_to_date(void **state)
 {
@@ -320,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_a_file_that_cannot_be_read_is_said_so),
 		cmocka_unit_test(test_a_file_past_the_limit_is_refused),
 		cmocka_unit_test(test_rates_are_read_as_people_write_them),
+		cmocka_unit_test(test_times_and_shares_are_read_as_people_write_them),
 		cmocka_unit_test(test_the_reference_page_is_up_to_date),
 	};
 

@@ -1,5 +1,7 @@
 #include "store/site_number.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -102,6 +104,56 @@ bool site_pps_parse(const char *text, uint64_t *packets_per_s)
 	static const char *const units[] = { "", "pps", NULL };
 
 	return scaled(text, units, packets_per_s);
+}
+
+/* A decimal number without a sign, "250000", "0.5", "1e6"; *text moves behind it. */
+static bool decimal(const char **text, double *value)
+{
+	char *end;
+
+	if (!is_digit(**text) || (**text == '0' && ((*text)[1] == 'x' || (*text)[1] == 'X')))
+		return false;
+	*value = strtod(*text, &end);
+	*text = end;
+	return isfinite(*value);
+}
+
+bool site_hours_parse(const char *text, double *hours)
+{
+	static const struct {
+		const char *unit;
+		double hours;
+	} units[] = {
+		{ "ms", 1.0 / 3600e3 }, { "s", 1.0 / 3600 }, { "min", 1.0 / 60 },
+		{ "h", 1 },             { "d", 24 },         { "y", 8760 },
+	};
+
+	if (!decimal(&text, hours))
+		return false;
+	if (*text == ' ')
+		text++;
+	if (*text == 0)
+		return *hours == 0;
+	for (unsigned i = 0; i < array_len(units); i++) {
+		if (strcmp(text, units[i].unit) != 0)
+			continue;
+		*hours *= units[i].hours;
+		return *hours <= 1e12;
+	}
+	return false;
+}
+
+bool site_share_parse(const char *text, double *share)
+{
+	if (!decimal(&text, share))
+		return false;
+	if (*text == ' ')
+		text++;
+	if (strcmp(text, "%") == 0)
+		*share /= 100;
+	else if (*text)
+		return false;
+	return *share <= 1;
 }
 
 bool site_bool_parse(const char *text, bool *value)

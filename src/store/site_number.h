@@ -16,6 +16,13 @@ bool site_rate_parse(const char *text, uint64_t *bits_per_s);
 /* "1M", "250k", "1.5Mpps": packets per second. */
 bool site_pps_parse(const char *text, uint64_t *packets_per_s);
 
+/* "250000h", "4h", "30min", "50ms", "20y": hours.  Units are ms, s, min, h, d (24 h) and y (8760 h); one is
+ * needed, but for 0.  False when it is nothing of the kind or over 1e12 h. */
+bool site_hours_parse(const char *text, double *hours);
+
+/* "0.95", "95%": a share from 0 to 1. */
+bool site_share_parse(const char *text, double *share);
+
 /* "true", "false", "yes", "no", "on", "off" in lower case. */
 bool site_bool_parse(const char *text, bool *value);
 

@@ -7,7 +7,26 @@
 #define RATE_MAX_PPS UINT64_C(10000000000)
 
 static const cyaml_strval_t classes[] = { { "nic", SITE_CARD_NIC } };
-static const cyaml_strval_t modes[] = { { "1+1", SITE_REDUNDANCY_ONE_PLUS_ONE } };
+static const cyaml_strval_t modes[] = {
+	{ "1+1", SITE_REDUNDANCY_ONE_PLUS_ONE },
+	{ "n+m", SITE_REDUNDANCY_N_PLUS_M },
+};
+static const cyaml_strval_t standbys[] = {
+	{ "hot", SITE_STANDBY_HOT },
+	{ "warm", SITE_STANDBY_WARM },
+	{ "cold", SITE_STANDBY_COLD },
+};
+static const cyaml_strval_t uncovered[] = {
+	{ "takes-all", SITE_UNCOVERED_TAKES_ALL },
+	{ "waits", SITE_UNCOVERED_WAITS },
+};
+static const cyaml_strval_t unit_kinds[] = {
+	{ "power-supply", SITE_UNIT_POWER_SUPPLY },
+	{ "fan-tray", SITE_UNIT_FAN_TRAY },
+	{ "shelf-manager", SITE_UNIT_SHELF_MANAGER },
+	{ "power-feed", SITE_UNIT_POWER_FEED },
+	{ "other", SITE_UNIT_OTHER },
+};
 static const cyaml_strval_t spreads[] = {
 	{ "card", SITE_SPREAD_CARD },
 	{ "carrier", SITE_SPREAD_CARRIER },
@@ -31,6 +50,26 @@ static const cyaml_strval_t socket_modes[] = {
 #define WORDS(list) .type = SITE_TYPE_WORD, .words = list, .word_count = array_len(list)
 #define NAME(of) { .key = "name", .type = SITE_TYPE_NAME, .need = SITE_MANDATORY, AT(of, name), \
 		   .help = "Unique among its kind in the site." }
+
+/* What a field-replaceable unit says of its failures. */
+#define PRESUMED "what is presumed for its kind"
+#define HARDWARE(of)                                                                             \
+	{ .key = "mtbf", .type = SITE_TYPE_HOURS, .min = 1, .unit = "h",                         \
+	  AT(of, reliability.mtbf_h), .absent = PRESUMED,                                        \
+	  .help = "Mean time between failures of the hardware." },                               \
+	{ .key = "mttr", .type = SITE_TYPE_HOURS, .min = 1, .unit = "h",                         \
+	  AT(of, reliability.mttr_h), .absent = PRESUMED,                                        \
+	  .help = "Mean time to repair: detection, travel and exchange." },                      \
+	{ .key = "cost", .type = SITE_TYPE_UINT, .max = UINT64_C(1000000000000), .preset = "0",  \
+	  AT(of, reliability.cost),                                                              \
+	  .help = "Of one more, in your currency; lets improvements be ranked." }
+#define SOFTWARE(of)                                                                             \
+	{ .key = "software_mtbf", .type = SITE_TYPE_HOURS, .min = 1, .unit = "h",                \
+	  AT(of, reliability.software_mtbf_h), .absent = "no software that fails by itself",     \
+	  .help = "Mean time between failures that a restart mends." },                          \
+	{ .key = "restart", .type = SITE_TYPE_HOURS, .min = 1, .unit = "h",                      \
+	  AT(of, reliability.restart_h), .absent = PRESUMED,                                     \
+	  .help = "Mean time of such a restart." }
 
 static const struct site_row site_rows[] = {
 	{ .key = "name", .type = SITE_TYPE_NAME, .need = SITE_MANDATORY, AT(site, name),
@@ -59,6 +98,17 @@ static const struct site_row site_rows[] = {
 	{ .key = "systems", .type = SITE_TYPE_SECTION, .max = SITE_IOS_MAX,
 	  .section = SITE_SECTION_SYSTEM, LIST(site, systems),
 	  .help = "Guests, each with the I/O that it is given." },
+	{ .key = "switches", .type = SITE_TYPE_SECTION, .max = SITE_SWITCHES_MAX,
+	  .section = SITE_SECTION_SWITCH, LIST(site, switches),
+	  .help = "Ethernet switches on paths between chassis; for the availability model." },
+	{ .key = "paths", .type = SITE_TYPE_SECTION, .max = SITE_PATHS_MAX,
+	  .section = SITE_SECTION_PATH, LIST(site, paths),
+	  .help = "Ways for I/O between chassis; for the availability model." },
+	{ .key = "repair_crews", .type = SITE_TYPE_UINT, .max = 1000, .preset = "0",
+	  .unit = "crews", AT(site, repair_crews),
+	  .help = "How many failures are repaired at once in the site; 0 is no limit." },
+	{ .key = "mission", .type = SITE_TYPE_HOURS, .min = 1, .preset = "1y", .unit = "h",
+	  AT(site, mission_h), .help = "Time that reliability is asked for." },
 };
 
 static const struct site_row chassis_rows[] = {
@@ -66,12 +116,31 @@ static const struct site_row chassis_rows[] = {
 	{ .key = "carriers", .type = SITE_TYPE_SECTION, .max = SITE_CARDS_MAX,
 	  .section = SITE_SECTION_CARRIER, LIST(site_chassis, carriers),
 	  .help = "The carriers in its slots." },
+	{ .key = "units", .type = SITE_TYPE_SECTION, .max = SITE_UNITS_MAX,
+	  .section = SITE_SECTION_UNIT, LIST(site_chassis, units),
+	  .help = "What all of it depends on: power supplies, fan trays, shelf managers." },
+	HARDWARE(site_chassis),
+};
+
+static const struct site_row unit_rows[] = {
+	{ .key = "name", .type = SITE_TYPE_NAME, .need = SITE_MANDATORY, AT(site_unit, name),
+	  .help = "Unique in the chassis." },
+	{ .key = "kind", WORDS(unit_kinds), .preset = "other", AT(site_unit, kind),
+	  .help = "What they are." },
+	{ .key = "count", .type = SITE_TYPE_UINT, .min = 1, .max = 64, .preset = "1",
+	  .unit = "units", AT(site_unit, count), .help = "How many there are." },
+	{ .key = "needed", .type = SITE_TYPE_UINT, .max = 64, .preset = "1", .unit = "units",
+	  AT(site_unit, needed),
+	  .help = "How many the chassis needs; with 0 their failure interrupts nothing." },
+	HARDWARE(site_unit),
+	SOFTWARE(site_unit),
 };
 
 static const struct site_row carrier_rows[] = {
 	NAME(site_carrier),
 	{ .key = "cards", .type = SITE_TYPE_SECTION, .max = SITE_CARDS_MAX,
 	  .section = SITE_SECTION_CARD, LIST(site_carrier, cards), .help = "The cards on it." },
+	HARDWARE(site_carrier),
 };
 
 static const struct site_row card_rows[] = {
@@ -97,12 +166,16 @@ static const struct site_row card_rows[] = {
 	{ .key = "fdb_age_s", .type = SITE_TYPE_UINT, .min = 1, .max = 1000000, .preset = "300",
 	  .unit = "s", AT(site_card, fdb_age_s),
 	  .help = "Silence after which a learned address is forgotten." },
+	HARDWARE(site_card),
+	SOFTWARE(site_card),
 };
 
 static const struct site_row host_rows[] = {
 	NAME(site_host),
 	{ .key = "chassis", .type = SITE_TYPE_REF, .need = SITE_MANDATORY,
 	  AT(site_host, chassis), .help = "The chassis whose slot the blade is in." },
+	HARDWARE(site_host),
+	SOFTWARE(site_host),
 };
 
 static const struct site_row pool_rows[] = {
@@ -114,15 +187,35 @@ static const struct site_row pool_rows[] = {
 
 static const struct site_row group_rows[] = {
 	NAME(site_group),
-	{ .key = "cards", .type = SITE_TYPE_NAMES, .need = SITE_MANDATORY, .min = 2, .max = 2,
-	  LIST(site_group, cards), .help = "The two cards; the first is preferred." },
+	{ .key = "cards", .type = SITE_TYPE_NAMES, .need = SITE_MANDATORY, .min = 2,
+	  .max = SITE_GROUP_CARDS_MAX, LIST(site_group, cards),
+	  .help = "1+1: the two cards, the first preferred.  n+m: the cards that carry traffic, then "
+		  "those that stand by." },
 	{ .key = "mode", WORDS(modes), .preset = "1+1", AT(site_group, mode),
-	  .help = "How many carry traffic and how many stand by." },
+	  .help = "How many carry traffic and how many stand by: one and one, or all but the last "
+		  "`standbys`." },
+	{ .key = "standbys", .type = SITE_TYPE_UINT, .min = 1, .max = SITE_STANDBYS_MAX,
+	  .preset = "1", .unit = "cards", AT(site_group, standbys),
+	  .help = "n+m: cards that stand by, each with functions for every interface." },
 	{ .key = "spread", WORDS(spreads), .preset = "card", AT(site_group, spread),
-	  .help = "What the two may not share." },
+	  .help = "What no two of them may share." },
 	{ .key = "revert", .type = SITE_TYPE_BOOL, .preset = "false", AT(site_group, revert),
 	  .help = "Whether interfaces go back to the preferred card when it returns; without, "
 		  "the group's interfaces are balanced over both cards." },
+	{ .key = "standby", WORDS(standbys), .preset = "hot", AT(site_group, standby),
+	  .help = "How a card that stands by ages: as an active one, slower, not at all; for the "
+		  "availability model, as the rest below." },
+	{ .key = "dormancy", .type = SITE_TYPE_SHARE, .preset = "0.5", AT(site_group, dormancy),
+	  .help = "warm: failure rate of a card that stands by, as a share of an active one's." },
+	{ .key = "coverage", .type = SITE_TYPE_SHARE, .preset = "1", AT(site_group, coverage),
+	  .help = "Probability that the failure of an active card is detected and handled." },
+	{ .key = "uncovered", WORDS(uncovered), .preset = "waits", AT(site_group, uncovered),
+	  .help = "What a failure that is not handled does: it waits for somebody, or takes all "
+		  "cards of the group with it." },
+	{ .key = "recovery", .type = SITE_TYPE_HOURS, .preset = "1h", .unit = "h",
+	  AT(site_group, recovery_h), .help = "How long it waits, mean." },
+	{ .key = "switch_over", .type = SITE_TYPE_HOURS, .preset = "0", .unit = "h",
+	  AT(site_group, switch_over_h), .help = "Outage of a handled failure, mean." },
 };
 
 static const struct site_row system_rows[] = {
@@ -131,6 +224,25 @@ static const struct site_row system_rows[] = {
 	  .help = "The host that it runs on." },
 	{ .key = "io", .type = SITE_TYPE_SECTION, .max = SITE_IOS_MAX,
 	  .section = SITE_SECTION_IO, LIST(site_system, io), .help = "Its interfaces." },
+	{ .key = "io_needed", .type = SITE_TYPE_UINT, .max = SITE_IOS_MAX, .preset = "0",
+	  .unit = "interfaces", AT(site_system, io_needed),
+	  .help = "Interfaces that it needs to work; 0 is all of them." },
+	SOFTWARE(site_system),
+};
+
+static const struct site_row switch_rows[] = {
+	NAME(site_switch),
+	HARDWARE(site_switch),
+	SOFTWARE(site_switch),
+};
+
+static const struct site_row path_rows[] = {
+	NAME(site_path),
+	{ .key = "chassis", .type = SITE_TYPE_NAMES, .need = SITE_MANDATORY, .min = 2, .max = 2,
+	  LIST(site_path, chassis), .help = "The two chassis that it connects." },
+	{ .key = "switches", .type = SITE_TYPE_NAMES, .max = SITE_SWITCHES_MAX,
+	  LIST(site_path, switches), .help = "The switches on it, all of which it needs." },
+	HARDWARE(site_path),
 };
 
 static const struct site_row io_rows[] = {
@@ -196,6 +308,9 @@ const struct site_section_rows site_sections[SITE_SECTION_COUNT] = {
 				"All that one file describes.", ROWS(site_rows, site) },
 	[SITE_SECTION_CHASSIS] = { "chassis", "a chassis", "chassis[]",
 				   "A box with slots.", ROWS(chassis_rows, site_chassis) },
+	[SITE_SECTION_UNIT] = { "unit", "a unit", "chassis[].units[]",
+				"Equal units that all of a chassis depends on.",
+				ROWS(unit_rows, site_unit) },
 	[SITE_SECTION_CARRIER] = { "carrier", "a carrier", "chassis[].carriers[]",
 				   "A board in a slot that cards sit on.",
 				   ROWS(carrier_rows, site_carrier) },
@@ -209,7 +324,7 @@ const struct site_section_rows site_sections[SITE_SECTION_COUNT] = {
 				"Functions that interfaces are given from.",
 				ROWS(pool_rows, site_pool) },
 	[SITE_SECTION_GROUP] = { "group", "a group", "groups[]",
-				 "Two cards that stand in for each other.",
+				 "Cards that stand in for each other.",
 				 ROWS(group_rows, site_group) },
 	[SITE_SECTION_SYSTEM] = { "system", "a system", "systems[]",
 				  "A guest: virtual machine or container.",
@@ -217,6 +332,11 @@ const struct site_section_rows site_sections[SITE_SECTION_COUNT] = {
 	[SITE_SECTION_IO] = { "interface", "an interface", "systems[].io[]",
 			      "One network interface that a system asks for.",
 			      ROWS(io_rows, site_io) },
+	[SITE_SECTION_SWITCH] = { "switch", "a switch", "switches[]",
+				  "An Ethernet switch between chassis.",
+				  ROWS(switch_rows, site_switch) },
+	[SITE_SECTION_PATH] = { "path", "a path", "paths[]",
+				"A way for I/O between two chassis.", ROWS(path_rows, site_path) },
 };
 
 static cyaml_type_e cyaml_type(enum site_type type)
@@ -226,6 +346,9 @@ static cyaml_type_e cyaml_type(enum site_type type)
 	case SITE_TYPE_RATE:
 	case SITE_TYPE_PPS:
 		return CYAML_UINT;
+	case SITE_TYPE_HOURS:
+	case SITE_TYPE_SHARE:
+		return CYAML_FLOAT;
 	case SITE_TYPE_BOOL:
 		return CYAML_BOOL;
 	case SITE_TYPE_WORD:
@@ -329,6 +452,13 @@ void site_row_allows(const struct site_row *row, char *text, size_t size)
 		break;
 	case SITE_TYPE_PPS:
 		snprintf(text, size, "packets per second from 0 to 10G, plain or with one of k, M, G");
+		break;
+	case SITE_TYPE_HOURS:
+		snprintf(text, size, "a time %swith one of ms, s, min, h, d, y",
+			 row->min ? "above 0 " : "");
+		break;
+	case SITE_TYPE_SHARE:
+		snprintf(text, size, "a share from 0 to 1, or in %%");
 		break;
 	case SITE_TYPE_BOOL:
 		snprintf(text, size, "true or false");

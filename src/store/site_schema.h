@@ -19,6 +19,8 @@ enum site_type {
 	SITE_TYPE_UINT,    /* decimal, min..max */
 	SITE_TYPE_RATE,    /* bits per second: "2.5Gbit" */
 	SITE_TYPE_PPS,     /* packets per second: "1M" */
+	SITE_TYPE_HOURS,   /* a time, in hours: "250000h", "4h", "50ms"; min 1: not 0 */
+	SITE_TYPE_SHARE,   /* 0 to 1: "0.95", "95%" */
 	SITE_TYPE_BOOL,
 	SITE_TYPE_WORD,    /* one of 'words' */
 	SITE_TYPE_NAMES,   /* list of names, min..max */
@@ -28,6 +30,7 @@ enum site_type {
 enum site_section {
 	SITE_SECTION_SITE,
 	SITE_SECTION_CHASSIS,
+	SITE_SECTION_UNIT,
 	SITE_SECTION_CARRIER,
 	SITE_SECTION_CARD,
 	SITE_SECTION_HOST,
@@ -35,6 +38,8 @@ enum site_section {
 	SITE_SECTION_GROUP,
 	SITE_SECTION_SYSTEM,
 	SITE_SECTION_IO,
+	SITE_SECTION_SWITCH,
+	SITE_SECTION_PATH,
 	SITE_SECTION_COUNT
 };
 

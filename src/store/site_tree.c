@@ -97,6 +97,14 @@ static void put_number(struct site_tree *tree, uint64_t value)
 	put_word(tree, text);
 }
 
+static void put_real(struct site_tree *tree, double value)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "%.17g", value);
+	put_word(tree, text);
+}
+
 static const char *kind_of(const yaml_node_t *node)
 {
 	switch (node->type) {
@@ -150,6 +158,7 @@ static bool is_empty(const yaml_node_t *node)
 static bool put_value(struct site_tree *tree, const struct site_row *row, const char *text)
 {
 	uint64_t number = 0;
+	double real = 0;
 	bool yes = false, good;
 
 	switch (row->type) {
@@ -162,6 +171,14 @@ static bool put_value(struct site_tree *tree, const struct site_row *row, const 
 	case SITE_TYPE_PPS:
 		good = site_pps_parse(text, &number);
 		break;
+	case SITE_TYPE_HOURS:
+		good = site_hours_parse(text, &real) && (real > 0 || row->min == 0);
+		put_real(tree, real);
+		return good;
+	case SITE_TYPE_SHARE:
+		good = site_share_parse(text, &real);
+		put_real(tree, real);
+		return good;
 	case SITE_TYPE_BOOL:
 		good = site_bool_parse(text, &yes);
 		put_word(tree, yes ? "true" : "false");
@@ -251,7 +268,7 @@ static const struct site_row *row_of(const struct site_section_rows *section,
 static void find_unknown(struct site_tree *tree, const struct site_section_rows *section,
 			 const yaml_node_t *key, const struct path *path)
 {
-	char quoted[QUOTE_SIZE], known[256];
+	char quoted[QUOTE_SIZE], known[320];
 	size_t used = 0;
 
 	if (key->type != YAML_SCALAR_NODE) {
