@@ -1,4 +1,5 @@
-/* What carries and feeds the rest: units of a chassis, paths between chassis and the switches on them. */
+/* What carries and feeds the rest: units of a chassis, paths between chassis and the switches on
+ * them. */
 #include "fabric/internal.h"
 
 #include <stdio.h>
@@ -16,15 +17,17 @@ static void check_units(struct site_check *check, unsigned c)
 			snprintf(path, sizeof path, "chassis[%u].units[%u].needed", c, u);
 			site_find(check, path,
 				  "chassis '%s' needs %u of %u units '%s'; allowed are 0 to %u",
-				  chassis->name, unit->needed, unit->count, unit->name, unit->count);
+				  chassis->name, unit->needed, unit->count, unit->name,
+				  unit->count);
 		}
 		for (unsigned i = 0; i < u; i++) {
 			if (strcmp(chassis->units[i].name, unit->name) != 0)
 				continue;
 			snprintf(path, sizeof path, "chassis[%u].units[%u].name", c, u);
-			site_find(check, path,
-				  "chassis '%s' has units '%s' already; each needs a name of its own",
-				  chassis->name, unit->name);
+			site_find(
+				check, path,
+				"chassis '%s' has units '%s' already; each needs a name of its own",
+				chassis->name, unit->name);
 			break;
 		}
 	}
@@ -80,7 +83,8 @@ static void check_needed(struct site_check *check, unsigned s)
 	if (system->io_needed <= system->io_count)
 		return;
 	snprintf(path, sizeof path, "systems[%u].io_needed", s);
-	site_find(check, path, "system '%s' has %u interfaces and needs %u of them; allowed are 0 to %u",
+	site_find(check, path,
+		  "system '%s' has %u interfaces and needs %u of them; allowed are 0 to %u",
 		  system->name, system->io_count, system->io_needed, system->io_count);
 }
 
