@@ -168,11 +168,11 @@ static enum midplane_exit check_options(const struct call *call)
 	const struct command *command = call->command;
 
 	for (unsigned i = 0; i < OPTION_COUNT; i++) {
-		if (call->option[i] && !((command->options | OPTIONS_OF_ALL) & 1u << i)) {
+		if (call->option[i] && !((command->options | OPTIONS_OF_ALL) & OPTION_BIT(i))) {
 			midplane_complain(call, "does not take --%s", options[i].word);
 			return MIDPLANE_USAGE;
 		}
-		if (!call->option[i] && command->required & 1u << i) {
+		if (!call->option[i] && command->required & OPTION_BIT(i)) {
 			midplane_complain(call, "wants --%s", options[i].word);
 			return MIDPLANE_USAGE;
 		}

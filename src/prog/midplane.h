@@ -41,8 +41,11 @@ enum midplane_option {
 	OPTION_COUNT
 };
 
-enum { OPTIONS_OF_ALL = 1 << OPTION_SOCKET | 1 << OPTION_SITE | 1 << OPTION_OUTPUT |
-			1 << OPTION_HELP | 1 << OPTION_VERSION };
+_Static_assert(OPTION_COUNT <= 64, "a command's options are bits of 64");
+
+#define OPTION_BIT(option) (UINT64_C(1) << (option))
+#define OPTIONS_OF_ALL (OPTION_BIT(OPTION_SOCKET) | OPTION_BIT(OPTION_SITE) | OPTION_BIT(OPTION_OUTPUT) | \
+			OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION))
 
 struct call;
 
@@ -51,8 +54,8 @@ struct command {
 	const char *noun, *verb;
 	const char *name;  /* the operand's placeholder: "NAME"; "[NAME]" when it may be absent;
 	                    * NULL: none */
-	unsigned options;  /* 1 << enum midplane_option, beside those of all */
-	unsigned required; /* of these */
+	uint64_t options;  /* OPTION_BIT(enum midplane_option), beside those of all */
+	uint64_t required; /* of these */
 	enum midplane_exit (*run)(const struct call *call);
 	const char *help;  /* one line without its full stop */
 };

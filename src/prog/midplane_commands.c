@@ -7,7 +7,7 @@
 	{ noun, "list", NULL, 0, 0, midplane_list, "list the " plural }
 #define SHOW(noun, phrase) \
 	{ noun, "show", "NAME", 0, 0, midplane_show, "everything about " phrase }
-#define BIT(option) (1u << OPTION_##option)
+#define BIT(option) OPTION_BIT(OPTION_##option)
 
 const struct command midplane_commands[] = {
 	{ "site", "check", "SITE.yaml", 0, 0, midplane_site_check,
@@ -60,7 +60,7 @@ static const struct {
 
 static void add_option(char *text, size_t size, const struct command *command, unsigned option)
 {
-	bool needed = command->required & 1u << option;
+	bool needed = command->required & OPTION_BIT(option);
 	size_t used = strlen(text);
 
 	snprintf(text + used, size - used, " %s--%s%s%s%s", needed ? "" : "[", options[option].word,
@@ -74,7 +74,7 @@ static void describe(const struct command *command, char *text, size_t size)
 	snprintf(text, size, "%s %s%s%s", command->noun, command->verb, command->name ? " " : "",
 		 command->name ? command->name : "");
 	for (unsigned i = 0; i < OPTION_COUNT; i++)
-		if (command->options & 1u << i)
+		if (command->options & OPTION_BIT(i))
 			add_option(text, size, command, i);
 }
 
@@ -89,12 +89,12 @@ static void print_command(FILE *out, const struct command *command)
 		fprintf(out, "  %s\n  %34s  %s\n", text, "", command->help);
 }
 
-static void print_options(FILE *out, unsigned mask)
+static void print_options(FILE *out, uint64_t mask)
 {
 	for (unsigned i = 0; i < OPTION_COUNT; i++) {
 		char word[40], letter[8] = "    ";
 
-		if (!(mask & 1u << i))
+		if (!(mask & OPTION_BIT(i)))
 			continue;
 		if (options[i].letter)
 			snprintf(letter, sizeof letter, "-%c, ", options[i].letter);
