@@ -27,10 +27,15 @@ enum avail_expression_kind {
 	AVAIL_LAW_EXPONENTIAL,   /* rate, time */
 	AVAIL_LAW_GLM,           /* gamma, failure rate, repair rate, time */
 	AVAIL_LAW_WEIBULL,       /* scale, shape, time of begin, time */
-	AVAIL_LAW_PERIODIC_TEST, /* 4, 5 or 11 arguments */
+	AVAIL_LAW_PERIODIC_TEST, /* 4, 5 or 11 arguments, see avail_periodic_test */
 	/* distributions */
-	AVAIL_UNIFORM_DEVIATE, AVAIL_NORMAL_DEVIATE, AVAIL_LOGNORMAL_DEVIATE, /* 2 or 3 arguments */
-	AVAIL_GAMMA_DEVIATE, AVAIL_BETA_DEVIATE, AVAIL_HISTOGRAM,
+	AVAIL_UNIFORM_DEVIATE,   /* lower, upper bound */
+	AVAIL_NORMAL_DEVIATE,    /* mean, standard deviation */
+	AVAIL_LOGNORMAL_DEVIATE, /* mean, error factor, its level; or mean, deviation of the logarithm */
+	AVAIL_GAMMA_DEVIATE,     /* shape, scale */
+	AVAIL_BETA_DEVIATE,      /* alpha, beta */
+	AVAIL_HISTOGRAM,         /* lower bound, then upper bound and value of each bin: a bin is drawn
+				  * by its width, then its value */
 };
 
 struct avail_expression {
@@ -48,22 +53,40 @@ uint32_t avail_expression_add(struct avail_model *model, enum avail_expression_k
 uint32_t avail_expression_parameter(struct avail_model *model, const char *name);
 int avail_expression_set(struct avail_model *model, uint32_t parameter, uint32_t value);
 
+/* How many arguments a kind takes.  PERIODIC_TEST and HISTOGRAM have gaps between, which
+ * avail_model_check knows. */
+struct avail_arity {
+	uint32_t least, most;
+};
+struct avail_arity avail_expression_arity(enum avail_expression_kind kind);
+/* "periodic-test", as the Open-PSA format spells it. */
+const char *avail_expression_word(enum avail_expression_kind kind);
+
 /* One draw of all distributions of a model. */
 struct avail_sample {
 	const struct avail_model *model;
 	double time_h;     /* what MISSION_TIME is */
 	uint64_t seed;     /* 0: every distribution at its mean */
-	double *values;    /* one an expression; NAN: not yet computed in this draw */
+	double *values;    /* one an expression */
+	uint8_t *known;    /* whether it was computed in this draw */
+	uint32_t room;     /* of both: the expressions that the model had at avail_sample_init */
 };
 
-/* 0, or -ENOMEM; the sample is to be ended by avail_sample_fini. */
+/* Begins with every distribution at its mean.  The model's expressions have no cycle, and none is
+ * added while there is a sample.  0, or -ENOMEM; the sample is to be ended by avail_sample_fini. */
 int avail_sample_init(struct avail_sample *sample, const struct avail_model *model, double time_h);
 void avail_sample_fini(struct avail_sample *sample);
 /* Begins another draw: 'seed' decides all of it. */
 void avail_sample_draw(struct avail_sample *sample, uint64_t seed, double time_h);
 
 /* The value of an expression in this draw.  Division by zero and the like give NAN or infinities, which
- * avail_expression_check refuses for what must be a probability or a rate. */
+ * avail_model_check and avail_leaf_figures refuse for what must be a probability or a rate. */
 double avail_expression_value(struct avail_sample *sample, uint32_t expression);
+
+/* Whether one expression has as many arguments as its kind takes, and each is in its range.
+ *
+ * sample   of mean values
+ * 0, or -EINVAL with 'why' (without a path). */
+int avail_expression_check(struct avail_sample *sample, uint32_t expression, struct refusal *why);
 
 #endif

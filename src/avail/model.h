@@ -17,6 +17,7 @@
 #include "base/refusal.h"
 
 #define AVAIL_NONE UINT32_MAX
+#define AVAIL_MISSION_H 8760.0 /* mission time when nothing says otherwise: a year */
 
 /* What a gate's argument, a top or a member is: an event, a gate or a constant, perhaps negated. */
 enum avail_term_kind { AVAIL_TERM_EVENT, AVAIL_TERM_GATE, AVAIL_TERM_CONSTANT };
@@ -131,11 +132,14 @@ struct avail_share {
 	double amount;
 };
 
-/* A service whose figures are asked for. */
+/* A service whose figures are asked for; or a sequence of an event tree, which has a frequency: its
+ * figure is 'frequency' times the probability of 'down'. */
 struct avail_top {
 	const char *name;
 	struct avail_term down;
-	uint32_t capacity; /* or AVAIL_NONE */
+	uint32_t capacity;  /* or AVAIL_NONE */
+	uint32_t frequency; /* expression: of the initiating event, with the factors on the way; or AVAIL_NONE */
+	const char *initiating, *sequence; /* names of both; NULL: no sequence */
 };
 
 struct avail_expression; /* expression.h */
@@ -144,7 +148,7 @@ struct avail_expression; /* expression.h */
 struct avail_model {
 	struct avail_memory *memory;
 	const char *name;
-	double mission_h; /* default 8760 */
+	double mission_h; /* default AVAIL_MISSION_H */
 	struct avail_fru *frus;
 	uint32_t fru_count, fru_room;
 	struct avail_event *events;
@@ -203,6 +207,17 @@ int avail_model_define(struct avail_model *model, uint32_t gate, enum avail_form
 uint32_t avail_model_repairable(struct avail_model *model, const char *name, uint32_t fru,
 				double mtbf_h, double repair_h);
 uint32_t avail_model_fixed(struct avail_model *model, const char *name, double probability);
+
+/* How many arguments a formula takes, and its word: "at least", "and". */
+struct avail_formula {
+	uint32_t least, most;
+	const char *word;
+};
+struct avail_formula avail_formula_of(enum avail_formula_kind kind);
+
+/* A group of common causes becomes an event for each combination of its members that can fail together;
+ * this is how many of those a group may have. */
+enum { AVAIL_CCF_COMBINATIONS_MAX = 1 << 16 };
 
 /* Whether everything that is mentioned is defined, arguments and factors are within their ranges, and no
  * gate depends on itself.  0, or -EINVAL with 'why' (path: the name of the thing; a cycle is written
