@@ -40,7 +40,7 @@ int avail_chain_add(struct avail_chain *chain, uint32_t from, uint32_t to, doubl
 /* How a result was come by. */
 struct avail_chain_work {
 	uint32_t sweeps;  /* of the iteration; 0: elimination */
-	double error;     /* bound of the relative error of every state's probability */
+	double error;     /* bound of the relative error of every probability above 1e-250 */
 };
 
 /* Probabilities of the states in the long run, having begun in state 0.

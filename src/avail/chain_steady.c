@@ -1,0 +1,370 @@
+#include "avail/chain.h"
+#include "avail/chain_rows.h"
+
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+	GROUPS_MOST = 64, /* that states are put together in between sweeps */
+	SWEEPS_MOST = 20000,
+	ASK_EVERY = 16, /* sweeps, or rows of an elimination, between questions whether to go on */
+};
+
+#define ERROR_MOST 1e-6 /* of sweeps; more is not called settled */
+
+static bool go_on(const struct avail_chain *chain)
+{
+	return !chain->go_on || chain->go_on(chain->context);
+}
+
+/* ---- the set of states that is never left ---- */
+
+struct search {
+	struct avail_rows out, in;
+	uint32_t n, *queue;
+	uint8_t *ahead, *behind; /* reached from the candidate; reaches it */
+};
+
+/* Marks what can be reached over 'rows'; the last state found, which is as far as any. */
+static uint32_t reach(const struct avail_rows *rows, uint32_t from, uint32_t *queue, uint8_t *marks,
+		      uint32_t *count)
+{
+	uint32_t head = 0, tail = 0;
+
+	memset(marks, 0, rows->row_count);
+	marks[from] = 1;
+	queue[tail++] = from;
+	while (head < tail) {
+		uint32_t state = queue[head++];
+
+		for (uint32_t k = rows->first[state]; k < rows->first[state + 1]; k++)
+			if (!marks[rows->other[k]]) {
+				marks[rows->other[k]] = 1;
+				queue[tail++] = rows->other[k];
+			}
+	}
+	*count = tail;
+	return queue[tail - 1];
+}
+
+/* Leaves in 'ahead' the one set of states that is entered from 'from' and never left. */
+static int find_closed(struct search *search, uint32_t from, uint32_t *some, uint32_t *count)
+{
+	uint32_t candidate = reach(&search->out, from, search->queue, search->ahead, count), behind;
+
+	for (;;) {
+		uint32_t next = UINT32_MAX;
+
+		reach(&search->in, candidate, search->queue, search->behind, &behind);
+		reach(&search->out, candidate, search->queue, search->ahead, count);
+		for (uint32_t i = *count; i-- > 0 && next == UINT32_MAX;)
+			if (!search->behind[search->queue[i]])
+				next = search->queue[i];
+		if (next == UINT32_MAX)
+			break;
+		candidate = next;
+	}
+	*some = candidate;
+	/* Whoever can be reached at first must reach it. */
+	reach(&search->out, from, search->queue, search->ahead, &behind);
+	for (uint32_t i = 0; i < behind; i++)
+		if (!search->behind[search->queue[i]])
+			return -EDOM;
+	reach(&search->out, candidate, search->queue, search->ahead, count);
+	return 0;
+}
+
+/* place[state]: its number within the closed set, near ones first, or AVAIL_ROWS_OUT. */
+static int number_closed(const struct avail_chain *chain, uint32_t *place, uint32_t *count)
+{
+	struct search search = { .n = chain->state_count };
+	uint32_t some;
+	int err = avail_rows_init(&search.out, chain, AVAIL_ROWS_BY_FROM, NULL, search.n);
+
+	if (err)
+		return err;
+	err = avail_rows_init(&search.in, chain, AVAIL_ROWS_BY_TO, NULL, search.n);
+	if (err)
+		goto give_out;
+	search.queue = avail_take(chain->memory, search.n, sizeof *search.queue);
+	search.ahead = avail_take(chain->memory, search.n, 1);
+	search.behind = avail_take(chain->memory, search.n, 1);
+	err = search.queue && search.ahead && search.behind ? find_closed(&search, 0, &some, count)
+							    : -ENOMEM;
+	if (!err) {
+		if (search.ahead[0])
+			reach(&search.out, 0, search.queue, search.behind, count);
+		memset(place, 0xff, search.n * sizeof *place);
+		for (uint32_t i = 0; i < *count; i++)
+			place[search.queue[i]] = i;
+	}
+	avail_give(chain->memory, search.queue, search.n, sizeof *search.queue);
+	avail_give(chain->memory, search.ahead, search.n, 1);
+	avail_give(chain->memory, search.behind, search.n, 1);
+	avail_rows_fini(&search.in);
+give_out:
+	avail_rows_fini(&search.out);
+	return err;
+}
+
+/* ---- elimination (Grassmann, Taksar, Heyman 1985): only sums, products, quotients of rates ----
+ */
+
+static void scale(double *x, uint32_t n)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += x[i];
+	for (uint32_t i = 0; i < n; i++)
+		x[i] /= sum;
+}
+
+static void eliminate(double *a, uint32_t n, uint32_t last)
+{
+	const double *row = a + (size_t)last * n;
+	double out = 0;
+
+	for (uint32_t j = 0; j < last; j++)
+		out += row[j];
+	for (uint32_t i = 0; i < last; i++) {
+		double *to = a + (size_t)i * n, share = to[last] / out;
+
+		to[last] = share;
+		if (share == 0)
+			continue;
+		for (uint32_t j = 0; j < last; j++)
+			to[j] += share * row[j]; /* what lands on the diagonal is never read */
+	}
+}
+
+/* a: n x n rates from row to column, irreducible, the diagonal ignored; destroyed. */
+static void eliminate_all(double *a, uint32_t n, double *x)
+{
+	for (uint32_t last = n; last-- > 1;) {
+		a[(size_t)last * n + last] = 0;
+		eliminate(a, n, last);
+	}
+	x[0] = 1;
+	for (uint32_t j = 1; j < n; j++) {
+		x[j] = 0;
+		for (uint32_t i = 0; i < j; i++)
+			x[j] += x[i] * a[(size_t)i * n + j];
+		if (x[j] > 1e200)
+			for (uint32_t i = 0; i <= j; i++)
+				x[i] *= 1e-200;
+	}
+	scale(x, n);
+}
+
+static int steady_dense(const struct avail_rows *in, struct avail_memory *memory, double *x)
+{
+	uint32_t n = in->row_count;
+	double *a = avail_take(memory, (size_t)n * n, sizeof *a);
+
+	if (!a)
+		return -ENOMEM;
+	for (uint32_t to = 0; to < n; to++)
+		for (uint32_t k = in->first[to]; k < in->first[to + 1]; k++)
+			a[(size_t)in->other[k] * n + to] += in->rate[k];
+	eliminate_all(a, n, x);
+	avail_give(memory, a, (size_t)n * n, sizeof *a);
+	return 0;
+}
+
+/* ---- sweeps (Gauss and Seidel), with groups of states balanced against each other in between
+ * (Takahashi 1975; Koury, McAllister and Stewart 1984) ---- */
+
+struct sweep {
+	const struct avail_chain *chain;
+	const struct avail_rows *in;
+	const double *out;
+	uint32_t *group, groups;
+	double *x, *between, *weight, *share; /* between: groups x groups */
+};
+
+static double renew(struct sweep *sweep, uint32_t state)
+{
+	const struct avail_rows *in = sweep->in;
+	double sum = 0, before = sweep->x[state];
+
+	for (uint32_t k = in->first[state]; k < in->first[state + 1]; k++)
+		sum += sweep->x[in->other[k]] * in->rate[k];
+	sweep->x[state] = sum / sweep->out[state];
+	return sweep->x[state] > AVAIL_ROWS_TINY ? fabs(sweep->x[state] - before) / sweep->x[state]
+						 : 0;
+}
+
+/* From the far states to the near ones and back; the largest relative change on the way back. */
+static double sweep_once(struct sweep *sweep)
+{
+	double most = 0;
+
+	for (uint32_t i = sweep->in->row_count; i-- > 0;)
+		renew(sweep, i);
+	for (uint32_t i = 0; i < sweep->in->row_count; i++)
+		most = fmax(most, renew(sweep, i));
+	return most;
+}
+
+/* Gives each group the weight it has in the chain of groups. */
+static void balance(struct sweep *sweep)
+{
+	uint32_t g = sweep->groups;
+	const struct avail_rows *in = sweep->in;
+
+	memset(sweep->between, 0, (size_t)g * g * sizeof *sweep->between);
+	memset(sweep->weight, 0, g * sizeof *sweep->weight);
+	for (uint32_t to = 0; to < in->row_count; to++) {
+		sweep->weight[sweep->group[to]] += sweep->x[to];
+		for (uint32_t k = in->first[to]; k < in->first[to + 1]; k++)
+			sweep->between[sweep->group[in->other[k]] * g + sweep->group[to]] +=
+				sweep->x[in->other[k]] * in->rate[k];
+	}
+	for (uint32_t i = 0; i < g; i++)
+		for (uint32_t j = 0; j < g; j++)
+			sweep->between[i * g + j] /= sweep->weight[i];
+	eliminate_all(sweep->between, g, sweep->share);
+	for (uint32_t i = 0; i < in->row_count; i++)
+		sweep->x[i] *= sweep->share[sweep->group[i]] / sweep->weight[sweep->group[i]];
+}
+
+/* Groups are runs of states that are equally far from the first, short ones put together. */
+static int group_by_distance(struct sweep *sweep, struct avail_memory *memory)
+{
+	const struct avail_rows *in = sweep->in;
+	uint32_t n = in->row_count, levels = 1;
+	uint32_t *distance = avail_take(memory, n, sizeof *distance);
+
+	if (!distance)
+		return -ENOMEM;
+	for (uint32_t i = 1; i < n; i++)
+		distance[i] = UINT32_MAX;
+	/* States are numbered near ones first, so the nearest neighbour has the least number. */
+	for (uint32_t i = 1; i < n; i++) {
+		for (uint32_t k = in->first[i]; k < in->first[i + 1]; k++)
+			if (in->other[k] < i)
+				distance[i] = min_u32(distance[i], distance[in->other[k]] + 1);
+		levels = distance[i] >= levels ? distance[i] + 1 : levels;
+	}
+	sweep->groups = min_u32(levels, GROUPS_MOST);
+	for (uint32_t i = 0; i < n; i++)
+		sweep->group[i] = (uint32_t)((uint64_t)distance[i] * sweep->groups / levels);
+	avail_give(memory, distance, n, sizeof *distance);
+	return 0;
+}
+
+/* Sweeps until nothing changes any more, or changes are rounding that does not get smaller.
+ * Balancing of groups whose states have little to do with each other can lead away: it pauses when
+ * it does not help. */
+static int sweep_all(struct sweep *sweep, uint32_t *sweeps)
+{
+	double least = INFINITY;
+	uint32_t since = 0, pause = 0, next_pause = 16;
+
+	for (uint32_t i = 0; i < sweep->in->row_count; i++)
+		sweep->x[i] = 1;
+	for (*sweeps = 1; *sweeps <= SWEEPS_MOST; ++*sweeps) {
+		double change;
+
+		if (pause > 0)
+			pause--;
+		else
+			balance(sweep);
+		change = sweep_once(sweep);
+		since = change < least / 2 ? 0 : since + 1;
+		least = fmin(least, change);
+		if (change < DBL_EPSILON || (change < 1e-13 && since > 8))
+			return 0;
+		if (pause == 0 && since > 3) {
+			pause = next_pause;
+			next_pause *= 2;
+		}
+		if (*sweeps % ASK_EVERY == 0 && !go_on(sweep->chain))
+			return -EINTR;
+	}
+	return -ELOOP;
+}
+
+static int steady_sweeps(const struct avail_chain *chain, const struct avail_rows *in,
+			 const double *out, double *x, uint32_t *sweeps)
+{
+	struct avail_memory *memory = chain->memory;
+	uint32_t n = in->row_count;
+	struct sweep sweep = { .chain = chain, .in = in, .out = out, .x = x };
+	int err = -ENOMEM;
+
+	sweep.group = avail_take(memory, n, sizeof *sweep.group);
+	sweep.between = avail_take(memory, GROUPS_MOST * GROUPS_MOST, sizeof *sweep.between);
+	sweep.weight = avail_take(memory, GROUPS_MOST, sizeof *sweep.weight);
+	sweep.share = avail_take(memory, GROUPS_MOST, sizeof *sweep.share);
+	if (sweep.group && sweep.between && sweep.weight && sweep.share)
+		err = group_by_distance(&sweep, memory);
+	if (!err)
+		err = sweep_all(&sweep, sweeps);
+	if (!err)
+		scale(x, n);
+	avail_give(memory, sweep.group, n, sizeof *sweep.group);
+	avail_give(memory, sweep.between, GROUPS_MOST * GROUPS_MOST, sizeof *sweep.between);
+	avail_give(memory, sweep.weight, GROUPS_MOST, sizeof *sweep.weight);
+	avail_give(memory, sweep.share, GROUPS_MOST, sizeof *sweep.share);
+	return err;
+}
+
+/* ---- both ---- */
+
+static void sum_out(const struct avail_rows *in, double *out)
+{
+	for (uint32_t to = 0; to < in->row_count; to++)
+		for (uint32_t k = in->first[to]; k < in->first[to + 1]; k++)
+			out[in->other[k]] += in->rate[k];
+}
+
+static int steady_of_closed(const struct avail_chain *chain, const struct avail_rows *in, double *x,
+			    struct avail_chain_work *work)
+{
+	uint32_t n = in->row_count, sweeps = 0;
+	double error, *out = avail_take(chain->memory, n, sizeof *out);
+	int err;
+
+	if (!out)
+		return -ENOMEM;
+	sum_out(in, out);
+	err = n <= AVAIL_CHAIN_DENSE ? steady_dense(in, chain->memory, x)
+				     : steady_sweeps(chain, in, out, x, &sweeps);
+	if (!err)
+		err = avail_rows_error(in, out, x, &error);
+	if (!err && sweeps && !(error < ERROR_MOST))
+		err = -ELOOP;
+	if (!err && work)
+		*work = (struct avail_chain_work){ .sweeps = sweeps, .error = error };
+	avail_give(chain->memory, out, n, sizeof *out);
+	return err;
+}
+
+int avail_chain_steady(const struct avail_chain *chain, double *p, struct avail_chain_work *work)
+{
+	struct avail_memory *memory = chain->memory;
+	struct avail_rows in;
+	uint32_t n = chain->state_count, count = 0;
+	uint32_t *place = avail_take(memory, n, sizeof *place);
+	double *x = NULL;
+	int err = place ? number_closed(chain, place, &count) : -ENOMEM;
+
+	if (err)
+		goto give_place;
+	err = avail_rows_init(&in, chain, AVAIL_ROWS_BY_TO, place, count);
+	if (err)
+		goto give_place;
+	x = avail_take(memory, count, sizeof *x);
+	err = x ? steady_of_closed(chain, &in, x, work) : -ENOMEM;
+	for (uint32_t i = 0; i < n && !err; i++)
+		p[i] = place[i] == AVAIL_ROWS_OUT ? 0 : x[place[i]];
+	avail_give(memory, x, count, sizeof *x);
+	avail_rows_fini(&in);
+give_place:
+	avail_give(memory, place, n, sizeof *place);
+	return err;
+}
