@@ -1,12 +1,12 @@
-/* avail/solve.h -- exact answers for one top function: probability, what each event contributes, and the
- * minimal cut sets, by decision diagrams.  Nothing here depends on what an event is.
+/* avail/solve.h -- exact answers for one top function: probability, what each event contributes,
+ * and the minimal cut sets, by decision diagrams.  Nothing here depends on what an event is.
  *
  * A solver keeps the diagram of one function: opening it is the work, each evaluation with other
- * probabilities costs one pass over the diagram.  When the budget does not suffice for the diagram, it
- * answers with bounds, and says so.
+ * probabilities costs one pass over the diagram.  When the budget does not suffice for the diagram,
+ * it answers with bounds, and says so.
  *
- * Threads: one a solver.  Memory: taken from the struct avail_memory of the tree's caller; all given back
- * by avail_solver_close. */
+ * Threads: one a solver.  Memory: taken from the struct avail_memory of the tree's caller; all
+ * given back by avail_solver_close. */
 #ifndef AVAIL_SOLVE_H
 #define AVAIL_SOLVE_H
 
@@ -15,7 +15,8 @@
 
 struct avail_budget {
 	uint64_t nodes; /* of all diagrams together; 0: as memory->limit allows */
-	/* Asked now and then; false ends the work with what is there (a time limit, a stop).  NULL: never. */
+	/* Asked now and then; false ends the work with what is there (a time limit, a stop).  NULL:
+	 * never. */
 	bool (*go_on)(void *context);
 	void *context;
 };
@@ -30,7 +31,8 @@ struct avail_solver;
  * 0 also when the budget was not enough: then avail_solver_is_exact() is false and evaluations give
  * bounds.  -ENOMEM when there was no room for even those. */
 int avail_solver_open(struct avail_solver **solver, struct avail_memory *memory,
-		      const struct avail_tree *tree, uint32_t top, const struct avail_budget *budget);
+		      const struct avail_tree *tree, uint32_t top,
+		      const struct avail_budget *budget);
 void avail_solver_close(struct avail_solver *solver);
 
 bool avail_solver_is_exact(const struct avail_solver *solver);
@@ -39,15 +41,16 @@ bool avail_solver_is_coherent(const struct avail_solver *solver);
 
 struct avail_size {
 	uint32_t gates, events, modules; /* after simplification */
-	uint64_t nodes;      /* of the diagrams that answers are computed from */
-	uint64_t nodes_peak; /* the most that lived at once */
+	uint64_t nodes;			 /* of the diagrams that answers are computed from */
+	uint64_t nodes_peak;		 /* the most that lived at once */
 	const char *ordering;
 };
 void avail_solver_size(const struct avail_solver *solver, struct avail_size *size);
 
 struct avail_bounds {
 	double lower, upper; /* equal to 'value' when exact */
-	double value;
+	double value;	     /* NAN when not exact */
+	double complement;   /* 1 - value with all its digits; NAN when not exact */
 };
 
 /* Probability of the function with event i failed with probability p[i], all independent.
@@ -55,25 +58,26 @@ struct avail_bounds {
 int avail_solver_probability(struct avail_solver *solver, const double *p,
 			     struct avail_bounds *bounds);
 
-/* What one event changes: probability that the function is false with the event working and true with it
- * failed (rise), and the other way round (fall; 0 in a coherent function).  Birnbaum's importance is
- * rise - fall; the function's failure frequency is the sum over events of
- * frequency * rise + repair frequency * fall.
+/* What one event changes: probability that the function is false with the event working and true
+ * with it failed (rise), and the other way round (fall; 0 in a coherent function).  Birnbaum's
+ * importance is rise - fall; the function's failure frequency is the sum over events of frequency *
+ * rise + repair frequency * fall.
  *
  * rise, fall   one an event of the tree; fall may be NULL when coherent
  * 0, -ENOMEM, or -ENOTSUP when the solver is not exact. */
 int avail_solver_changes(struct avail_solver *solver, const double *p, double *rise, double *fall);
 
-/* Minimal cut sets of a coherent function, or of a non-coherent one's monotone events: the minimal sets of
- * failed events that make it true whatever the others do not (Open-PSA's "minimal cut sets"; negated
- * events are taken as free).  Prime implicants keep negated events. */
+/* Minimal cut sets of a coherent function, or of a non-coherent one's monotone events: the minimal
+ * sets of failed events that make it true whatever the others do not (Open-PSA's "minimal cut
+ * sets"; negated events are taken as free).  Prime implicants keep negated events. */
 enum avail_sets_kind { AVAIL_CUT_SETS, AVAIL_PRIME_IMPLICANTS };
 
 struct avail_sets;
 
-/* Builds the zero-suppressed diagram of the sets.  0; -ENOMEM, or -EDQUOT when the budget ended it. */
-int avail_sets_open(struct avail_sets **sets, struct avail_solver *solver, enum avail_sets_kind kind,
-		    const struct avail_budget *budget);
+/* Builds the zero-suppressed diagram of the sets.  0; -ENOMEM, or -EDQUOT when the budget ended it.
+ */
+int avail_sets_open(struct avail_sets **sets, struct avail_solver *solver,
+		    enum avail_sets_kind kind, const struct avail_budget *budget);
 void avail_sets_close(struct avail_sets *sets);
 
 /* How many there are, exactly; of every order.  by_order[k] for k = 0 .. avail_sets_order(). */
@@ -89,15 +93,16 @@ int avail_sets_approximate(struct avail_sets *sets, const double *p, uint64_t li
 
 enum avail_sets_order_by { AVAIL_BY_ORDER, AVAIL_BY_PROBABILITY };
 
-/* One set; literals are references of the tree's events: event << 1 | negated, ascending by event. */
+/* One set; literals are references of the tree's events: event << 1 | negated, ascending by event.
+ */
 struct avail_set {
 	double probability;
 	uint32_t count;
 	const uint32_t *literals; /* good during the call */
 };
 
-/* Calls 'each' with the first 'most' sets, smallest or most probable first, ties by event index, stopping
- * below 'cut_off'.  Returns 0, or -ENOMEM. */
+/* Calls 'each' with the first 'most' sets, smallest or most probable first, ties by event index,
+ * stopping below 'cut_off'.  Returns 0, or -ENOMEM. */
 int avail_sets_list(struct avail_sets *sets, const double *p, enum avail_sets_order_by by,
 		    uint64_t most, double cut_off,
 		    void (*each)(void *context, const struct avail_set *set), void *context);

@@ -1,0 +1,142 @@
+#include "avail/solver.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Whether one function implies another, remembered in a table that forgets. */
+struct known {
+	uint32_t f, g; /* f 0: empty */
+	uint32_t holds;
+};
+
+struct knowledge {
+	struct avail_solver *solver;
+	struct known *table;
+	uint64_t work; /* questions that may still be asked */
+};
+
+/* Whether a path from the root comes to a step with an even or an odd number of negations. */
+enum { MET = 1, MET_NEGATED = 2 };
+enum { KNOWN = 1 << 16, WORK_BASE = 1 << 18, WORK_A_STEP = 16 };
+
+static uint32_t cofactor(const struct avail_step *step, uint32_t f, uint32_t input, uint32_t edge)
+{
+	return f >> 1 && step->input == input ? edge ^ (f & 1) : f;
+}
+
+/* Whether g is true wherever f is; when there is no more work to be done, "no". */
+static bool implies(struct knowledge *k, uint32_t f, uint32_t g)
+{
+	const struct avail_solver *s = k->solver;
+	const struct avail_step *a = &s->steps[f >> 1], *b = &s->steps[g >> 1];
+	struct known *known;
+	uint32_t input;
+	bool holds;
+
+	if (f == AVAIL_FALSE || g == AVAIL_TRUE || f == g)
+		return true;
+	if (f == AVAIL_TRUE || g == AVAIL_FALSE || f == (g ^ 1) || (f & 1 && !(g & 1)))
+		return false;
+	known = &k->table[avail_dd_hash(f, g, 0) % KNOWN];
+	if (known->f == f && known->g == g)
+		return known->holds;
+	if (k->work == 0)
+		return false;
+	k->work--;
+	input = s->rank[a->input] <= s->rank[b->input] ? a->input : b->input;
+	holds = implies(k, cofactor(a, f, input, a->low), cofactor(b, g, input, b->low)) &&
+		implies(k, cofactor(a, f, input, a->high), cofactor(b, g, input, b->high));
+	if (k->work)
+		*known = (struct known){ f, g, holds };
+	return holds;
+}
+
+static uint8_t turn(uint8_t direction)
+{
+	return (uint8_t)((direction & AVAIL_RISES ? AVAIL_FALLS : 0) |
+			 (direction & AVAIL_FALLS ? AVAIL_RISES : 0));
+}
+
+/* How a step's own function changes with its input: as the whole does, or the other way round when
+ * it is met negated.  Where the gates left both possible, by looking at its edges. */
+static uint8_t direction_of(struct knowledge *k, const struct avail_step *step, unsigned met)
+{
+	uint8_t direction = k->solver->direction[step->input];
+
+	if (direction != AVAIL_BOTH)
+		return met & MET_NEGATED ? turn(direction) : direction;
+	return (uint8_t)((implies(k, step->high, step->low) ? 0 : AVAIL_RISES) |
+			 (implies(k, step->low, step->high) ? 0 : AVAIL_FALLS));
+}
+
+static void meet(uint8_t *met, uint32_t first, uint32_t ref, unsigned how)
+{
+	if (ref & 1)
+		how = (how & MET ? MET_NEGATED : 0) | (how & MET_NEGATED ? MET : 0);
+	if (ref >> 1)
+		met[(ref >> 1) - first] |= (uint8_t)how;
+}
+
+/* Top down, to know how each step is met; then 'seen' is how the part changes with each input. */
+static void look_at_steps(struct knowledge *k, const struct avail_part *part, uint8_t *seen,
+			  uint8_t *met)
+{
+	struct avail_solver *s = k->solver;
+
+	meet(met, part->first, part->root, MET);
+	for (uint32_t i = part->count; i-- > 0;) {
+		struct avail_step *step = &s->steps[part->first + i];
+		uint8_t direction = direction_of(k, step, met[i]),
+			*now = &seen[s->rank[step->input]];
+
+		meet(met, part->first, step->low, met[i]);
+		meet(met, part->first, step->high, met[i]);
+		step->direction = direction;
+		*now |= (uint8_t)((met[i] & MET ? direction : 0) |
+				  (met[i] & MET_NEGATED ? turn(direction) : 0));
+	}
+}
+
+int avail_find_directions(struct avail_solver *s, const struct avail_part *part)
+{
+	struct knowledge k = { .solver = s };
+	uint8_t *seen = avail_take(s->memory, part->input_count, sizeof *seen);
+	uint8_t *met = avail_take(s->memory, part->count + 1, sizeof *met);
+	int err = 0;
+
+	k.work = WORK_BASE + WORK_A_STEP * (uint64_t)part->count;
+	k.table = avail_take(s->memory, KNOWN, sizeof *k.table);
+	if (seen && met && k.table) {
+		look_at_steps(&k, part, seen, met);
+		for (uint32_t i = 0; i < part->input_count; i++)
+			s->direction[s->inputs[part->first_input + i]] = seen[i];
+	} else {
+		err = -ENOMEM;
+	}
+	avail_give(s->memory, k.table, KNOWN, sizeof *k.table);
+	avail_give(s->memory, met, part->count + 1, sizeof *met);
+	avail_give(s->memory, seen, part->input_count, sizeof *seen);
+	return err;
+}
+
+/* A function that is false when all events work, and not constant, rises with one of its inputs; so
+ * when a module falls in what contains it, the whole falls with one of the module's. */
+bool avail_find_coherence(const struct avail_solver *s, uint8_t *matters)
+{
+	memset(matters, 0, s->part_count);
+	if (s->root >> 1 == 0)
+		return true;
+	if (s->root & 1)
+		return false;
+	matters[s->part_count - 1] = 1;
+	for (uint32_t i = s->part_count; i-- > 0;)
+		for (uint32_t j = 0; matters[i] && j < s->parts[i].input_count; j++) {
+			uint32_t input = s->inputs[s->parts[i].first_input + j];
+
+			if (s->direction[input] & AVAIL_FALLS)
+				return false;
+			if (s->direction[input] && input >= s->event_count)
+				matters[input - s->event_count] = 1;
+		}
+	return true;
+}
