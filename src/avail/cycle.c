@@ -14,6 +14,7 @@ static const char *shown(const char *name)
 /* A graph to look for cycles in: nodes 0 .. count - 1, each with things it depends on. */
 struct graph {
 	const struct avail_model *model;
+	enum avail_part part;
 	uint32_t count;
 	uint32_t (*degree)(const struct avail_model *model, uint32_t node);
 	/* The node that 'node' depends on in place 'place', or AVAIL_NONE: none there. */
@@ -66,7 +67,7 @@ enum { UNSEEN, ON_THE_WAY, DONE };
 /* Writes "a -> b -> a": the end of the way, from the node that comes again.  A long one is cut in
  * the middle. */
 static void refuse_cycle(const struct graph *graph, const struct walk *walk, uint32_t again,
-			 struct refusal *why)
+			 struct refusal *why, struct avail_where *where)
 {
 	char text[sizeof why->text - 32];
 	const char *first = NULL, *name;
@@ -75,10 +76,13 @@ static void refuse_cycle(const struct graph *graph, const struct walk *walk, uin
 
 	while (walk->way[i] != again)
 		i++;
+	*where = (struct avail_where){ graph->part, again };
 	for (; i < walk->depth; i++) {
 		name = graph->name(graph->model, walk->way[i]);
 		if (!name)
 			continue;
+		if (!first)
+			*where = (struct avail_where){ graph->part, walk->way[i] };
 		first = first ? first : name;
 		if (used + strlen(name) + 16 > sizeof text / 2 && i + 2 < walk->depth) {
 			used += (size_t)snprintf(text + used, sizeof text - used, "... -> ");
@@ -115,7 +119,7 @@ static void leave(const struct graph *graph, struct walk *walk, uint32_t node)
 
 /* Walks all that 'root' depends on; false with 'why' when that includes itself. */
 static bool walk_from(const struct graph *graph, struct walk *walk, uint32_t root,
-		      struct refusal *why)
+		      struct refusal *why, struct avail_where *where)
 {
 	enter(walk, root);
 	while (walk->depth > 0) {
@@ -129,7 +133,7 @@ static bool walk_from(const struct graph *graph, struct walk *walk, uint32_t roo
 		if (next == AVAIL_NONE || walk->state[next] == DONE)
 			continue;
 		if (walk->state[next] == ON_THE_WAY) {
-			refuse_cycle(graph, walk, next, why);
+			refuse_cycle(graph, walk, next, why, where);
 			return false;
 		}
 		enter(walk, next);
@@ -137,7 +141,8 @@ static bool walk_from(const struct graph *graph, struct walk *walk, uint32_t roo
 	return true;
 }
 
-static int check_graph(const struct graph *graph, uint32_t highest, struct refusal *why)
+static int check_graph(const struct graph *graph, uint32_t highest, struct refusal *why,
+		       struct avail_where *where)
 {
 	struct avail_memory *memory = graph->model->memory;
 	uint32_t room = graph->count + 1;
@@ -150,11 +155,12 @@ static int check_graph(const struct graph *graph, uint32_t highest, struct refus
 	int err = walk.way && walk.place && walk.state && walk.height ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; i < graph->count && !err; i++) {
-		if (walk.state[i] == UNSEEN && !walk_from(graph, &walk, i, why))
+		if (walk.state[i] == UNSEEN && !walk_from(graph, &walk, i, why, where))
 			err = -EINVAL;
 		if (!err && walk.height[i] > highest) {
 			refuse(why, shown(graph->name(graph->model, i)),
 			       "is nested more than %u deep", highest);
+			*where = (struct avail_where){ graph->part, i };
 			err = -EINVAL;
 		}
 	}
@@ -165,19 +171,22 @@ static int check_graph(const struct graph *graph, uint32_t highest, struct refus
 	return err;
 }
 
-int avail_cycle_check(const struct avail_model *model, struct refusal *why)
+int avail_cycle_check(const struct avail_model *model, struct refusal *why,
+		      struct avail_where *where)
 {
 	const struct graph expressions = { .model = model,
+					   .part = AVAIL_PART_EXPRESSION,
 					   .count = model->expression_count,
 					   .degree = expression_degree,
 					   .next = expression_next,
 					   .name = expression_name };
 	const struct graph gates = { .model = model,
+				     .part = AVAIL_PART_GATE,
 				     .count = model->gate_count,
 				     .degree = gate_degree,
 				     .next = gate_next,
 				     .name = gate_name };
-	int err = check_graph(&expressions, AVAIL_NESTING_MAX, why);
+	int err = check_graph(&expressions, AVAIL_NESTING_MAX, why, where);
 
-	return err ? err : check_graph(&gates, AVAIL_NONE, why);
+	return err ? err : check_graph(&gates, AVAIL_NONE, why, where);
 }

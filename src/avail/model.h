@@ -224,4 +224,24 @@ enum { AVAIL_CCF_COMBINATIONS_MAX = 1 << 16 };
  * out, "a -> b -> a"), or -ENOMEM. */
 int avail_model_check(struct avail_model *model, struct refusal *why);
 
+/* The same; 'where' receives what is to blame, so that a reader of files can name a line. */
+enum avail_part {
+	AVAIL_PART_NONE, /* nothing in particular */
+	AVAIL_PART_EXPRESSION,
+	AVAIL_PART_GATE,
+	AVAIL_PART_EVENT,
+	AVAIL_PART_CCF,
+	AVAIL_PART_CREW,
+	AVAIL_PART_STANDBY,
+	AVAIL_PART_CAPACITY,
+	AVAIL_PART_TOP,
+};
+
+struct avail_where {
+	enum avail_part part;
+	uint32_t index;
+};
+int avail_model_check_where(struct avail_model *model, struct refusal *why,
+			    struct avail_where *where);
+
 #endif

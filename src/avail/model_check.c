@@ -13,6 +13,7 @@ struct check {
 	struct avail_sample mean;
 	uint8_t *seen; /* scratch, one an event */
 	struct refusal *why;
+	struct avail_where *where;
 };
 
 #define ANY UINT32_MAX
@@ -382,6 +383,12 @@ static int check_top(struct check *check, const struct avail_top *top)
 
 /* --- all of it --- */
 
+/* What is to blame when the next check fails. */
+static void look_at(struct check *check, enum avail_part part, uint32_t index)
+{
+	*check->where = (struct avail_where){ part, index };
+}
+
 static int check_expressions(struct check *check)
 {
 	const struct avail_model *model = check->model;
@@ -390,15 +397,18 @@ static int check_expressions(struct check *check)
 	for (uint32_t i = 0; i < model->expression_count && !err; i++) {
 		const struct avail_expression *expression = &model->expressions[i];
 
+		look_at(check, AVAIL_PART_EXPRESSION, i);
 		if (expression->kind == AVAIL_PARAMETER && expression->count == 0) {
 			refuse(check->why, shown(expression->name), "is mentioned and not defined");
 			err = -EINVAL;
 		}
 	}
 	if (!err)
-		err = avail_cycle_check(model, check->why);
-	for (uint32_t i = 0; i < model->expression_count && !err; i++)
+		err = avail_cycle_check(model, check->why, check->where);
+	for (uint32_t i = 0; i < model->expression_count && !err; i++) {
+		look_at(check, AVAIL_PART_EXPRESSION, i);
 		err = avail_expression_check(&check->mean, i, check->why);
+	}
 	return err;
 }
 
@@ -407,17 +417,27 @@ static int check_groups(struct check *check)
 	const struct avail_model *model = check->model;
 	int err = 0;
 
-	for (uint32_t i = 0; i < model->ccf_count && !err; i++)
+	for (uint32_t i = 0; i < model->ccf_count && !err; i++) {
+		look_at(check, AVAIL_PART_CCF, i);
 		err = check_ccf(check, &model->ccfs[i]);
+	}
 	memset(check->seen, 0, model->event_count + 1);
-	for (uint32_t i = 0; i < model->crew_count && !err; i++)
+	for (uint32_t i = 0; i < model->crew_count && !err; i++) {
+		look_at(check, AVAIL_PART_CREW, i);
 		err = check_crew(check, &model->crews[i]);
-	for (uint32_t i = 0; i < model->standby_count && !err; i++)
+	}
+	for (uint32_t i = 0; i < model->standby_count && !err; i++) {
+		look_at(check, AVAIL_PART_STANDBY, i);
 		err = check_standby(check, i);
-	for (uint32_t i = 0; i < model->capacity_count && !err; i++)
+	}
+	for (uint32_t i = 0; i < model->capacity_count && !err; i++) {
+		look_at(check, AVAIL_PART_CAPACITY, i);
 		err = check_capacity(check, &model->capacities[i]);
-	for (uint32_t i = 0; i < model->top_count && !err; i++)
+	}
+	for (uint32_t i = 0; i < model->top_count && !err; i++) {
+		look_at(check, AVAIL_PART_TOP, i);
 		err = check_top(check, &model->tops[i]);
+	}
 	return err;
 }
 
@@ -430,27 +450,42 @@ static int check_events(struct check *check)
 	for (uint32_t i = 0; i < model->ccf_count; i++)
 		for (uint32_t m = 0; m < model->ccfs[i].count; m++)
 			check->seen[model->indexes[model->ccfs[i].first + m]] = 1;
-	for (uint32_t i = 0; i < model->event_count && !err; i++)
+	for (uint32_t i = 0; i < model->event_count && !err; i++) {
+		look_at(check, AVAIL_PART_EVENT, i);
 		if (!check->seen[i])
 			err = check_event(check, &model->events[i]);
+	}
 	memset(check->seen, 0, model->event_count + 1);
 	return err;
 }
 
-int avail_model_check(struct avail_model *model, struct refusal *why)
+static int check_gates(struct check *check)
 {
-	struct check check = { .model = model, .why = why };
+	int err = 0;
+
+	for (uint32_t i = 0; i < check->model->gate_count && !err; i++) {
+		look_at(check, AVAIL_PART_GATE, i);
+		err = check_gate(check, &check->model->gates[i]);
+	}
+	return err;
+}
+
+int avail_model_check_where(struct avail_model *model, struct refusal *why,
+			    struct avail_where *where)
+{
+	struct check check = { .model = model, .why = why, .where = where };
 	int err;
 
 	must_refer_well(model);
+	*where = (struct avail_where){ AVAIL_PART_NONE, 0 };
 	check.seen = avail_take(model->memory, model->event_count + 1, 1);
 	if (!check.seen)
 		return -ENOMEM;
 	err = avail_sample_init(&check.mean, model, model->mission_h);
 	if (!err) {
 		err = check_expressions(&check);
-		for (uint32_t i = 0; i < model->gate_count && !err; i++)
-			err = check_gate(&check, &model->gates[i]);
+		if (!err)
+			err = check_gates(&check);
 		if (!err)
 			err = check_events(&check);
 		if (!err)
@@ -459,4 +494,11 @@ int avail_model_check(struct avail_model *model, struct refusal *why)
 	}
 	avail_give(model->memory, check.seen, model->event_count + 1, 1);
 	return err;
+}
+
+int avail_model_check(struct avail_model *model, struct refusal *why)
+{
+	struct avail_where where;
+
+	return avail_model_check_where(model, why, &where);
 }

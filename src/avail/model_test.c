@@ -1,5 +1,6 @@
 /* What the check of a model refuses, and with which words. */
 #include "avail/expression.h"
+#include "avail/top.h"
 #include "tests/avail_heap.h"
 #include "tests/check.h"
 
@@ -477,6 +478,74 @@ static void test_capacity_and_frequency_are_not_negative(void **state)
 	refused("sequence", "the frequency is -2; it must be 0 or more");
 }
 
+/* --- tops --- */
+
+static void test_the_top_is_the_gate_that_no_other_refers_to(void **state)
+{
+	struct avail_term args[2] = { gate_term(1), gate_term(2) };
+	struct refusal why;
+	uint32_t top;
+
+	(void)state;
+	gate("a", AVAIL_FORMULA_OR, args, 2);
+	args[0] = event_term(avail_model_fixed(&model, "e", 0.5));
+	gate("b", AVAIL_FORMULA_OR, args, 2);
+	gate(NULL, AVAIL_FORMULA_OR, args, 1);
+	assert_int_equal(avail_top_find(&model, NULL, &top, &why), -EINVAL);
+	assert_string_equal(why.text, "there is no gate to compute");
+	assert_int_equal(avail_top_add_roots(&model), 0);
+	assert_int_equal(avail_top_find(&model, NULL, &top, &why), 0);
+	assert_int_equal(model.top_count, 1);
+	assert_string_equal(model.tops[top].name, "a");
+	assert_int_equal(avail_top_find(&model, "b", &top, &why), 0);
+	assert_int_equal(model.tops[top].down.index, 1);
+	assert_int_equal(avail_top_find(&model, "e", &top, &why), 0);
+	assert_int_equal(model.tops[top].down.kind, AVAIL_TERM_EVENT);
+	assert_int_equal(avail_top_find(&model, NULL, &top, &why), -EINVAL);
+	assert_string_equal(why.text, "there are 3 tops; name one of a, b, e");
+	assert_int_equal(avail_top_find(&model, "x", &top, &why), -EINVAL);
+	assert_string_equal(why.path, "x");
+	assert_string_equal(why.text,
+			    "there is no gate or event of this name; the tops are a, b, e");
+}
+
+static void test_many_tops_are_not_all_listed(void **state)
+{
+	struct refusal why;
+	uint32_t top;
+	char name[64];
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof name, "a-top-with-a-name-that-is-rather-long-%u", i);
+		gate(name, AVAIL_FORMULA_OR, NULL, 0);
+	}
+	assert_int_equal(avail_top_add_roots(&model), 0);
+	assert_int_equal(avail_top_find(&model, NULL, &top, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "there are 100 tops; name one of a-top"));
+	assert_non_null(strstr(why.text, "-6, ..."));
+}
+
+static void test_the_check_says_what_is_to_blame(void **state)
+{
+	struct avail_where where;
+
+	(void)state;
+	avail_model_fixed(&model, "good", 0.5);
+	avail_model_fixed(&model, "bad", 1.5);
+	assert_int_equal(avail_model_check_where(&model, NULL, &where), -EINVAL);
+	assert_int_equal(where.part, AVAIL_PART_EVENT);
+	assert_int_equal(where.index, 1);
+	ring(3, 2);
+	assert_int_equal(avail_model_check_where(&model, NULL, &where), -EINVAL);
+	assert_int_equal(where.part, AVAIL_PART_GATE);
+	assert_int_equal(where.index, 2);
+	avail_expression_parameter(&model, "p");
+	assert_int_equal(avail_model_check_where(&model, NULL, &where), -EINVAL);
+	assert_int_equal(where.part, AVAIL_PART_EXPRESSION);
+	assert_int_equal(where.index, 2);
+}
+
 /* --- memory --- */
 
 static bool build(struct avail_memory *memory, struct avail_model *built)
@@ -567,6 +636,9 @@ int main(void)
 		TEST(test_a_standby_group_is_within_its_ranges),
 		TEST(test_a_crew_repairs_what_is_repaired_and_nobody_else_does),
 		TEST(test_capacity_and_frequency_are_not_negative),
+		TEST(test_the_top_is_the_gate_that_no_other_refers_to),
+		TEST(test_many_tops_are_not_all_listed),
+		TEST(test_the_check_says_what_is_to_blame),
 		TEST(test_each_step_may_fail_for_want_of_room),
 		TEST(test_a_check_without_room_says_so),
 	};
