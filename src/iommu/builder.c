@@ -31,9 +31,10 @@ static uint64_t word_of(uint64_t v)
 	return word;
 }
 
+/* acquire pairs with store(): somebody else may list what the one writer makes. */
 static uint64_t load(_Atomic uint64_t *words, unsigned index)
 {
-	uint64_t word = atomic_load_explicit(&words[index], memory_order_relaxed);
+	uint64_t word = atomic_load_explicit(&words[index], memory_order_acquire);
 
 	return word_of(word); /* there and back are the same */
 }
@@ -235,6 +236,7 @@ static void replace(struct iommu_builder *b, unsigned level, _Atomic uint64_t *w
 	store(words, index, entry);
 	if (entry_is_present(b->format, old) && entry_is_link(b->format, level, old))
 		retire(b, level - 1, entry_address(old));
+	b->replaced |= entry_is_present(b->format, old);
 }
 
 static bool is_empty(const struct iommu_builder *b, _Atomic uint64_t *words)
@@ -305,9 +307,10 @@ static int change(struct iommu_builder *b, const struct change *c)
 {
 	if (!take_spare(b, tables_needed(b, b->levels, b->root, 0, c)))
 		return -ENOMEM;
+	b->replaced = false;
 	carry_out(b, b->levels, b->root, c);
 	must(b->spare == 0);
-	return 0;
+	return b->replaced;
 }
 
 /* Bits of an address that the tables look at; 64 at most. */
@@ -370,6 +373,7 @@ int iommu_builder_init(struct iommu_builder *b)
 	must(b->levels <= (b->format == IOMMU_AMD ? (unsigned)IOMMU_LEVELS_MAX : 5u));
 	must(b->page_sizes != IOMMU_PAGES_1G); /* a 1 GiB page is split into 2 MiB pages */
 	b->table_count = b->retired = b->spare = 0;
+	b->replaced = false;
 	b->root = b->pages->take(b->pages->context);
 	b->table_count = b->root != 0;
 	return b->root ? 0 : -ENOMEM;

@@ -35,14 +35,15 @@ enum iommu_page_sizes { IOMMU_PAGES_2M = 1 << 0, IOMMU_PAGES_1G = 1 << 1 };
 
 struct iommu_builder {
 	enum iommu_format format;
-	unsigned levels;    /* 3, 4 or 5; AMD: 1..6 */
-	uint8_t page_sizes; /* enum iommu_page_sizes, ored: beside 4 KiB */
+	unsigned levels;        /* 3, 4 or 5; AMD: 1..6 */
+	uint8_t page_sizes;     /* enum iommu_page_sizes, ored: beside 4 KiB */
 	const struct iommu_pages *pages;
 	/* The builder's own. */
-	uint64_t root;	      /* physical address of the top table */
-	uint64_t table_count; /* pages in use, retired ones not counted */
-	uint64_t retired;     /* head of the list of pages that invalidation sets free; 0: empty */
-	uint64_t spare;	      /* pages taken for the change that is being made */
+	uint64_t root;          /* physical address of the top table */
+	uint64_t table_count;   /* pages in use, retired ones not counted */
+	uint64_t retired;       /* head of the list of pages that invalidation sets free; 0: none */
+	uint64_t spare;         /* pages taken for the change that is being made */
+	bool replaced;          /* that change ended something */
 };
 
 /* Takes the top table; the first four members are set.  0, or -ENOMEM. */
@@ -56,17 +57,20 @@ struct iommu_range {
 
 /* Maps range to physical 'target' with 'rights'; what was mapped there is replaced.
  *
- * range   inside the width of the tables; first-level addresses are canonical: those of the upper
- * half have all upper bits set target  multiple of 4 KiB; all of it below 2^52 rights  enum
- * iommu_access, ored; reading or writing, in first-level tables reading; only those tell executing
- * from reading
+ * range   inside the width of the tables; first-level addresses are canonical: those of the
+ *         upper half have all upper bits set
+ * target  multiple of 4 KiB; all of it below 2^52
+ * rights  enum iommu_access, ored; reading or writing, in first-level tables reading; only those
+ *         tell executing from reading
  *
- * 0; -EINVAL when something is not as said; -ENOMEM.  Unless 0, nothing has changed. */
+ * 0, or 1 when there is something to invalidate; -EINVAL when something is not as said, or -ENOMEM,
+ * and then nothing has changed. */
 int iommu_builder_map(struct iommu_builder *builder, struct iommu_range range, uint64_t target,
 		      uint8_t rights);
 
-/* Ends every mapping in the range; none there is not an error.  0; -EINVAL as above; -ENOMEM when a
- * large page had to be split and there was no page for it.  Unless 0, nothing has changed. */
+/* Ends every mapping in the range; none there is not an error.  0, or 1 when there was one and is to
+ * be invalidated; -EINVAL as above, or -ENOMEM when a large page had to be split and there was no
+ * page for it, and then nothing has changed. */
 int iommu_builder_unmap(struct iommu_builder *builder, struct iommu_range range);
 
 /* Gives back pages that are no longer reachable, after invalidation. */
