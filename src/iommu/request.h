@@ -37,6 +37,7 @@ struct iommu_request {
 	                   * the answer says which there are */
 	uint32_t pasid;   /* 20 bits, or IOMMU_NO_PASID */
 	bool privileged;  /* the PASID prefix asks for supervisor rights */
+	bool zero_length; /* a read of no bytes, which devices use to flush their writes; access is IOMMU_READ */
 	uint64_t address;
 };
 
@@ -46,14 +47,24 @@ enum iommu_outcome {
 	IOMMU_SILENT, /* refused; software asked not to be told (fault processing disable) */
 };
 
+/* What PCI Express tells a requester whose request was refused. */
+enum iommu_completion {
+	IOMMU_SUCCESS,
+	IOMMU_UNSUPPORTED_REQUEST,
+	IOMMU_COMPLETER_ABORT,
+};
+
 struct iommu_answer {
 	enum iommu_outcome outcome;
-	uint16_t reason;    /* FAULT and SILENT: code of the format's specification */
+	uint16_t reason;    /* FAULT and SILENT: code of the format's specification; SILENT with 0: refused
+	                     * without being a fault */
+	uint8_t completion; /* enum iommu_completion */
+	uint8_t rights;     /* enum iommu_access, ored: all that the tables allow; what an ATS completion grants */
 	uint16_t domain;    /* domain identifier of the tables that were walked */
-	uint8_t rights;     /* enum iommu_access, ored: all that the tables allow */
 	uint8_t page_shift; /* the translation holds for this page: 12, 21, 30, or up to 64 without tables */
-	bool snoop, transient; /* attributes of the leaf */
+	bool snoop, transient; /* attributes of the leaf; snoop is the N bit of an ATS completion */
 	bool global;
+	bool untranslated_only; /* ATS: the U bit; the range is reached by untranslated requests alone */
 	uint64_t address;   /* OK: where the request's address leads to, offset included */
 };
 
