@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-
 void avail_count_add(struct avail_count *sum, const struct avail_count *more)
 {
 	uint64_t carry = 0;

@@ -42,14 +42,10 @@ struct avail_dd_entry {
 enum avail_dd_op {
 	AVAIL_DD_AND = INT32_MIN, /* no reference: nodes are fewer than 2^30 */
 	AVAIL_DD_XOR,
-	AVAIL_DD_LEQ,
 	AVAIL_DD_UNION,
 	AVAIL_DD_WITHOUT,
-	AVAIL_DD_MINIMAL,
-	AVAIL_DD_CUTS,
-	AVAIL_DD_PRODUCT,
+	AVAIL_DD_DIFFERENCE,
 	AVAIL_DD_PRIMES,
-	AVAIL_DD_SUBSET,
 };
 
 enum avail_dd_stop {

@@ -75,8 +75,12 @@ uint32_t avail_tree_event(struct avail_tree *tree, uint32_t event)
 uint32_t avail_tree_gate(struct avail_tree *tree, enum avail_gate_kind kind, uint32_t low,
 			 uint32_t high, const uint32_t *args, uint32_t count)
 {
-	struct avail_node node = { .event = AVAIL_NO_EVENT, .kind = kind, .low = low, .high = high,
-				   .first = tree->arg_count, .count = count };
+	struct avail_node node = { .event = AVAIL_NO_EVENT,
+				   .kind = kind,
+				   .low = low,
+				   .high = high,
+				   .first = tree->arg_count,
+				   .count = count };
 	void *room = tree->args;
 	uint32_t ref;
 
