@@ -6,7 +6,8 @@
 enum {
 	FIRST_NODES = 1 << 10,
 	FIRST_CACHE = 1 << 10,
-	MOST_CACHE = 1 << 24,
+	FREE_CACHE = 1 << 22, /* for any number of nodes */
+	MOST_CACHE = 1 << 25,
 	FIRST_BUCKETS = 4,
 	MOST_NODES = 1 << 30,
 	STEPS_ASK = 1 << 14,
@@ -141,17 +142,13 @@ static void grow_buckets(struct avail_dd *dd, struct avail_dd_level *level)
 	level->room = room;
 }
 
-/* Keeps the cache about as large as there are nodes. */
+/* Doubles the cache.  Without room for it the old one just serves worse. */
 static void grow_cache(struct avail_dd *dd)
 {
-	uint32_t room = dd->cache_room;
-	struct avail_dd_entry *cache;
+	uint32_t room = 2 * dd->cache_room;
+	struct avail_dd_entry *cache = avail_take(dd->memory, room, sizeof *cache);
 
-	while (room < dd->room && room < MOST_CACHE)
-		room *= 2;
-	if (room == dd->cache_room)
-		return;
-	cache = avail_take(dd->memory, room, sizeof *cache);
+	dd->cache_puts = 0;
 	if (!cache)
 		return;
 	for (uint32_t i = 0; i < dd->cache_room; i++) {
@@ -178,7 +175,6 @@ static bool grow_nodes(struct avail_dd *dd)
 		if (nodes) {
 			dd->nodes = nodes;
 			dd->room += more;
-			grow_cache(dd);
 			return true;
 		}
 	}
@@ -391,8 +387,14 @@ uint32_t avail_dd_find(const struct avail_dd *dd, uint32_t a, uint32_t b, uint32
 	return e->a == a && e->b == b && e->c == c ? e->result : AVAIL_DD_NONE;
 }
 
+/* A cache that was filled twice is too small, up to a size that depends on how many nodes there are: an
+ * operation asks about pairs of nodes. */
 void avail_dd_remember(struct avail_dd *dd, uint32_t a, uint32_t b, uint32_t c, uint32_t result)
 {
+	if (unlikely(++dd->cache_puts > 2 * (uint64_t)dd->cache_room) &&
+	    (dd->cache_room < FREE_CACHE || dd->cache_room < dd->room) &&
+	    dd->cache_room < MOST_CACHE)
+		grow_cache(dd);
 	dd->cache[avail_dd_hash(a, b, c) & (dd->cache_room - 1)] =
 		(struct avail_dd_entry){ a, b, c, result };
 }

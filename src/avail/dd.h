@@ -67,7 +67,8 @@ struct avail_dd {
 	struct avail_dd_level *levels;
 	uint32_t level_count, level_room;
 	struct avail_dd_entry *cache;
-	uint32_t cache_room; /* a power of two */
+	uint32_t cache_room;    /* a power of two */
+	uint64_t cache_puts;    /* since it grew */
 	uint32_t *stack;     /* references that must live */
 	uint32_t stack_count, stack_room;
 	uint32_t steps; /* since go_on() was last asked */

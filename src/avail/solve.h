@@ -67,42 +67,51 @@ int avail_solver_probability(struct avail_solver *solver, const double *p,
  * 0, -ENOMEM, or -ENOTSUP when the solver is not exact. */
 int avail_solver_changes(struct avail_solver *solver, const double *p, double *rise, double *fall);
 
-/* Minimal cut sets of a coherent function, or of a non-coherent one's monotone events: the minimal
- * sets of failed events that make it true whatever the others do not (Open-PSA's "minimal cut
- * sets"; negated events are taken as free).  Prime implicants keep negated events. */
+/* Minimal cut sets: the smallest sets of failed events with which the function is true when all other events
+ * work; for a coherent function also whatever the others do.  Prime implicants, which differ in a
+ * non-coherent function: the smallest sets of failed and working events with which it is true whatever
+ * the others do. */
 enum avail_sets_kind { AVAIL_CUT_SETS, AVAIL_PRIME_IMPLICANTS };
 
 struct avail_sets;
 
-/* Builds the zero-suppressed diagram of the sets.  0; -ENOMEM, or -EDQUOT when the budget ended it.
- */
-int avail_sets_open(struct avail_sets **sets, struct avail_solver *solver,
-		    enum avail_sets_kind kind, const struct avail_budget *budget);
+/* Builds the zero-suppressed diagram of the sets.  The solver stays open until the sets are closed.
+ * budget   may be NULL
+ * 0; -ENOMEM; or -EDQUOT when the budget ended it, or the solver is not exact. */
+int avail_sets_open(struct avail_sets **sets, struct avail_solver *solver, enum avail_sets_kind kind,
+		    const struct avail_budget *budget);
 void avail_sets_close(struct avail_sets *sets);
 
-/* How many there are, exactly; of every order.  by_order[k] for k = 0 .. avail_sets_order(). */
-uint32_t avail_sets_order(const struct avail_sets *sets); /* the highest */
+/* The most literals that a set has. */
+uint32_t avail_sets_order(const struct avail_sets *sets);
+
+/* How many sets there are, exactly, without enumerating them.
+ * by_order   [k] receives how many have k literals, k = 0 .. avail_sets_order(); may be NULL
+ * 0, or -ENOMEM. */
 int avail_sets_count(struct avail_sets *sets, struct avail_count *count,
 		     struct avail_count *by_order);
 
-/* Sum of the probabilities of all sets (the rare-event approximation, may exceed 1), and
- * 1 - product of (1 - p) over them (min-cut upper bound), without enumerating... the second is only
- * computed for at most 'limit' sets and NAN beyond. */
-int avail_sets_approximate(struct avail_sets *sets, const double *p, uint64_t limit,
-			   double *rare_event, double *upper_bound);
+/* rare_event    the sum of the probabilities of all sets; may exceed 1
+ * upper_bound   1 - the product of (1 - p) over all sets (the "min-cut upper bound")
+ * Both for any number of sets, without enumerating them.  0, or -ENOMEM. */
+int avail_sets_approximate(struct avail_sets *sets, const double *p, double *rare_event,
+			   double *upper_bound);
 
 enum avail_sets_order_by { AVAIL_BY_ORDER, AVAIL_BY_PROBABILITY };
 
-/* One set; literals are references of the tree's events: event << 1 | negated, ascending by event.
- */
+/* One set; literals are event << 1 | working, ascending. */
 struct avail_set {
 	double probability;
 	uint32_t count;
 	const uint32_t *literals; /* good during the call */
 };
 
-/* Calls 'each' with the first 'most' sets, smallest or most probable first, ties by event index,
- * stopping below 'cut_off'.  Returns 0, or -ENOMEM. */
+/* Calls 'each' with the first 'most' sets, those with the fewest literals or the most probable first, ties
+ * by the first literal that differs; sets less probable than 'cut_off' are left out.
+ *
+ * p   may be NULL when by order: then probabilities are NAN and there is no cut-off
+ *
+ * Work and memory are for the sets that are listed, not for all.  0, or -ENOMEM. */
 int avail_sets_list(struct avail_sets *sets, const double *p, enum avail_sets_order_by by,
 		    uint64_t most, double cut_off,
 		    void (*each)(void *context, const struct avail_set *set), void *context);
