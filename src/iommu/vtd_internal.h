@@ -27,6 +27,7 @@ struct vtd_walk {
 struct vtd_stages {
 	enum { VTD_PASS_THROUGH, VTD_FIRST_STAGE, VTD_SECOND_STAGE, VTD_NESTED } type;
 	uint16_t domain;
+	uint32_t pasid; /* scalable mode: the request's, or what stands for none */
 	bool scalable; /* faults have the codes of scalable mode */
 	bool snoop;    /* PGSNP: the whole address space is snooped */
 	bool coherent; /* paging structures are snooped: accessed and dirty bits can be set */

@@ -227,6 +227,7 @@ enum spec_vtd_reason vtd_pasid_entry(struct vtd_walk *walk, uint64_t directory, 
 		return refused(walk, &step, SPEC_VTD_PASID_ACCESS);
 	step.word_count = 8;
 	stages->domain = (uint16_t)field_get(step.words[1], SPEC_VTD_PASID_1_DID);
+	stages->pasid = pasid;
 	reason = check(walk, step.words);
 	if (reason)
 		return refused(walk, &step, reason);
