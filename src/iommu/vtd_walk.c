@@ -146,6 +146,16 @@ static enum spec_vtd_reason check_result(const struct vtd_walk *walk,
 	return SPEC_VTD_NO_FAULT;
 }
 
+/* An address that is a result as it stands: SGN.4 or LGN.1, then SGN.8 or LGN.4. */
+static enum spec_vtd_reason check_host_address(const struct vtd_walk *walk,
+					       const struct vtd_stages *stages, uint64_t address)
+{
+	if (address & vtd_beyond_host(walk))
+		return stages->scalable ? SPEC_VTD_SM_BEYOND_HOST_WIDTH
+					: SPEC_VTD_ADDRESS_BEYOND_WIDTH;
+	return in_interrupt_range(address) ? interrupt_reason(walk, stages) : SPEC_VTD_NO_FAULT;
+}
+
 /* Section 3.9; in section 4.2.3 the size: the largest page that the unit has. */
 static enum spec_vtd_reason pass_through(const struct vtd_walk *walk,
 					 const struct vtd_stages *stages, struct vtd_leaf *leaf)
@@ -157,9 +167,6 @@ static enum spec_vtd_reason pass_through(const struct vtd_walk *walk,
 	leaf->page_shift = SPEC_VTD_PAGE_SHIFT;
 	if (walk->quirks & VTD_QUIRK_PASS_THROUGH_UNCHECKED)
 		return SPEC_VTD_NO_FAULT;
-	if (leaf->address & vtd_beyond_host(walk))
-		return stages->scalable ? SPEC_VTD_SM_BEYOND_HOST_WIDTH
-					: SPEC_VTD_ADDRESS_BEYOND_WIDTH;
 	for (unsigned large = 2; large; large--) {
 		unsigned shift = SPEC_VTD_PAGE_SHIFT + large * SPEC_VTD_LEVEL_BITS;
 
@@ -169,8 +176,7 @@ static enum spec_vtd_reason pass_through(const struct vtd_walk *walk,
 			break;
 		}
 	}
-	return in_interrupt_range(leaf->address) ? interrupt_reason(walk, stages)
-						 : SPEC_VTD_NO_FAULT;
+	return check_host_address(walk, stages, leaf->address);
 }
 
 static enum spec_vtd_reason translate(struct vtd_walk *walk, const struct vtd_stages *stages,
@@ -201,12 +207,7 @@ static enum spec_vtd_reason translated(const struct vtd_walk *walk, const struct
 	leaf->address = walk->request->address;
 	leaf->rights = IOMMU_READ | IOMMU_WRITE;
 	leaf->page_shift = SPEC_VTD_PAGE_SHIFT;
-	if (in_interrupt_range(leaf->address))
-		return interrupt_reason(walk, stages);
-	if (leaf->address & vtd_beyond_host(walk))
-		return stages->scalable ? SPEC_VTD_SM_BEYOND_HOST_WIDTH
-					: SPEC_VTD_ADDRESS_BEYOND_WIDTH;
-	return SPEC_VTD_NO_FAULT;
+	return check_host_address(walk, stages, leaf->address);
 }
 
 /* S.1 and S.2 of table 30: a device may ask for the translation of its own interrupt messages. */
@@ -315,7 +316,8 @@ static uint8_t effective_access(const struct vtd_tables *tables,
 
 	if (request->type != IOMMU_TRANSLATION_REQUEST)
 		return request->access;
-	return read_only ? IOMMU_READ : IOMMU_READ | IOMMU_WRITE;
+	return (uint8_t)(IOMMU_READ | (read_only ? 0 : IOMMU_WRITE) |
+			 (request->access & IOMMU_EXECUTE));
 }
 
 static unsigned host_width(const struct vtd_tables *tables)
