@@ -86,19 +86,18 @@ static int add_returning(struct avail_chain *cycle, const struct avail_chain *ch
 	return 0;
 }
 
-/* Whether the end can be reached from state 0 and every state on the way. */
 static int steady_of_cycle(const struct avail_chain *cycle, double *p, double *mean_h)
 {
 	uint32_t end = cycle->state_count - 1;
 	int err = avail_chain_steady(cycle, p, NULL);
 	double up = 0;
 
-	if (err == -EDOM || (!err && p[end] == 0)) {
-		*mean_h = INFINITY; /* some set of up states is never left */
-		return 0;
-	}
 	if (err)
 		return err;
+	if (p[end] == 0) {
+		*mean_h = INFINITY; /* it may be that some set of up states is never left */
+		return 0;
+	}
 	for (uint32_t i = 0; i < end; i++)
 		up += p[i];
 	*mean_h = up / p[end];

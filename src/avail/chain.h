@@ -48,8 +48,9 @@ struct avail_chain_work {
  * p      receives them; states that are left for good get 0
  * work   NULL: not wanted
  *
- * 0; -ENOMEM; -EDOM when there are several sets of states that are never left, so that chance decides;
- * -EINTR; -ELOOP when the sweeps did not settle. */
+ * Where chance decides between several sets of states that are never left, each has its share.
+ *
+ * 0; -ENOMEM; -EINTR; -ELOOP when the sweeps did not settle. */
 int avail_chain_steady(const struct avail_chain *chain, double *p, struct avail_chain_work *work);
 
 /* Probabilities at time t_h.

@@ -19,12 +19,15 @@ static bool go_on(const struct avail_chain *chain)
 	return !chain->go_on || chain->go_on(chain->context);
 }
 
-/* ---- the set of states that is never left ---- */
+/* ---- sets of states that are never left ---- */
 
 struct search {
 	struct avail_rows out, in;
-	uint32_t n, *queue;
-	uint8_t *ahead, *behind; /* reached from the candidate; reaches it */
+	uint32_t *queue, *end_of; /* end_of: of each state the set that it is in, from 1; 0: none,
+				     or not known */
+	uint8_t *ahead, *behind;  /* reached from the candidate; reaches it */
+	uint8_t *started, *leads; /* reached from the start; reaches a set that is known */
+	uint32_t ends;		  /* sets known */
 };
 
 /* Marks what can be reached over 'rows'; the last state found, which is as far as any. */
@@ -49,64 +52,90 @@ static uint32_t reach(const struct avail_rows *rows, uint32_t from, uint32_t *qu
 	return queue[tail - 1];
 }
 
-/* Leaves in 'ahead' the one set of states that is entered from 'from' and never left. */
-static int find_closed(struct search *search, uint32_t from, uint32_t *some, uint32_t *count)
+/* Numbers a set that is entered from 'from' and never left: one whose states all reach each other.
+ */
+static void find_end(struct search *search, uint32_t from)
 {
-	uint32_t candidate = reach(&search->out, from, search->queue, search->ahead, count), behind;
+	uint32_t count, behind, candidate;
 
+	candidate = reach(&search->out, from, search->queue, search->ahead, &count);
 	for (;;) {
 		uint32_t next = UINT32_MAX;
 
 		reach(&search->in, candidate, search->queue, search->behind, &behind);
-		reach(&search->out, candidate, search->queue, search->ahead, count);
-		for (uint32_t i = *count; i-- > 0 && next == UINT32_MAX;)
+		reach(&search->out, candidate, search->queue, search->ahead, &count);
+		for (uint32_t i = count; i-- > 0 && next == UINT32_MAX;)
 			if (!search->behind[search->queue[i]])
 				next = search->queue[i];
 		if (next == UINT32_MAX)
 			break;
 		candidate = next;
 	}
-	*some = candidate;
-	/* Whoever can be reached at first must reach it. */
-	reach(&search->out, from, search->queue, search->ahead, &behind);
-	for (uint32_t i = 0; i < behind; i++)
-		if (!search->behind[search->queue[i]])
-			return -EDOM;
-	reach(&search->out, candidate, search->queue, search->ahead, count);
-	return 0;
+	search->ends++;
+	for (uint32_t i = 0; i < count; i++)
+		search->end_of[search->queue[i]] = search->ends;
+	for (uint32_t i = 0; i < search->out.row_count; i++)
+		search->leads[i] |= search->behind[i];
 }
 
-/* place[state]: its number within the closed set, near ones first, or AVAIL_ROWS_OUT. */
-static int number_closed(const struct avail_chain *chain, uint32_t *place, uint32_t *count)
+static void find_ends(struct search *search)
 {
-	struct search search = { .n = chain->state_count };
-	uint32_t some;
-	int err = avail_rows_init(&search.out, chain, AVAIL_ROWS_BY_FROM, NULL, search.n);
+	uint32_t count;
 
-	if (err)
-		return err;
-	err = avail_rows_init(&search.in, chain, AVAIL_ROWS_BY_TO, NULL, search.n);
-	if (err)
-		goto give_out;
-	search.queue = avail_take(chain->memory, search.n, sizeof *search.queue);
-	search.ahead = avail_take(chain->memory, search.n, 1);
-	search.behind = avail_take(chain->memory, search.n, 1);
-	err = search.queue && search.ahead && search.behind ? find_closed(&search, 0, &some, count)
-							    : -ENOMEM;
-	if (!err) {
-		if (search.ahead[0])
-			reach(&search.out, 0, search.queue, search.behind, count);
-		memset(place, 0xff, search.n * sizeof *place);
-		for (uint32_t i = 0; i < *count; i++)
-			place[search.queue[i]] = i;
-	}
-	avail_give(chain->memory, search.queue, search.n, sizeof *search.queue);
-	avail_give(chain->memory, search.ahead, search.n, 1);
-	avail_give(chain->memory, search.behind, search.n, 1);
-	avail_rows_fini(&search.in);
-give_out:
-	avail_rows_fini(&search.out);
+	reach(&search->out, 0, search->queue, search->started, &count);
+	for (uint32_t i = 0; i < search->out.row_count; i++)
+		if (search->started[i] && !search->leads[i])
+			find_end(search, i);
+}
+
+static int search_init(struct search *search, const struct avail_chain *chain)
+{
+	struct avail_memory *memory = chain->memory;
+	uint32_t n = chain->state_count;
+	int err = avail_rows_init(&search->out, chain, AVAIL_ROWS_BY_FROM, NULL, n);
+
+	if (!err)
+		err = avail_rows_init(&search->in, chain, AVAIL_ROWS_BY_TO, NULL, n);
+	search->queue = avail_take(memory, n, sizeof *search->queue);
+	search->end_of = avail_take(memory, n, sizeof *search->end_of);
+	search->ahead = avail_take(memory, n, 1);
+	search->behind = avail_take(memory, n, 1);
+	search->started = avail_take(memory, n, 1);
+	search->leads = avail_take(memory, n, 1);
+	if (!search->queue || !search->end_of || !search->ahead || !search->behind ||
+	    !search->started || !search->leads)
+		err = -ENOMEM;
 	return err;
+}
+
+static void search_fini(struct search *search, const struct avail_chain *chain)
+{
+	struct avail_memory *memory = chain->memory;
+	uint32_t n = chain->state_count;
+
+	avail_give(memory, search->queue, n, sizeof *search->queue);
+	avail_give(memory, search->end_of, n, sizeof *search->end_of);
+	avail_give(memory, search->ahead, n, 1);
+	avail_give(memory, search->behind, n, 1);
+	avail_give(memory, search->started, n, 1);
+	avail_give(memory, search->leads, n, 1);
+	if (search->out.memory)
+		avail_rows_fini(&search->out);
+	if (search->in.memory)
+		avail_rows_fini(&search->in);
+}
+
+/* place[state]: its number within set 'end', near ones first, or AVAIL_ROWS_OUT. */
+static void number_end(struct search *search, uint32_t end, uint32_t *place, uint32_t *count)
+{
+	uint32_t first = 0;
+
+	while (search->end_of[first] != end)
+		first++;
+	reach(&search->out, first, search->queue, search->ahead, count);
+	memset(place, 0xff, search->out.row_count * sizeof *place);
+	for (uint32_t i = 0; i < *count; i++)
+		place[search->queue[i]] = i;
 }
 
 /* ---- elimination (Grassmann, Taksar, Heyman 1985): only sums, products, quotients of rates ----
@@ -338,33 +367,105 @@ static int steady_of_closed(const struct avail_chain *chain, const struct avail_
 		err = avail_rows_error(in, out, x, &error);
 	if (!err && sweeps && !(error < ERROR_MOST))
 		err = -ELOOP;
-	if (!err && work)
+	if (!err)
 		*work = (struct avail_chain_work){ .sweeps = sweeps, .error = error };
 	avail_give(chain->memory, out, n, sizeof *out);
 	return err;
 }
 
-int avail_chain_steady(const struct avail_chain *chain, double *p, struct avail_chain_work *work)
+/* How probable each end is: they go back to the start together, and how much time is spent at each
+ * says it. share[end - 1] receives it. */
+static int weigh_ends(const struct avail_chain *chain, const struct search *search, double *share)
 {
-	struct avail_memory *memory = chain->memory;
-	struct avail_rows in;
-	uint32_t n = chain->state_count, count = 0;
-	uint32_t *place = avail_take(memory, n, sizeof *place);
-	double *x = NULL;
-	int err = place ? number_closed(chain, place, &count) : -ENOMEM;
+	struct avail_chain merged;
+	uint32_t n = chain->state_count, ends = search->ends;
+	double sum = 0, *p;
+	int err = 0;
 
-	if (err)
-		goto give_place;
+	/* Each end behind the others as one state; those that were in it are left with nothing. */
+	avail_chain_init(&merged, chain->memory, n + ends);
+	for (uint32_t i = 0; i < chain->move_count && !err; i++) {
+		const struct avail_move *move = &chain->moves[i];
+		uint32_t end = search->end_of[move->to];
+
+		if (search->end_of[move->from] == 0 && move->rate > 0)
+			err = avail_chain_add(&merged, move->from, end ? n + end - 1 : move->to,
+					      move->rate);
+	}
+	for (uint32_t end = 0; end < ends && !err; end++)
+		err = avail_chain_add(&merged, n + end, 0, 1);
+	p = avail_take(chain->memory, (size_t)n + ends, sizeof *p);
+	if (!err)
+		err = p ? avail_chain_steady(&merged, p, NULL) : -ENOMEM;
+	for (uint32_t end = 0; end < ends && !err; end++)
+		sum += p[n + end];
+	for (uint32_t end = 0; end < ends && !err; end++)
+		share[end] = p[n + end] / sum;
+	avail_give(chain->memory, p, (size_t)n + ends, sizeof *p);
+	avail_chain_fini(&merged);
+	return err;
+}
+
+/* Adds 'share' of the steady state of one end to p. */
+static int add_end(const struct avail_chain *chain, struct search *search, uint32_t end,
+		   double share, uint32_t *place, double *p, struct avail_chain_work *work)
+{
+	struct avail_chain_work own = { 0 };
+	struct avail_rows in;
+	uint32_t count;
+	double *x;
+	int err;
+
+	number_end(search, end, place, &count);
 	err = avail_rows_init(&in, chain, AVAIL_ROWS_BY_TO, place, count);
 	if (err)
-		goto give_place;
-	x = avail_take(memory, count, sizeof *x);
-	err = x ? steady_of_closed(chain, &in, x, work) : -ENOMEM;
-	for (uint32_t i = 0; i < n && !err; i++)
-		p[i] = place[i] == AVAIL_ROWS_OUT ? 0 : x[place[i]];
-	avail_give(memory, x, count, sizeof *x);
+		return err;
+	x = avail_take(chain->memory, count, sizeof *x);
+	err = x ? steady_of_closed(chain, &in, x, &own) : -ENOMEM;
+	for (uint32_t i = 0; i < chain->state_count && !err; i++)
+		if (place[i] != AVAIL_ROWS_OUT)
+			p[i] = share * x[place[i]];
+	if (own.sweeps > work->sweeps)
+		work->sweeps = own.sweeps;
+	if (own.error > work->error)
+		work->error = own.error;
+	avail_give(chain->memory, x, count, sizeof *x);
 	avail_rows_fini(&in);
-give_place:
+	return err;
+}
+
+static int add_ends(const struct avail_chain *chain, struct search *search, double *p,
+		    struct avail_chain_work *work)
+{
+	struct avail_memory *memory = chain->memory;
+	uint32_t n = chain->state_count, *place = avail_take(memory, n, sizeof *place);
+	double *share = avail_take(memory, search->ends, sizeof *share);
+	int err = place && share ? 0 : -ENOMEM;
+
+	if (!err && search->ends == 1)
+		share[0] = 1;
+	else if (!err)
+		err = weigh_ends(chain, search, share);
+	for (uint32_t end = 1; end <= search->ends && !err; end++)
+		err = add_end(chain, search, end, share[end - 1], place, p, work);
 	avail_give(memory, place, n, sizeof *place);
+	avail_give(memory, share, search->ends, sizeof *share);
+	return err;
+}
+
+int avail_chain_steady(const struct avail_chain *chain, double *p, struct avail_chain_work *work)
+{
+	struct avail_chain_work unwanted;
+	struct search search = { 0 };
+	int err = search_init(&search, chain);
+
+	work = work ? work : &unwanted;
+	*work = (struct avail_chain_work){ 0 };
+	memset(p, 0, chain->state_count * sizeof *p);
+	if (!err) {
+		find_ends(&search);
+		err = add_ends(chain, &search, p, work);
+	}
+	search_fini(&search, chain);
 	return err;
 }

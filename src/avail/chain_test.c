@@ -245,15 +245,25 @@ static void states_that_are_left_for_good_have_no_part_in_the_long_run(void **st
 	finish();
 }
 
-static void chance_between_two_ends_is_refused(void **state)
+static void chance_between_ends_gives_each_its_share(void **state)
 {
-	double p[3];
+	double p[6];
 
 	(void)state;
-	begin(3);
-	add(0, 1, 1);
-	add(0, 2, 1);
-	assert_int_equal(avail_chain_steady(&chain, p, NULL), -EDOM);
+	begin(6);
+	add(0, 1, 1); /* to 1 and back until one of the ends is entered */
+	add(1, 0, 2);
+	add(0, 2, 0.5);
+	add(1, 3, 1);
+	add(3, 4, 1);
+	add(4, 3, 3);
+	add(5, 2, 1); /* never reached */
+	assert_int_equal(avail_chain_steady(&chain, p, NULL), 0);
+	/* From 0 to the end {2} with h, from 1 with h2: h = (0.5 + h2) / 1.5, h2 = 2 h / 3. */
+	near(p[2], 0.6, 1e-15);
+	near(p[3], 0.4 * 0.75, 1e-15);
+	near(p[4], 0.4 * 0.25, 1e-15);
+	assert_true(p[0] == 0 && p[1] == 0 && p[5] == 0);
 	finish();
 }
 
@@ -500,7 +510,7 @@ int main(void)
 			large_and_stiff_chain_of_independent_parts_is_their_product_within_the_stated_error),
 		cmocka_unit_test(sweeps_and_elimination_agree_where_failures_take_many_with_them),
 		cmocka_unit_test(states_that_are_left_for_good_have_no_part_in_the_long_run),
-		cmocka_unit_test(chance_between_two_ends_is_refused),
+		cmocka_unit_test(chance_between_ends_gives_each_its_share),
 		cmocka_unit_test(probabilities_at_a_time_are_those_of_a_single_unit),
 		cmocka_unit_test(probabilities_at_a_time_of_independent_parts_are_products),
 		cmocka_unit_test(counting_failures_gives_the_poisson_law),

@@ -14,17 +14,19 @@
  *   one, or a HOT spare), of WAITS when an active one fails.
  *   Handled: the first spares that are up become active in place of active ones that failed; if there
  *   were such, the group is down for a time with mean switch_h (exponential).
- *   Not handled, TAKES_ALL: of every member that is up, own events that can be repaired fail, in the order of
+ *   Not handled, TAKES_ALL: of every member that is up, own events that have a rate fail, in the order of
  *   mention, until it is down.  Not handled, WAITS: the group is down, and nobody becomes active, for a
  *   time with mean recovery_h (exponential); then spares become active without another outage.
  * - When too few are up, the group is down, switching ends, and who is active stays so.  With the repair that
  *   makes them enough, spares that are up become active in place of members that are down, without
- *   further outage.
+ *   further outage.  So it is at the end of waiting, when enough are up.
  * - 'reverts': when one of the first 'needed' members returns to a group that is up, it becomes active in
- *   place of the last spare that is, with an outage of switch_h.
+ *   place of the last spare that is, with an outage of switch_h.  With a repair that makes them enough, and
+ *   at the end of waiting, the first members that are up become active.
  * - A crew repairs at most 'crews' events at a time, in the order of failure; events that fail together in
  *   the order of the members.  A combination of a common-cause group is one job of its first member's crew.
- * - Events with a probability are as they are for good, with that probability.
+ * - Events with a probability are as they are for good, with that probability; members that are down because of
+ *   one are not active at first.
  *
  * Equal units count as one kind: their states are numbers of units (lumping), which is exact.
  *
@@ -60,7 +62,7 @@ struct avail_module {
 	uint32_t failures;  /* CUT: how many failed events at once are looked at */
 	enum avail_module_state state;
 	double error;       /* relative, of the steady state, of the last evaluation */
-	double unavailability, frequency; /* of the first output; of CUT: the lower bound */
+	double unavailability, frequency; /* of the first output; of CUT: in the states looked at */
 };
 
 /* What an evaluation is to suppose of a leaf. */
@@ -87,11 +89,10 @@ struct avail_dynamic;
  * model   checked; kept, must outlive the result and not change
  * refs    receives the reference of each top in avail_dynamic_tree()
  *
- * 0; -ENOMEM; -EINVAL with 'why' for what cannot be said in a chain (a standby gate whose members are
- * negated, an active member without a rate for a spare that is dormant); -EINTR. */
+ * 0, also when a module passed the budget; -ENOMEM; -EINTR. */
 int avail_dynamic_open(struct avail_dynamic **dynamic, const struct avail_model *model,
 		       const struct avail_term *tops, uint32_t count,
-		       const struct avail_dynamic_budget *budget, uint32_t *refs, struct refusal *why);
+		       const struct avail_dynamic_budget *budget, uint32_t *refs);
 void avail_dynamic_close(struct avail_dynamic *dynamic);
 
 /* The tree for the exact engine.  Events below avail_dynamic_leaf_count() are leaves of
@@ -112,7 +113,7 @@ uint32_t avail_dynamic_module_of(const struct avail_dynamic *dynamic, uint32_t l
  * pins    an enum avail_pin a leaf; NULL: none
  *
  * 0; -ENOMEM; -ERANGE with 'why': a value is no probability or rate; -EINTR; -EDQUOT: a chain is too stiff
- * for a time. */
+ * for a time, or with pins too large; -ELOOP: a chain does not settle. */
 int avail_dynamic_evaluate(struct avail_dynamic *dynamic, struct avail_sample *sample,
 			   const uint8_t *pins, const struct avail_when *when, struct refusal *why);
 
@@ -125,7 +126,8 @@ bool avail_dynamic_is_exact(const struct avail_dynamic *dynamic);
 /* What an open solver of a function of the tree says after an evaluation. */
 struct avail_dynamic_answer {
 	struct avail_bounds unavailability;
-	double frequency; /* how often an hour the function becomes true; NAN: not exact */
+	double frequency; /* how often an hour the function becomes true; of modules that are CUT: in the states
+			   * looked at; NAN: the solver is not exact, or too many outcomes */
 };
 
 /* top   the reference that 'solver' was opened with
