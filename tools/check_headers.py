@@ -11,7 +11,7 @@ import sys
 root = pathlib.Path(sys.argv[1])
 pure = set(sys.argv[2:])
 PACKAGES = ["libdpdk", "libuv", "jansson", "libcyaml", "yaml-0.1", "libmicrohttpd", "libcurl",
-            "cmocka"]
+            "cmocka", "libxml-2.0"]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wstrict-prototypes",
             "-Wundef", "-Werror", "-Wno-unused-function", "-Wno-unused-variable"]
 

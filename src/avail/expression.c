@@ -69,7 +69,7 @@ struct avail_arity avail_expression_arity(enum avail_expression_kind kind)
 
 int avail_sample_init(struct avail_sample *sample, const struct avail_model *model, double time_h)
 {
-	uint32_t room = model->expression_count + 1;
+	uint32_t room = model->expression_room + 1;
 
 	*sample = (struct avail_sample){ .model = model, .time_h = time_h, .room = room };
 	sample->values = avail_take(model->memory, room, sizeof *sample->values);

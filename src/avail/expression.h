@@ -69,11 +69,11 @@ struct avail_sample {
 	uint64_t seed;     /* 0: every distribution at its mean */
 	double *values;    /* one an expression */
 	uint8_t *known;    /* whether it was computed in this draw */
-	uint32_t room;     /* of both: the expressions that the model had at avail_sample_init */
+	uint32_t room;     /* of both */
 };
 
-/* Begins with every distribution at its mean.  The model's expressions have no cycle, and none is
- * added while there is a sample.  0, or -ENOMEM; the sample is to be ended by avail_sample_fini. */
+/* Begins with every distribution at its mean.  The model's expressions have no cycle, and those
+ * that are added while there is a sample may be too many for it (room).  0, or -ENOMEM; the sample is to be ended by avail_sample_fini. */
 int avail_sample_init(struct avail_sample *sample, const struct avail_model *model, double time_h);
 void avail_sample_fini(struct avail_sample *sample);
 /* Begins another draw: 'seed' decides all of it. */
@@ -83,10 +83,14 @@ void avail_sample_draw(struct avail_sample *sample, uint64_t seed, double time_h
  * avail_model_check and avail_leaf_figures refuse for what must be a probability or a rate. */
 double avail_expression_value(struct avail_sample *sample, uint32_t expression);
 
-/* Whether one expression has as many arguments as its kind takes, and each is in its range.
+/* Whether one expression has as many arguments as its kind takes; then, when all of the model's have,
+ * whether each argument of it is in its range.
  *
  * sample   of mean values
  * 0, or -EINVAL with 'why' (without a path). */
-int avail_expression_check(struct avail_sample *sample, uint32_t expression, struct refusal *why);
+int avail_expression_check_count(const struct avail_model *model, uint32_t expression,
+				 struct refusal *why);
+int avail_expression_check_range(struct avail_sample *sample, uint32_t expression,
+				 struct refusal *why);
 
 #endif

@@ -138,8 +138,10 @@ static const struct {
 	{ AVAIL_BETA_DEVIATE, 0, 1, POSITIVE, "second shape" },
 };
 
-static int check_count(const struct avail_expression *expression, struct refusal *why)
+int avail_expression_check_count(const struct avail_model *model, uint32_t index,
+				 struct refusal *why)
 {
+	const struct avail_expression *expression = &model->expressions[index];
 	struct avail_arity arity = avail_expression_arity(expression->kind);
 	const char *word = avail_expression_word(expression->kind);
 	uint32_t count = expression->count;
@@ -209,13 +211,11 @@ static int check_ranges(struct avail_sample *sample, const struct avail_expressi
 	return 0;
 }
 
-int avail_expression_check(struct avail_sample *sample, uint32_t index, struct refusal *why)
+int avail_expression_check_range(struct avail_sample *sample, uint32_t index, struct refusal *why)
 {
 	const struct avail_expression *expression = &sample->model->expressions[index];
-	int err = check_count(expression, why);
+	int err;
 
-	if (err)
-		return err;
 	if (expression->kind == AVAIL_UNIFORM_DEVIATE || expression->kind == AVAIL_HISTOGRAM)
 		return check_bounds(sample, expression, why);
 	err = check_ranges(sample, expression, why);

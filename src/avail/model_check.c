@@ -389,25 +389,31 @@ static void look_at(struct check *check, enum avail_part part, uint32_t index)
 	*check->where = (struct avail_where){ part, index };
 }
 
+static int check_defined(struct check *check, uint32_t index)
+{
+	const struct avail_expression *expression = &check->model->expressions[index];
+
+	if (expression->kind != AVAIL_PARAMETER || expression->count > 0)
+		return avail_expression_check_count(check->model, index, check->why);
+	refuse(check->why, shown(expression->name), "is mentioned and not defined");
+	return -EINVAL;
+}
+
+/* What is evaluated needs the arguments of everything below it, so the ranges come last. */
 static int check_expressions(struct check *check)
 {
 	const struct avail_model *model = check->model;
 	int err = 0;
 
 	for (uint32_t i = 0; i < model->expression_count && !err; i++) {
-		const struct avail_expression *expression = &model->expressions[i];
-
 		look_at(check, AVAIL_PART_EXPRESSION, i);
-		if (expression->kind == AVAIL_PARAMETER && expression->count == 0) {
-			refuse(check->why, shown(expression->name), "is mentioned and not defined");
-			err = -EINVAL;
-		}
+		err = check_defined(check, i);
 	}
 	if (!err)
 		err = avail_cycle_check(model, check->why, check->where);
 	for (uint32_t i = 0; i < model->expression_count && !err; i++) {
 		look_at(check, AVAIL_PART_EXPRESSION, i);
-		err = avail_expression_check(&check->mean, i, check->why);
+		err = avail_expression_check_range(&check->mean, i, check->why);
 	}
 	return err;
 }

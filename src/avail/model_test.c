@@ -323,6 +323,16 @@ static void test_arguments_of_expressions_are_in_their_ranges(void **state)
 	}
 }
 
+static void test_arguments_are_counted_before_anything_is_computed(void **state)
+{
+	uint32_t args[2] = { avail_expression_parameter(&model, "p"), number(1) };
+
+	(void)state;
+	avail_expression_add(&model, AVAIL_LAW_EXPONENTIAL, args, 2);
+	avail_expression_set(&model, args[0], avail_expression_add(&model, AVAIL_NEG, NULL, 0));
+	refused("", "neg has 0 arguments; it takes 1");
+}
+
 /* --- common causes --- */
 
 static void group(enum avail_ccf_kind kind, uint32_t count, const double *factors, uint32_t levels)
@@ -631,6 +641,7 @@ int main(void)
 		TEST(test_each_formula_has_as_many_arguments_as_it_takes),
 		TEST(test_numbers_of_events_are_in_their_ranges),
 		TEST(test_arguments_of_expressions_are_in_their_ranges),
+		TEST(test_arguments_are_counted_before_anything_is_computed),
 		TEST(test_factors_of_a_group_are_as_many_and_as_large_as_they_may_be),
 		TEST(test_members_of_a_group_fit_together),
 		TEST(test_a_standby_group_is_within_its_ranges),

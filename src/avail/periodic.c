@@ -108,11 +108,13 @@ double avail_periodic_test(const struct avail_periodic *part, double t_h)
 	double state[STATES] = { 0 }, in_test;
 	struct phase phase;
 
+	if (isnan(t_h))
+		return t_h;
 	if (since_h <= 0)
 		return within(part->failure_rate, t_h);
 	state[FAILED] = within(part->failure_rate, part->first_h);
 	state[WORKS] = 1 - state[FAILED];
-	periods = floor(fmin(since_h / part->interval_h, 0x1p53));
+	periods = floor(fmax(fmin(since_h / part->interval_h, 0x1p53), 0));
 	/* Where repair takes no time, a test is a step: the value at a test is the one before it.
 	 */
 	if (part->repair_rate >= INFINITY && periods * part->interval_h >= since_h)
