@@ -72,8 +72,9 @@ struct avail_sample {
 	uint32_t room;     /* of both */
 };
 
-/* Begins with every distribution at its mean.  The model's expressions have no cycle, and those
- * that are added while there is a sample may be too many for it (room).  0, or -ENOMEM; the sample is to be ended by avail_sample_fini. */
+/* Begins with every distribution at its mean.  The model's expressions have no cycle; those that are
+ * added while there is a sample may be too many for it (room).  0, or -ENOMEM; the sample is to be
+ * ended by avail_sample_fini. */
 int avail_sample_init(struct avail_sample *sample, const struct avail_model *model, double time_h);
 void avail_sample_fini(struct avail_sample *sample);
 /* Begins another draw: 'seed' decides all of it. */

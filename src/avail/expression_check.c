@@ -168,7 +168,10 @@ int avail_expression_check_count(const struct avail_model *model, uint32_t index
 static double value_of(struct avail_sample *sample, const struct avail_expression *expression,
 		       uint32_t place)
 {
-	return avail_expression_value(sample, sample->model->indexes[expression->first + place]);
+	double value =
+		avail_expression_value(sample, sample->model->indexes[expression->first + place]);
+
+	return isnan(value) ? (double)NAN : value; /* without a sign, in messages */
 }
 
 /* Upper bounds of a distribution's range must be above the lower ones. */

@@ -128,9 +128,12 @@ static int check_gate(struct check *check, const struct avail_gate *gate)
 
 /* --- numbers --- */
 
+/* What is no number has no sign either, in messages. */
 static double value_of(struct check *check, uint32_t expression)
 {
-	return avail_expression_value(&check->mean, expression);
+	double value = avail_expression_value(&check->mean, expression);
+
+	return isnan(value) ? (double)NAN : value;
 }
 
 static int check_probability(struct check *check, const char *name, const char *what,

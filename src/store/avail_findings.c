@@ -30,8 +30,8 @@ static void show(struct avail_findings *findings, const struct avail_finding *fi
 	if (findings->shown <= AVAIL_FINDINGS_MAX)
 		findings->report(findings->arg, finding);
 	else
-		findings->report(findings->arg, &(struct avail_finding){ .file = finding->file,
-									 .what = &last });
+		findings->report(findings->arg,
+				 &(struct avail_finding){ .file = finding->file, .what = &last });
 }
 
 void avail_find_refusal(struct avail_findings *findings, const char *file, unsigned line,

@@ -1,5 +1,5 @@
-/* store/avail_findings.h -- what a reader of availability models has to say about a file: each finding names
- * file, line, the thing and what is wrong.
+/* store/avail_findings.h -- what a reader of availability models has to say about a file: each
+ * finding names file, line, the thing and what is wrong.
  *
  * Threads: any, one a collection.  Memory: none kept. */
 #ifndef STORE_AVAIL_FINDINGS_H
@@ -34,7 +34,8 @@ struct avail_findings {
 /* Whether so many mistakes were found that looking for more is of no use. */
 bool avail_findings_full(const struct avail_findings *findings);
 
-/* Adds a mistake; the one after the first AVAIL_FINDINGS_MAX is said to be left out, and later ones are. */
+/* Adds a mistake; the one after the first AVAIL_FINDINGS_MAX is said to be left out, and later ones
+ * are. */
 void avail_find(struct avail_findings *findings, const char *file, unsigned line, const char *path,
 		const char *format, ...) printf_like(5, 6);
 void avail_find_refusal(struct avail_findings *findings, const char *file, unsigned line,

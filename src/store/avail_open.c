@@ -1,12 +1,13 @@
 #include "store/avail_open.h"
 
-#include "store/avail_file.h"
 #include "store/file_bytes.h"
 #include "store/openpsa.h"
 
 #include <errno.h>
 #include <string.h>
 #include <yaml.h>
+
+enum { YAML_SIZE_MAX = 4 << 20 }; /* bytes of a file that is not XML */
 
 /* Whether the document is a mapping with this key; what is no YAML has none. */
 static bool has_key(const char *bytes, size_t size, const char *key)
@@ -24,13 +25,15 @@ static bool has_key(const char *bytes, size_t size, const char *key)
 
 		if (event.type == YAML_SCALAR_EVENT && depth == 1 && is_key)
 			found = strcmp((const char *)event.data.scalar.value, key) == 0;
-		depth -= event.type == YAML_MAPPING_END_EVENT || event.type == YAML_SEQUENCE_END_EVENT;
+		depth -= event.type == YAML_MAPPING_END_EVENT ||
+			 event.type == YAML_SEQUENCE_END_EVENT;
 		/* at depth 1 keys and values take turns; whatever begins there is a value */
-		if (depth == 1 && (event.type == YAML_SCALAR_EVENT || event.type == YAML_ALIAS_EVENT ||
-				   event.type == YAML_MAPPING_END_EVENT ||
-				   event.type == YAML_SEQUENCE_END_EVENT))
+		if (depth == 1 &&
+		    (event.type == YAML_SCALAR_EVENT || event.type == YAML_ALIAS_EVENT ||
+		     event.type == YAML_MAPPING_END_EVENT || event.type == YAML_SEQUENCE_END_EVENT))
 			is_key = !is_key;
-		end = event.type == YAML_DOCUMENT_END_EVENT || event.type == YAML_STREAM_END_EVENT ||
+		end = event.type == YAML_DOCUMENT_END_EVENT ||
+		      event.type == YAML_STREAM_END_EVENT ||
 		      (depth == 0 && event.type == YAML_SEQUENCE_START_EVENT);
 		depth += opens;
 		yaml_event_delete(&event);
@@ -59,7 +62,7 @@ enum avail_file_kind avail_file_kind_of(const char *bytes, size_t size)
 {
 	if (is_xml(bytes, size))
 		return AVAIL_FILE_OPENPSA;
-	if (size <= AVAIL_FILE_SIZE_MAX && has_key(bytes, size, "chassis"))
+	if (size <= YAML_SIZE_MAX && has_key(bytes, size, "chassis"))
 		return AVAIL_FILE_SITE;
 	return AVAIL_FILE_YAML;
 }
@@ -73,7 +76,8 @@ static int read_file(const char *path, struct file_bytes *file, struct avail_fin
 	return err;
 }
 
-int avail_file_kind(const char *path, enum avail_file_kind *kind, avail_report_fn *report, void *arg)
+int avail_file_kind(const char *path, enum avail_file_kind *kind, avail_report_fn *report,
+		    void *arg)
 {
 	struct avail_findings findings = { .report = report, .arg = arg };
 	struct file_bytes file;
@@ -84,6 +88,12 @@ int avail_file_kind(const char *path, enum avail_file_kind *kind, avail_report_f
 	*kind = avail_file_kind_of(file.bytes, file.size);
 	file_bytes_free(&file);
 	return 0;
+}
+
+static int refuse_kind(const char *name, struct avail_findings *findings)
+{
+	avail_find(findings, name, 0, "", "is no document in the Open-PSA format");
+	return -EINVAL;
 }
 
 static int open_bytes(const char *name, const char *bytes, size_t size,
@@ -102,7 +112,7 @@ static int open_bytes(const char *name, const char *bytes, size_t size,
 	else if (kind == AVAIL_FILE_OPENPSA)
 		err = openpsa_read(name, bytes, size, includes, model, findings);
 	else
-		err = avail_file_read(name, bytes, size, model, findings);
+		err = refuse_kind(name, findings);
 	if (err)
 		avail_model_fini(model);
 	return err;

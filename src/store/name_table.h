@@ -1,7 +1,7 @@
 /* store/name_table.h -- from a name to a number, for readers of files.
  *
- * Threads: one.  Memory: from the struct avail_memory of name_table_init; names are the caller's and
- * stay as long as the table. */
+ * Threads: one.  Memory: from the struct avail_memory of name_table_init; names are the caller's
+ * and stay as long as the table. */
 #ifndef STORE_NAME_TABLE_H
 #define STORE_NAME_TABLE_H
 

@@ -30,6 +30,9 @@ static struct openpsa_place place_of(const struct openpsa *reader, const struct 
 	case AVAIL_PART_CCF:
 		places = &reader->ccfs;
 		break;
+	case AVAIL_PART_TOP:
+		places = &reader->tops;
+		break;
 	default:
 		return (struct openpsa_place){ 0, 0 };
 	}
@@ -93,6 +96,7 @@ static void fini(struct openpsa *reader)
 	avail_give(memory, reader->expressions.at, reader->expressions.room,
 		   sizeof *reader->expressions.at);
 	avail_give(memory, reader->ccfs.at, reader->ccfs.room, sizeof *reader->ccfs.at);
+	avail_give(memory, reader->tops.at, reader->tops.room, sizeof *reader->tops.at);
 	name_table_fini(&reader->names);
 }
 
@@ -101,7 +105,8 @@ static bool begin(struct openpsa *reader, const char *name, xmlDoc *document)
 {
 	struct stat what = { 0 };
 
-	if (!openpsa_make_room(reader, &reader->files, &reader->file_room, 1, sizeof *reader->files) ||
+	if (!openpsa_make_room(reader, &reader->files, &reader->file_room, 1,
+			       sizeof *reader->files) ||
 	    !openpsa_make_room(reader, &reader->containers, &reader->container_room, 1,
 			       sizeof *reader->containers)) {
 		xmlFreeDoc(document);
@@ -109,8 +114,9 @@ static bool begin(struct openpsa *reader, const char *name, xmlDoc *document)
 	}
 	if (reader->includes == OPENPSA_WITH_FILES && stat(name, &what) != 0)
 		what = (struct stat){ 0 };
-	reader->files[0] = (struct openpsa_file){ .name = name, .document = document,
-						  .device = what.st_dev, .inode = what.st_ino };
+	reader->files[0] = (struct openpsa_file){
+		.name = name, .document = document, .device = what.st_dev, .inode = what.st_ino
+	};
 	reader->file_count = 1;
 	reader->containers[0] = (struct openpsa_container){ .path = "" };
 	reader->container_count = 1;
@@ -120,8 +126,11 @@ static bool begin(struct openpsa *reader, const char *name, xmlDoc *document)
 int openpsa_read(const char *name, const char *bytes, size_t size, enum openpsa_includes includes,
 		 struct avail_model *model, struct avail_findings *findings)
 {
-	struct openpsa reader = { .model = model, .memory = model->memory, .findings = findings,
-				  .includes = includes, .subject = "",
+	struct openpsa reader = { .model = model,
+				  .memory = model->memory,
+				  .findings = findings,
+				  .includes = includes,
+				  .subject = "",
 				  .mission_time = AVAIL_NONE };
 	xmlDoc *document;
 

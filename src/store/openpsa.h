@@ -1,13 +1,14 @@
-/* store/openpsa.h -- documents in the Open-PSA Model Exchange Format, 2.0d: fault trees with their components
- * and scopes, common-cause groups, parameters and expressions, event trees whose sequences become tops
- * of the model, and includes.
+/* store/openpsa.h -- documents in the Open-PSA Model Exchange Format, 2.0d: fault trees with their
+ * components and scopes, common-cause groups, parameters and expressions, event trees whose
+ * sequences become tops of the model, and includes.
  *
  * What it does not take, and says so: missions and alignments, consequences, substitutions, extern
- * functions, and instructions that change gates, basic events or parameters on the way through an event
- * tree.
+ * functions, and instructions that change gates, basic events or parameters on the way through an
+ * event tree.
  *
- * A thing that is public is named by its name, one that is private by its full path ("tree.part.event").
- * Where the document names no top, the gates that nothing refers to are the tops (avail/top.h).
+ * A thing that is public is named by its name, one that is private by its full path
+ * ("tree.part.event"). Where the document names no top, the gates that nothing refers to are the
+ * tops (avail/top.h).
  *
  * Threads: any.  Memory: the model's; the document itself is libxml2's while it is read. */
 #ifndef STORE_OPENPSA_H

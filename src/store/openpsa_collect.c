@@ -9,7 +9,8 @@ bool openpsa_branch_ends(const xmlNode *node)
 	       openpsa_xml_is(node, "branch");
 }
 
-/* A node is read once, however many ways lead through it; the number of what was read stays with it. */
+/* A node is read once, however many ways lead through it; the number of what was read stays with
+ * it. */
 static void remember(const xmlNode *node, uint32_t number)
 {
 	((xmlNode *)(uintptr_t)node)->_private = (void *)(uintptr_t)((uint64_t)number + 1);
@@ -41,8 +42,8 @@ bool openpsa_collected_formula(struct openpsa *reader, const xmlNode *node, stru
 	return true;
 }
 
-/* What was only read to be looked at once: the model is as it was before.  The mission time, which all
- * share, may have been met for the first time; then everything stays. */
+/* What was only read to be looked at once: the model is as it was before.  The mission time, which
+ * all share, may have been met for the first time; then everything stays. */
 static void forget(struct openpsa *reader, uint32_t expressions, uint32_t indexes)
 {
 	if (reader->mission_time != AVAIL_NONE && reader->mission_time >= expressions)
@@ -152,7 +153,8 @@ static bool test_functional(struct openpsa *reader, const xmlNode *node, bool *v
 
 	if (!openpsa_plain(reader, node, "name state"))
 		return false;
-	found = openpsa_refer(reader, node, "name", OPENPSA_ANY_FUNCTIONAL, NULL, "functional event");
+	found = openpsa_refer(reader, node, "name", OPENPSA_ANY_FUNCTIONAL, NULL,
+			      "functional event");
 	state = openpsa_needed(reader, node, "state", room);
 	if (found == NAME_TABLE_NONE || !state)
 		return false;

@@ -84,8 +84,8 @@ static void declare_thing(struct openpsa *reader, enum openpsa_kind kind, const 
 			 path, identifier, thing, node))
 		return;
 	if (!closed &&
-	    !openpsa_put(reader, parameter ? OPENPSA_PUBLIC_PARAMETERS : OPENPSA_PUBLIC_EVENTS, NULL,
-			 identifier, thing, node))
+	    !openpsa_put(reader, parameter ? OPENPSA_PUBLIC_PARAMETERS : OPENPSA_PUBLIC_EVENTS,
+			 NULL, identifier, thing, node))
 		return;
 	reader->things[thing].index = add_to_model(reader, kind, name, node);
 	if (parameter)
@@ -96,7 +96,8 @@ static void declare_event(struct openpsa *reader, enum openpsa_kind kind, const 
 {
 	const char *name;
 
-	if (!openpsa_plain(reader, node, kind == OPENPSA_PARAMETER ? "name role unit" : "name role"))
+	if (!openpsa_plain(reader, node,
+			   kind == OPENPSA_PARAMETER ? "name role unit" : "name role"))
 		return;
 	name = openpsa_identifier(reader, node);
 	if (name)
@@ -215,7 +216,8 @@ static void find_file_cycle(struct openpsa *reader, const xmlNode *node, uint32_
 	uint32_t chain[OPENPSA_INCLUDES_MAX + 1], depth = 0;
 	size_t used = 0;
 
-	for (uint32_t at = reader->file; depth < OPENPSA_INCLUDES_MAX; at = reader->files[at].from) {
+	for (uint32_t at = reader->file; depth < OPENPSA_INCLUDES_MAX;
+	     at = reader->files[at].from) {
 		chain[depth++] = at;
 		if (at == again)
 			break;
@@ -245,7 +247,8 @@ static bool may_include(struct openpsa *reader, const xmlNode *node, const struc
 		openpsa_find(reader, node, "files are included more than %d deep",
 			     OPENPSA_INCLUDES_MAX);
 	else if (reader->file_count >= OPENPSA_FILES_MAX)
-		openpsa_find(reader, node, "the document has more than %d files", OPENPSA_FILES_MAX);
+		openpsa_find(reader, node, "the document has more than %d files",
+			     OPENPSA_FILES_MAX);
 	else
 		return true;
 	return false;
@@ -288,10 +291,11 @@ static const xmlNode *open_file(struct openpsa *reader, const xmlNode *node, con
 	file_bytes_free(&bytes);
 	if (!document)
 		return NULL;
-	reader->files[reader->file_count++] = (struct openpsa_file){
-		.name = path, .document = document, .from = reader->file,
-		.device = bytes.device, .inode = bytes.inode
-	};
+	reader->files[reader->file_count++] = (struct openpsa_file){ .name = path,
+								     .document = document,
+								     .from = reader->file,
+								     .device = bytes.device,
+								     .inode = bytes.inode };
 	return xmlDocGetRootElement(document);
 }
 
@@ -322,7 +326,8 @@ static void declare_include(struct openpsa *reader, const xmlNode *node, unsigne
 	if (!root)
 		return;
 	reader->file = reader->file_count - 1;
-	if (openpsa_xml_is(root, "opsa-mef") || (where == IN_DATA && openpsa_xml_is(root, "model-data")))
+	if (openpsa_xml_is(root, "opsa-mef") ||
+	    (where == IN_DATA && openpsa_xml_is(root, "model-data")))
 		declare_all(reader, root, where);
 	else
 		declare_one(reader, root, where);
@@ -419,8 +424,9 @@ static void declare_group_members(struct openpsa *reader, const xmlNode *members
 			openpsa_misplaced(reader, node, "basic-event");
 			continue;
 		}
-		name = openpsa_plain(reader, node, "name") ? openpsa_needed(reader, node, "name", room)
-							   : NULL;
+		name = openpsa_plain(reader, node, "name")
+			       ? openpsa_needed(reader, node, "name", room)
+			       : NULL;
 		if (!name || openpsa_resolve(reader, OPENPSA_EVENTS, name) != NAME_TABLE_NONE)
 			continue;
 		name = openpsa_identifier(reader, node);

@@ -79,21 +79,20 @@ static bool refer(struct openpsa *reader, const xmlNode *node, enum openpsa_kind
 		return false;
 	found = openpsa_resolve(reader, OPENPSA_EVENTS, name);
 	if (found == NAME_TABLE_NONE) {
-		openpsa_find(reader, node, "%s %.128s is not defined", any ? "event" : word_of(kind),
-			     name);
+		openpsa_find(reader, node, "%s %.128s is not defined",
+			     any ? "event" : word_of(kind), name);
 		return false;
 	}
 	thing = &reader->things[found];
 	if (!any && thing->kind != kind) {
-		openpsa_find(reader, node, "%.128s is a %s, defined at %.128s:%u, and not a %s", name,
-			     word_of(thing->kind), reader->files[thing->file].name,
+		openpsa_find(reader, node, "%.128s is a %s, defined at %.128s:%u, and not a %s",
+			     name, word_of(thing->kind), reader->files[thing->file].name,
 			     openpsa_xml_line(thing->node), word_of(kind));
 		return false;
 	}
-	*term = (struct avail_term){
-		.kind = thing->kind == OPENPSA_GATE ? AVAIL_TERM_GATE : AVAIL_TERM_EVENT,
-		.index = thing->index
-	};
+	*term = (struct avail_term){ .kind = thing->kind == OPENPSA_GATE ? AVAIL_TERM_GATE
+									 : AVAIL_TERM_EVENT,
+				     .index = thing->index };
 	return thing->index != AVAIL_NONE;
 }
 
@@ -131,8 +130,8 @@ static bool bound(struct openpsa *reader, const xmlNode *node, const char *attri
 	return false;
 }
 
-/* What a gate of this kind and number of arguments may be; the same rules as avail_model_check, with
- * the line of a formula within another. */
+/* What a gate of this kind and number of arguments may be; the same rules as avail_model_check,
+ * with the line of a formula within another. */
 static bool fits(struct openpsa *reader, const xmlNode *node, enum avail_formula_kind kind,
 		 uint32_t count, uint32_t low, uint32_t high)
 {
@@ -140,17 +139,17 @@ static bool fits(struct openpsa *reader, const xmlNode *node, enum avail_formula
 	bool ranged = kind == AVAIL_FORMULA_CARDINALITY;
 
 	if (count < formula.least || count > formula.most)
-		openpsa_find(reader, node, "<%s> has %u arguments; it takes %u%s", formula.word, count,
-			     formula.least, formula.most > formula.least ? " or more" : "");
+		openpsa_find(reader, node, "<%s> has %u arguments; it takes %u%s", formula.word,
+			     count, formula.least, formula.most > formula.least ? " or more" : "");
 	else if ((ranged || kind == AVAIL_FORMULA_AT_LEAST) && low > count)
-		openpsa_find(reader, node, "<%s> of at least %u has only %u arguments", formula.word,
-			     low, count);
+		openpsa_find(reader, node, "<%s> of at least %u has only %u arguments",
+			     formula.word, low, count);
 	else if (ranged && low > high)
-		openpsa_find(reader, node, "<%s> from %u to %u is an empty range", formula.word, low,
-			     high);
+		openpsa_find(reader, node, "<%s> from %u to %u is an empty range", formula.word,
+			     low, high);
 	else if (ranged && high > count)
-		openpsa_find(reader, node, "<%s> up to %u has only %u arguments", formula.word, high,
-			     count);
+		openpsa_find(reader, node, "<%s> up to %u has only %u arguments", formula.word,
+			     high, count);
 	else
 		return true;
 	return false;
@@ -328,13 +327,13 @@ static void take_member(struct openpsa *reader, struct group *group, const xmlNo
 	if (event->law == AVAIL_LAW_PROBABILITY)
 		avail_warn(reader->findings, reader->files[reader->file].name,
 			   openpsa_xml_line(node), reader->subject,
-			   "the group's distribution replaces the probability that %.128s has", event->name);
+			   "the group's distribution replaces the probability that %.128s has",
+			   event->name);
 	if (group->count == array_len(group->members))
 		openpsa_find(reader, node, "a group has at most %zu members",
 			     array_len(group->members));
 	else
 		group->members[group->count++] = term.index;
-	event->law = AVAIL_LAW_PROBABILITY;
 }
 
 static void take_members(struct openpsa *reader, struct group *group, const xmlNode *node)
@@ -361,8 +360,8 @@ static void take_factor(struct openpsa *reader, struct group *group, const xmlNo
 		return;
 	}
 	if (text && level != place + group->first_level) {
-		openpsa_find(reader, node, "the factor of level %u has the place of level %u", level,
-			     place + group->first_level);
+		openpsa_find(reader, node, "the factor of level %u has the place of level %u",
+			     level, place + group->first_level);
 		return;
 	}
 	if (!child || !openpsa_expression(reader, child, &expression))
@@ -410,11 +409,14 @@ static void take_parts(struct openpsa *reader, struct group *group, enum avail_c
 		else if (openpsa_xml_is(node, "factors") || openpsa_xml_is(node, "factor"))
 			factors++;
 		else
-			openpsa_misplaced(reader, node, "one each of members, distribution, factors");
+			openpsa_misplaced(reader, node,
+					  "one each of members, distribution, factors");
 	}
 	if (!members || !distributions || !factors)
 		openpsa_find(reader, group->thing->node, "the group has no %s",
-			     !members ? "members" : !distributions ? "distribution" : "factors");
+			     !members	      ? "members"
+			     : !distributions ? "distribution"
+					      : "factors");
 	group->first_level = kind == AVAIL_CCF_BETA ? group->count : kind == AVAIL_CCF_MGL ? 2 : 1;
 	for (node = openpsa_first(reader, group->thing->node); node;
 	     node = openpsa_next(reader, node)) {
@@ -436,7 +438,8 @@ static void define_ccf(struct openpsa *reader, const struct openpsa_thing *thing
 		return;
 	if (!ccf_kind(model, &ccf->kind)) {
 		openpsa_find(reader, thing->node,
-			     "the model '%.64s' is not one of beta-factor, MGL, alpha-factor, phi-factor",
+			     "the model '%.64s' is not one of beta-factor, MGL, alpha-factor, "
+			     "phi-factor",
 			     model);
 		return;
 	}
@@ -446,12 +449,24 @@ static void define_ccf(struct openpsa *reader, const struct openpsa_thing *thing
 	ccf->first_factor = avail_model_indexes(reader->model, group.factors, group.factor_count);
 	ccf->factor_count = group.factor_count;
 	if (ccf->first == AVAIL_NONE || ccf->first_factor == AVAIL_NONE) {
-		ccf->count = ccf->factor_count = 0;
+		ccf->first = ccf->count = ccf->first_factor = ccf->factor_count = 0;
 		openpsa_no_room(reader);
-		return;
 	}
-	for (uint32_t i = 0; i < group.count; i++)
-		reader->model->events[group.members[i]].probability = ccf->total;
+}
+
+/* When all groups are read: a member of two would otherwise seem to have a probability of its own.
+ */
+static void fill_members(struct avail_model *model)
+{
+	for (uint32_t i = 0; i < model->ccf_count; i++) {
+		for (uint32_t m = 0; m < model->ccfs[i].count; m++) {
+			struct avail_event *event =
+				&model->events[model->indexes[model->ccfs[i].first + m]];
+
+			event->law = AVAIL_LAW_PROBABILITY;
+			event->probability = model->ccfs[i].total;
+		}
+	}
 }
 
 static void define_thing(struct openpsa *reader, const struct openpsa_thing *thing)
@@ -486,4 +501,5 @@ void openpsa_define(struct openpsa *reader)
 		openpsa_enter(reader, &reader->things[i]);
 		define_ccf(reader, &reader->things[i]);
 	}
+	fill_members(reader->model);
 }

@@ -1,4 +1,5 @@
-/* Event trees: their names, and whether what they say is well formed; openpsa_walk.c goes through them. */
+/* Event trees: their names, and whether what they say is well formed; openpsa_walk.c goes through
+ * them. */
 #include "store/openpsa_walk.h"
 
 #include <string.h>
@@ -9,8 +10,8 @@
 static uint32_t declare(struct openpsa *reader, const xmlNode *node, enum openpsa_kind kind,
 			enum openpsa_space space, const char *scope, const char *attributes)
 {
-	const char *name = openpsa_plain(reader, node, attributes) ? openpsa_identifier(reader, node)
-								   : NULL;
+	const char *name =
+		openpsa_plain(reader, node, attributes) ? openpsa_identifier(reader, node) : NULL;
 	uint32_t thing = name ? openpsa_add(reader, kind, name, node) : AVAIL_NONE;
 
 	if (thing == AVAIL_NONE || !openpsa_put(reader, space, scope, name, thing, node))
@@ -20,7 +21,8 @@ static uint32_t declare(struct openpsa *reader, const xmlNode *node, enum openps
 
 static void declare_functional(struct openpsa *reader, const xmlNode *node, const char *tree)
 {
-	uint32_t thing = declare(reader, node, OPENPSA_FUNCTIONAL, OPENPSA_FUNCTIONALS, tree, "name");
+	uint32_t thing =
+		declare(reader, node, OPENPSA_FUNCTIONAL, OPENPSA_FUNCTIONALS, tree, "name");
 	const char *name;
 
 	if (thing == AVAIL_NONE)
@@ -48,9 +50,10 @@ void openpsa_declare_tree(struct openpsa *reader, const xmlNode *node)
 		else if (openpsa_xml_is(child, "define-branch"))
 			declare(reader, child, OPENPSA_BRANCH, OPENPSA_BRANCHES, name, "name");
 		else if (!openpsa_xml_is(child, "initial-state") || states++ > 0)
-			openpsa_misplaced(reader, child,
-					  "define-functional-event, define-sequence, define-branch, and "
-					  "one initial-state");
+			openpsa_misplaced(
+				reader, child,
+				"define-functional-event, define-sequence, define-branch, and "
+				"one initial-state");
 	}
 	if (states == 0)
 		openpsa_find(reader, node, "the event tree has no initial-state");
@@ -108,8 +111,8 @@ static void check_house(struct openpsa *reader, const xmlNode *node)
 	if (!openpsa_plain(reader, node, "name direction"))
 		return;
 	if (direction && strcmp(direction, "forward") != 0)
-		openpsa_find(reader, node, "the direction '%.64s' is not supported; allowed: forward",
-			     direction);
+		openpsa_find(reader, node,
+			     "the direction '%.64s' is not supported; allowed: forward", direction);
 	openpsa_house_of(reader, node);
 	value = openpsa_only(reader, node, "one constant");
 	if (value && !openpsa_xml_is(value, "constant") && !openpsa_xml_is(value, "bool"))
@@ -127,15 +130,18 @@ static void check_if(struct openpsa *reader, const xmlNode *node, struct block b
 	if (!openpsa_plain(reader, node, ""))
 		return;
 	if (child && openpsa_condition(reader, child, &holds)) {
-		for (child = openpsa_next(reader, child); child; child = openpsa_next(reader, child)) {
+		for (child = openpsa_next(reader, child); child;
+		     child = openpsa_next(reader, child)) {
 			check_instruction(reader, child, block);
 			count++;
 		}
 		if (count < 1 || count > 2)
 			openpsa_find(reader, node,
-				     "<if> has %u instructions; it takes 1 or 2, perhaps <block>s", count);
+				     "<if> has %u instructions; it takes 1 or 2, perhaps <block>s",
+				     count);
 	} else if (!child) {
-		openpsa_find(reader, node, "<if> is empty; it needs a condition and an instruction");
+		openpsa_find(reader, node,
+			     "<if> is empty; it needs a condition and an instruction");
 	}
 }
 
@@ -181,9 +187,10 @@ static void check_instruction(struct openpsa *reader, const xmlNode *node, struc
 		   openpsa_xml_is(node, "set-parameter")) {
 		decline(reader, node);
 	} else {
-		openpsa_misplaced(reader, node,
-				  "collect-formula, collect-expression, set-house-event, if, block, "
-				  "rule, and event-tree in a sequence");
+		openpsa_misplaced(
+			reader, node,
+			"collect-formula, collect-expression, set-house-event, if, block, "
+			"rule, and event-tree in a sequence");
 	}
 }
 
@@ -219,7 +226,8 @@ static void check_branch(struct openpsa *reader, const xmlNode *node, const char
 		check_instruction(reader, child, (struct block){ tree, false });
 	end = child ? openpsa_next(reader, child) : NULL;
 	if (!child)
-		openpsa_find(reader, node, "the way ends here; it needs a fork, a sequence or a branch");
+		openpsa_find(reader, node,
+			     "the way ends here; it needs a fork, a sequence or a branch");
 	else if (end)
 		openpsa_misplaced(reader, end, "nothing behind the end of the way");
 	else if (openpsa_xml_is(child, "fork"))
@@ -239,14 +247,16 @@ static void check_tree(struct openpsa *reader, const struct openpsa_thing *tree)
 
 	for (; child && !reader->full; child = openpsa_next(reader, child)) {
 		if (openpsa_xml_is(child, "define-sequence"))
-			check_all(reader, openpsa_first(reader, child), (struct block){ name, true });
+			check_all(reader, openpsa_first(reader, child),
+				  (struct block){ name, true });
 		else if (openpsa_xml_is(child, "define-branch"))
 			check_branch(reader, child, name);
 		else if (openpsa_xml_is(child, "initial-state") && openpsa_plain(reader, child, ""))
 			check_branch(reader, child, name);
 		else if (openpsa_xml_is(child, "define-functional-event") &&
 			 openpsa_first(reader, child))
-			openpsa_misplaced(reader, openpsa_first(reader, child), "label, attributes");
+			openpsa_misplaced(reader, openpsa_first(reader, child),
+					  "label, attributes");
 	}
 }
 
@@ -268,7 +278,8 @@ static void check_initiating(struct openpsa *reader, const struct openpsa_thing 
 				openpsa_refer(reader, child, "name", OPENPSA_INITIATINGS, NULL,
 					      "initiating event");
 		} else if (group) {
-			openpsa_misplaced(reader, child, "initiating-event, initiating-event-group");
+			openpsa_misplaced(reader, child,
+					  "initiating-event, initiating-event-group");
 		} else if (openpsa_xml_is(child, "consequence") ||
 			   openpsa_xml_is(child, "consequence-group")) {
 			decline(reader, child);

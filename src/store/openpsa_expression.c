@@ -11,7 +11,7 @@
 static const struct {
 	const char *word;
 	enum openpsa_unit unit, base; /* base: what it can be turned into */
-	double factor;                /* how many of 'base' one is */
+	double factor;		      /* how many of 'base' one is */
 } units[] = {
 	{ "bool", OPENPSA_BOOL, OPENPSA_BOOL, 1 },
 	{ "int", OPENPSA_INT, OPENPSA_INT, 1 },
@@ -43,10 +43,11 @@ enum openpsa_unit openpsa_unit_of(struct openpsa *reader, const xmlNode *node)
 	for (unsigned i = 0; i < array_len(units); i++)
 		if (strcmp(units[i].word, word) == 0)
 			return units[i].unit;
-	openpsa_find(reader, node,
-		     "the unit '%.64s' is not one of bool, int, float, hours, hours-1, years, years-1, "
-		     "fit, demands",
-		     word);
+	openpsa_find(
+		reader, node,
+		"the unit '%.64s' is not one of bool, int, float, hours, hours-1, years, years-1, "
+		"fit, demands",
+		word);
 	return OPENPSA_NO_UNIT;
 }
 
@@ -87,7 +88,8 @@ static bool convert(struct openpsa *reader, const xmlNode *node, enum openpsa_un
 	}
 	args[0] = *expression;
 	return add_number(reader, node, units[a].factor / units[b].factor, &args[1]) &&
-	       add(reader, node, avail_expression_add(reader->model, AVAIL_MUL, args, 2), expression);
+	       add(reader, node, avail_expression_add(reader->model, AVAIL_MUL, args, 2),
+		   expression);
 }
 
 static bool push(struct openpsa *reader, uint32_t expression)

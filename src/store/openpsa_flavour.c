@@ -16,7 +16,8 @@ static bool setting_of(const struct openpsa_walk *walk, uint32_t event, bool *va
 }
 
 /* Inserts by event, unless it is there. */
-static void insert(struct openpsa_setting *settings, uint32_t *count, struct openpsa_setting setting)
+static void insert(struct openpsa_setting *settings, uint32_t *count,
+		   struct openpsa_setting setting)
 {
 	uint32_t at = *count;
 

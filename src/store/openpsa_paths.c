@@ -18,7 +18,8 @@ static bool product(struct openpsa *reader, enum avail_formula_kind kind,
 	if (count < 2)
 		return true;
 	gate = avail_model_gate(reader->model, NULL);
-	if (gate == AVAIL_NONE || avail_model_define(reader->model, gate, kind, terms, count) != 0) {
+	if (gate == AVAIL_NONE ||
+	    avail_model_define(reader->model, gate, kind, terms, count) != 0) {
 		openpsa_no_room(reader);
 		return false;
 	}
@@ -47,7 +48,8 @@ static bool combine(struct openpsa *reader, enum avail_expression_kind kind, con
 void openpsa_keep_path(struct openpsa *reader, uint32_t sequence)
 {
 	struct openpsa_walk *walk = reader->walk;
-	struct openpsa_path path = { .sequence = sequence, .free = walk->term_count == 0,
+	struct openpsa_path path = { .sequence = sequence,
+				     .free = walk->term_count == 0,
 				     .first = walk->kept_count,
 				     .count = walk->factor_count - walk->frequencies };
 
@@ -55,8 +57,7 @@ void openpsa_keep_path(struct openpsa *reader, uint32_t sequence)
 	    !openpsa_make_room(reader, &walk->paths, &walk->path_room,
 			       (uint64_t)walk->path_count + 1, sizeof *walk->paths) ||
 	    !openpsa_make_room(reader, &walk->kept, &walk->kept_room,
-			       (uint64_t)walk->kept_count + path.count,
-			       sizeof *walk->kept))
+			       (uint64_t)walk->kept_count + path.count, sizeof *walk->kept))
 		return;
 	for (uint32_t i = walk->frequencies; i < walk->factor_count; i++)
 		walk->kept[walk->kept_count++] = walk->factors[i];
@@ -79,9 +80,9 @@ static bool same_factors(const struct openpsa_walk *walk, const struct openpsa_p
 
 /* How the paths of a sequence go together. */
 enum mixture {
-	ONE_FACTOR,   /* all have the same expressions: they count once */
-	NO_FORMULA,   /* shares of one whole: they are added */
-	BOTH,         /* each way has an event that happens with its share */
+	ONE_FACTOR, /* all have the same expressions: they count once */
+	NO_FORMULA, /* shares of one whole: they are added */
+	BOTH,	    /* each way has an event that happens with its share */
 };
 
 /* The first path of the sequence is first in the array. */
@@ -175,9 +176,9 @@ static bool any_way(struct openpsa *reader, const struct openpsa_path *paths, ui
 
 		if (mixture == BOTH)
 			good = path_with_share(reader, &paths[i], i + 1, &term);
-		good = good && openpsa_make_room(reader, &reader->terms, &reader->term_room,
-						 (uint64_t)reader->term_count + 1,
-						 sizeof *reader->terms);
+		good = good &&
+		       openpsa_make_room(reader, &reader->terms, &reader->term_room,
+					 (uint64_t)reader->term_count + 1, sizeof *reader->terms);
 		if (good)
 			reader->terms[reader->term_count++] = term;
 	}
@@ -225,6 +226,7 @@ static void make_top(struct openpsa *reader, const struct openpsa_path *paths, u
 		openpsa_no_room(reader);
 		return;
 	}
+	openpsa_note(reader, &reader->tops, top, reader->things[reader->walk->initiating].node);
 	reader->model->tops[top].frequency = frequency;
 	reader->model->tops[top].initiating = initiating;
 	reader->model->tops[top].sequence = sequence;

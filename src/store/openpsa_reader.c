@@ -53,8 +53,7 @@ void openpsa_note(struct openpsa *reader, struct openpsa_places *places, uint32_
 {
 	if (openpsa_make_room(reader, &places->at, &places->room, (uint64_t)index + 1,
 			      sizeof *places->at))
-		places->at[index] =
-			(struct openpsa_place){ reader->file, openpsa_xml_line(node) };
+		places->at[index] = (struct openpsa_place){ reader->file, openpsa_xml_line(node) };
 }
 
 bool openpsa_plain(struct openpsa *reader, const xmlNode *node, const char *attributes)
@@ -84,7 +83,8 @@ static bool is_identifier(const char *name)
 	size_t length = 0;
 
 	for (; name[length]; length++)
-		if ((unsigned char)name[length] <= ' ' || name[length] == '.' || name[length] == 0x7f)
+		if ((unsigned char)name[length] <= ' ' || name[length] == '.' ||
+		    name[length] == 0x7f)
 			return false;
 	return length > 0 && length <= IDENTIFIER_MAX;
 }
@@ -97,9 +97,10 @@ const char *openpsa_identifier(struct openpsa *reader, const xmlNode *node)
 	if (!name)
 		return NULL;
 	if (!is_identifier(name)) {
-		openpsa_find(reader, node,
-			     "'%.64s' is not a name: it has 1 to %d characters, none a blank or a dot",
-			     name, IDENTIFIER_MAX);
+		openpsa_find(
+			reader, node,
+			"'%.64s' is not a name: it has 1 to %d characters, none a blank or a dot",
+			name, IDENTIFIER_MAX);
 		return NULL;
 	}
 	copy = avail_model_text(reader->model, name);
@@ -153,8 +154,8 @@ const xmlNode *openpsa_only(struct openpsa *reader, const xmlNode *node, const c
 	if (first && !next)
 		return first;
 	if (!first)
-		openpsa_find(reader, node, "<%.64s> is empty; it needs %s", (const char *)node->name,
-			     what);
+		openpsa_find(reader, node, "<%.64s> is empty; it needs %s",
+			     (const char *)node->name, what);
 	else
 		openpsa_find(reader, next, "<%.64s> is one too many in <%.64s>, which has %s",
 			     (const char *)next->name, (const char *)node->name, what);
@@ -260,10 +261,13 @@ uint32_t openpsa_add(struct openpsa *reader, enum openpsa_kind kind, const char 
 	if (!openpsa_make_room(reader, &reader->things, &reader->thing_room,
 			       (uint64_t)reader->thing_count + 1, sizeof *reader->things))
 		return AVAIL_NONE;
-	reader->things[reader->thing_count] = (struct openpsa_thing){
-		.kind = kind, .name = name, .node = node, .file = reader->file,
-		.container = reader->container, .index = AVAIL_NONE
-	};
+	reader->things[reader->thing_count] =
+		(struct openpsa_thing){ .kind = kind,
+					.name = name,
+					.node = node,
+					.file = reader->file,
+					.container = reader->container,
+					.index = AVAIL_NONE };
 	return reader->thing_count++;
 }
 
@@ -280,8 +284,8 @@ uint32_t openpsa_resolve(struct openpsa *reader, enum openpsa_sort sort, const c
 	}
 	if (found == NAME_TABLE_NONE)
 		found = openpsa_get(reader,
-				    events ? OPENPSA_PUBLIC_EVENTS : OPENPSA_PUBLIC_PARAMETERS, NULL,
-				    reference);
+				    events ? OPENPSA_PUBLIC_EVENTS : OPENPSA_PUBLIC_PARAMETERS,
+				    NULL, reference);
 	return found;
 }
 

@@ -1,8 +1,9 @@
-/* store/openpsa_reader.h -- one reading of an Open-PSA document, shared by the files openpsa*.c and nobody else.
+/* store/openpsa_reader.h -- one reading of an Open-PSA document, shared by the files openpsa*.c and
+ * nobody else.
  *
  * In passes over the trees of all files: declare every name; make members of common-cause groups;
- * define gates, events and parameters; check; walk the event trees; check again.  A pass reports all that
- * it finds wrong, and the next one begins only when the last found nothing.
+ * define gates, events and parameters; check; walk the event trees; check again.  A pass reports
+ * all that it finds wrong, and the next one begins only when the last found nothing.
  *
  * Threads: one.  Memory: from the model's. */
 #ifndef STORE_OPENPSA_READER_H
@@ -20,8 +21,8 @@ enum openpsa_kind {
 	OPENPSA_HOUSE_EVENT,
 	OPENPSA_PARAMETER,
 	OPENPSA_CCF,
-	OPENPSA_PART,       /* fault tree or component */
-	OPENPSA_TREE,       /* event tree */
+	OPENPSA_PART,	    /* fault tree or component */
+	OPENPSA_TREE,	    /* event tree */
 	OPENPSA_INITIATING, /* initiating event, or group of them */
 	OPENPSA_RULE,
 	OPENPSA_FUNCTIONAL, /* these three within an event tree */
@@ -40,7 +41,7 @@ enum openpsa_space {
 	OPENPSA_TREES = 't',
 	OPENPSA_INITIATINGS = 'i',
 	OPENPSA_RULES = 'r',
-	OPENPSA_FUNCTIONALS = 'f', /* of a tree: its name and a dot before */
+	OPENPSA_FUNCTIONALS = 'f',    /* of a tree: its name and a dot before */
 	OPENPSA_ANY_FUNCTIONAL = 'F', /* of whatever tree */
 	OPENPSA_SEQUENCES = 's',
 	OPENPSA_BRANCHES = 'b',
@@ -49,13 +50,13 @@ enum openpsa_space {
 /* Something that the document defines. */
 struct openpsa_thing {
 	enum openpsa_kind kind;
-	const char *name;      /* as in the model */
-	const xmlNode *node;   /* its definition */
+	const char *name;    /* as in the model */
+	const xmlNode *node; /* its definition */
 	uint32_t file;
 	uint32_t container;
-	uint32_t index;        /* in the model: gate, event, expression of a parameter, group */
-	uint8_t unit;          /* of a parameter: enum openpsa_unit */
-	bool busy;             /* being walked: to come again would be a cycle */
+	uint32_t index; /* in the model: gate, event, expression of a parameter, group */
+	uint8_t unit;	/* of a parameter: enum openpsa_unit */
+	bool busy;	/* being walked: to come again would be a cycle */
 };
 
 enum openpsa_unit {
@@ -75,7 +76,7 @@ enum openpsa_unit {
 struct openpsa_container {
 	const char *path; /* "tree.part"; the model's is empty */
 	uint32_t parent;
-	bool closed;      /* what is in it is private unless it says otherwise */
+	bool closed; /* what is in it is private unless it says otherwise */
 };
 
 struct openpsa_file {
@@ -105,7 +106,7 @@ struct openpsa {
 	struct avail_findings *findings;
 	enum openpsa_includes includes;
 	size_t size_left; /* bytes that files may still have */
-	bool full;        /* out of memory; reading goes on to its end without effect */
+	bool full;	  /* out of memory; reading goes on to its end without effect */
 	struct openpsa_file *files;
 	uint32_t file_count, file_room;
 	struct openpsa_container *containers;
@@ -121,8 +122,8 @@ struct openpsa {
 	uint32_t term_count, term_room;
 	uint32_t *numbers;
 	uint32_t number_count, number_room;
-	struct openpsa_places gates, events, expressions, ccfs;
-	uint32_t mission_time;     /* the expression; AVAIL_NONE: none yet */
+	struct openpsa_places gates, events, expressions, ccfs, tops;
+	uint32_t mission_time;	   /* the expression; AVAIL_NONE: none yet */
 	struct openpsa_walk *walk; /* through an event tree; NULL: none now */
 };
 
@@ -150,8 +151,8 @@ const char *openpsa_needed(struct openpsa *reader, const xmlNode *node, const ch
 /* The "name" of a definition, a copy that stays; NULL with a finding. */
 const char *openpsa_identifier(struct openpsa *reader, const xmlNode *node);
 
-/* The elements below 'node' but label and attributes, which are checked on the way: the first, and the one
- * behind; NULL: none. */
+/* The elements below 'node' but label and attributes, which are checked on the way: the first, and
+ * the one behind; NULL: none. */
 const xmlNode *openpsa_first(struct openpsa *reader, const xmlNode *node);
 const xmlNode *openpsa_next(struct openpsa *reader, const xmlNode *node);
 
@@ -178,8 +179,9 @@ bool openpsa_put(struct openpsa *reader, enum openpsa_space space, const char *s
 uint32_t openpsa_add(struct openpsa *reader, enum openpsa_kind kind, const char *name,
 		     const xmlNode *node);
 
-/* The event or parameter that a reference in the current container means: from the inside out through
- * its containers, then what is public, then a full path.  AVAIL_NONE: nothing, without a finding. */
+/* The event or parameter that a reference in the current container means: from the inside out
+ * through its containers, then what is public, then a full path.  AVAIL_NONE: nothing, without a
+ * finding. */
 enum openpsa_sort { OPENPSA_EVENTS, OPENPSA_PARAMETERS };
 uint32_t openpsa_resolve(struct openpsa *reader, enum openpsa_sort sort, const char *reference);
 

@@ -50,11 +50,12 @@ static void find_cycle(struct openpsa *reader, const xmlNode *node, uint32_t thi
 	for (i--; i < walk->depth && used < sizeof text; i++)
 		used += (size_t)snprintf(text + used, sizeof text - used, "%.48s -> ",
 					 reader->things[walk->within[i]].name);
-	openpsa_find(reader, node, "%.64s leads to itself: %s%.48s", reader->things[thing].name, text,
-		     reader->things[thing].name);
+	openpsa_find(reader, node, "%.64s leads to itself: %s%.48s", reader->things[thing].name,
+		     text, reader->things[thing].name);
 }
 
-/* Goes into a branch, a rule, a tree or a group; false with a finding when the walk is in it already. */
+/* Goes into a branch, a rule, a tree or a group; false with a finding when the walk is in it
+ * already. */
 static bool go_in(struct openpsa *reader, const xmlNode *node, uint32_t thing)
 {
 	struct openpsa_walk *walk = reader->walk;
@@ -64,7 +65,8 @@ static bool go_in(struct openpsa *reader, const xmlNode *node, uint32_t thing)
 		return false;
 	}
 	if (walk->depth == OPENPSA_WALK_DEPTH) {
-		openpsa_find(reader, node, "the way goes through more than %d branches, rules and trees",
+		openpsa_find(reader, node,
+			     "the way goes through more than %d branches, rules and trees",
 			     OPENPSA_WALK_DEPTH);
 		return false;
 	}
@@ -95,7 +97,8 @@ static bool collect_formula(struct openpsa *reader, const xmlNode *node)
 	struct openpsa_walk *walk = reader->walk;
 	struct avail_term term;
 
-	if (!openpsa_collected_formula(reader, node, &term) || !openpsa_flavour_term(reader, &term) ||
+	if (!openpsa_collected_formula(reader, node, &term) ||
+	    !openpsa_flavour_term(reader, &term) ||
 	    !openpsa_make_room(reader, &walk->terms, &walk->term_room,
 			       (uint64_t)walk->term_count + 1, sizeof *walk->terms))
 		return false;
@@ -188,7 +191,8 @@ static bool walk_tree(struct openpsa *reader, const xmlNode *node, uint32_t tree
 static bool end_in(struct openpsa *reader, const xmlNode *node)
 {
 	const char *tree = reader->things[reader->walk->tree].name;
-	uint32_t sequence = openpsa_refer(reader, node, "name", OPENPSA_SEQUENCES, tree, "sequence");
+	uint32_t sequence =
+		openpsa_refer(reader, node, "name", OPENPSA_SEQUENCES, tree, "sequence");
 	uint32_t link = AVAIL_NONE;
 
 	if (sequence == NAME_TABLE_NONE ||
@@ -216,7 +220,8 @@ static bool go_to(struct openpsa *reader, const xmlNode *node)
 	return good;
 }
 
-/* The state's text lives with the model; ways through a fork are few against steps, so it is copied. */
+/* The state's text lives with the model; ways through a fork are few against steps, so it is
+ * copied. */
 static bool enter_state(struct openpsa *reader, const xmlNode *path, uint32_t functional)
 {
 	struct openpsa_walk *walk = reader->walk;
@@ -240,8 +245,8 @@ static bool walk_fork(struct openpsa *reader, const xmlNode *node)
 {
 	const char *tree = reader->things[reader->walk->tree].name;
 	const xmlNode *path = openpsa_first(reader, node);
-	uint32_t functional = openpsa_refer(reader, node, "functional-event", OPENPSA_FUNCTIONALS, tree,
-					    "functional event");
+	uint32_t functional = openpsa_refer(reader, node, "functional-event", OPENPSA_FUNCTIONALS,
+					    tree, "functional event");
 	struct mark here = mark(reader->walk);
 	bool good = functional != NAME_TABLE_NONE;
 
@@ -327,8 +332,10 @@ static bool walk_event(struct openpsa *reader, uint32_t initiating, uint32_t tre
 	bool good;
 
 	if (thing->index != AVAIL_NONE) {
-		openpsa_find(reader, thing->node, "the initiating event is used in two event trees, %.64s "
-			     "and %.64s", reader->things[thing->index].name, reader->things[tree].name);
+		openpsa_find(reader, thing->node,
+			     "the initiating event is used twice, in the event trees %.64s "
+			     "and %.64s",
+			     reader->things[thing->index].name, reader->things[tree].name);
 		return false;
 	}
 	openpsa_enter(reader, thing);

@@ -1,10 +1,10 @@
 /* store/openpsa_walk.h -- from event trees to tops of the model, shared by openpsa_event_tree.c and
  * openpsa_walk*.c.
  *
- * Each initiating event that has a tree is walked through it, fork by fork.  What is collected on the way
- * to a sequence is a path: a product of formulas and a product of expressions.  House events that are set
- * on the way give the formulas that are collected behind them a flavour of their own: copies of the
- * gates that depend on them (openpsa_flavour.c).
+ * Each initiating event that has a tree is walked through it, fork by fork.  What is collected on
+ * the way to a sequence is a path: a product of formulas and a product of expressions.  House
+ * events that are set on the way give the formulas that are collected behind them a flavour of
+ * their own: copies of the gates that depend on them (openpsa_flavour.c).
  *
  * Threads: one.  Memory: from the model's. */
 #ifndef STORE_OPENPSA_WALK_H
@@ -26,11 +26,11 @@ struct openpsa_setting {
 
 /* One way to a sequence. */
 struct openpsa_path {
-	uint32_t sequence;      /* thing */
-	uint32_t number;        /* in the order of the walk */
-	bool free;              /* no formula was collected: 'term' is true */
+	uint32_t sequence;	/* thing */
+	uint32_t number;	/* in the order of the walk */
+	bool free;		/* no formula was collected: 'term' is true */
 	struct avail_term term; /* product of the formulas */
-	uint32_t first, count;  /* expressions: walk->kept[...] */
+	uint32_t first, count;	/* expressions: walk->kept[...] */
 };
 
 /* A combination of settings, and the gates that were copied for it. */
@@ -42,7 +42,7 @@ struct openpsa_flavour {
 
 struct openpsa_walk {
 	uint32_t initiating; /* thing; AVAIL_NONE: only checking */
-	uint32_t tree;       /* thing: the tree that the walk is in */
+	uint32_t tree;	     /* thing: the tree that the walk is in */
 	uint64_t steps;
 	uint32_t *within, depth, within_room; /* things that the walk is in, for cycles */
 	/* what is true here */
@@ -68,7 +68,7 @@ struct openpsa_walk {
 	/* formulas and expressions of the documents' nodes, read once */
 	struct avail_term *formulas;
 	uint32_t formula_count, formula_room;
-	bool asked; /* a test of the world was met while an expression was read */
+	bool asked;		    /* a test of the world was met while an expression was read */
 	struct avail_sample sample; /* for conditions, at the means */
 	bool sampled;
 };

@@ -22,6 +22,8 @@ static void tell(struct parsing *parsing, unsigned line, const char *message)
 	if (parsing->told)
 		return;
 	parsing->told = true;
+	if (strncmp(message, "Excessive depth", 15) == 0)
+		message = "elements are nested more than 256 deep";
 	for (; *message && used < sizeof text - 1; message++)
 		text[used++] = (unsigned char)*message < ' ' ? ' ' : *message;
 	while (used > 0 && text[used - 1] == ' ')
@@ -51,8 +53,10 @@ static void on_entity(void *context, const xmlChar *name, int type, const xmlCha
 	(void)system_id;
 	(void)content;
 	if (!parsing->told)
-		avail_find(parsing->findings, parsing->name, (unsigned)xmlSAX2GetLineNumber(parser), "",
-			   "the entity %.64s is declared; entities are not used: write the text out, or "
+		avail_find(parsing->findings, parsing->name, (unsigned)xmlSAX2GetLineNumber(parser),
+			   "",
+			   "the entity %.64s is declared; entities are not used: write the text "
+			   "out, or "
 			   "include a file",
 			   (const char *)name);
 	parsing->told = true;
