@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 JOBS ?= $(shell nproc)
 
-.PHONY: all deps test unit e2e demo bench fuzz test-sriov install clean format help
+.PHONY: all deps test unit e2e demo bench fuzz tsan test-sriov install clean format help
 
 all: $(BUILD)/build.ninja ## build the two programs and all tests
 	ninja -C $(BUILD) -j $(JOBS)
@@ -47,6 +47,14 @@ bench: deps-bench ## VF-to-VF rates beside dpdk-testpmd and Open vSwitch, latenc
 
 fuzz: deps-test ## search with libFuzzer: FUZZ_SECONDS=60 a target, FUZZ_TARGETS="..." picks
 	@sh fuzz/run "$(FUZZ_SECONDS)" $(FUZZ_TARGETS)
+
+TSAN_TESTS = iommu/vtd_threads iommu/builder
+
+tsan: deps-test ## what threads share in the remapping unit, under ThreadSanitizer
+	@[ -e $(BUILD)-tsan/build.ninja ] || CC=clang meson setup $(BUILD)-tsan -Db_sanitize=thread \
+		-Db_lundef=false
+	ninja -C $(BUILD)-tsan -j $(JOBS) $(foreach test,$(TSAN_TESTS),tests/$(subst /,_,$(test))_test)
+	meson test -C $(BUILD)-tsan --no-rebuild --print-errorlogs $(TSAN_TESTS)
 
 test-sriov: deps-sriov ## a guest's own kernel makes virtual functions of our card (QEMU 11)
 	@$(MAKE) --no-print-directory all

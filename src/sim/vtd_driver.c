@@ -1,6 +1,5 @@
 #include "sim/vtd_driver.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +14,8 @@ static bool memory_read(void *context, uint64_t address, void *bytes, uint32_t s
 	const struct vtd_driver *driver = context;
 	uint8_t *to = bytes;
 
+	if (driver->pause)
+		driver->pause();
 	if (!is_there(driver, address, size))
 		return false;
 	while (size) {

@@ -10,6 +10,8 @@
 #include "spec/vtd.h"
 #include "spec/vtd_queue.h"
 
+#include <stdatomic.h>
+
 enum { VTD_DRIVER_LOG = 64, VTD_DRIVER_QUEUE_PAGES_SHIFT = 1 };
 
 /* A unit with everything that there is. */
@@ -58,8 +60,10 @@ struct vtd_driver {
 	uint64_t root, queue, status;
 	uint32_t waits; /* wait descriptors so far */
 	uint64_t now_ns;
+	void (*pause)(void); /* called before memory is read; NULL: nobody */
 	/* What the unit did; the counts go on past the logs. */
-	unsigned interrupt_count, invalidation_count, response_count, wake_count;
+	unsigned interrupt_count, invalidation_count, response_count;
+	_Atomic unsigned wake_count; /* readers call that */
 	struct vtd_driver_message interrupts[VTD_DRIVER_LOG];
 	struct vtd_device_invalidation invalidations[VTD_DRIVER_LOG];
 	struct vtd_driver_response responses[VTD_DRIVER_LOG];
