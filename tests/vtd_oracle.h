@@ -275,7 +275,7 @@ static inline unsigned oracle_legacy(struct oracle *o)
 		return 1;
 	if (hi || oracle_any(lo, 11, 1) || oracle_any(lo, 63, (int)o->haw))
 		return 0xa;
-	entry = oracle_bits(lo, 63, 12) << 12 | (o->request->source & 255) << 4;
+	entry = oracle_bits(lo, 63, 12) << 12 | (uint64_t)(o->request->source & 255) << 4;
 	if (!oracle_word(o, entry, &lo) || !oracle_word(o, entry + 8, &hi))
 		return 9;
 	o->silent = oracle_bit(lo, 1);

@@ -97,7 +97,8 @@ static uint64_t paging_entry(unsigned stage, unsigned level, uint64_t down)
 static void lay_chain(unsigned stage, uint64_t table, unsigned levels, uint64_t address,
 		      uint64_t offset)
 {
-	for (unsigned level = levels; level; level--) {
+	/* An entry may ask for more levels than there are. */
+	for (unsigned level = min_u32(levels, 5); level; level--) {
 		uint64_t next = some_page();
 		uint64_t at = table + 8 * (address >> (12 + 9 * (level - 1)) & 511);
 		uint64_t entry = paging_entry(stage, level, next + offset);
