@@ -301,8 +301,8 @@ enum spec_vtd_reason vtd_scalable_context(struct vtd_walk *walk, struct vtd_stag
 		requests_without_pasid(walk, step.words, &pasid);
 	vtd_tell(walk, &step, "PASID directory of %u entries at 0x%llx; the request's PASID is %u",
 		 1u << (pasid_bits(step.words[0]) - 6), (unsigned long long)directory, pasid);
-	if (walk->request->type == IOMMU_TRANSLATED &&
-	    !field_is_set(step.words[0], SPEC_VTD_SMCONTEXT_0_HPTE))
+	stages->permitted_only = field_is_set(step.words[0], SPEC_VTD_SMCONTEXT_0_HPTE);
+	if (walk->request->type == IOMMU_TRANSLATED && !stages->permitted_only)
 		return SPEC_VTD_NO_FAULT;
 	return vtd_pasid_entry(walk, directory, pasid, stages);
 }

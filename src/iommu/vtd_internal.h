@@ -28,9 +28,9 @@ struct vtd_stages {
 	enum { VTD_PASS_THROUGH, VTD_FIRST_STAGE, VTD_SECOND_STAGE, VTD_NESTED } type;
 	uint16_t domain;
 	uint32_t pasid; /* scalable mode: the request's, or what stands for none */
-	bool scalable; /* faults have the codes of scalable mode */
-	bool snoop;    /* PGSNP: the whole address space is snooped */
-	bool coherent; /* paging structures are snooped: accessed and dirty bits can be set */
+	bool scalable;  /* faults have the codes of scalable mode */
+	bool snoop;     /* PGSNP: the whole address space is snooped */
+	bool coherent;  /* paging structures are snooped: accessed and dirty bits can be set */
 	uint64_t second_table; /* host physical */
 	unsigned second_levels;
 	bool second_dirty;    /* SSADE: accessed and dirty bits in second-stage entries */
@@ -39,7 +39,11 @@ struct vtd_stages {
 	bool write_protect;         /* WPE */
 	bool no_execute;            /* NXE of revision 3 */
 	bool supervisor_no_execute; /* SMEP of revision 3 */
-	bool extended_accessed;     /* EAFE */
+	bool permitted_only; /* HPTE: translated requests are checked in the host permission table
+			      */
+	uint64_t permission_table;
+	unsigned permission_size; /* HPTSZ */
+	bool extended_accessed;   /* EAFE */
 };
 
 /* What the page tables say of one address. */
@@ -101,6 +105,10 @@ enum spec_vtd_reason vtd_second_stage(struct vtd_walk *walk, const struct vtd_st
 /* Walks first-stage tables, through the second stage when nested (sections 3.6, 3.8). */
 enum spec_vtd_reason vtd_first_stage(struct vtd_walk *walk, const struct vtd_stages *stages,
 				     struct vtd_leaf *leaf);
+
+/* Whether the host permission table allows a translated request (section 4.2.4). */
+enum spec_vtd_reason vtd_host_permission(struct vtd_walk *walk, const struct vtd_stages *stages,
+					 struct vtd_leaf *leaf);
 
 /* Whether 'rights' allow what is wanted; nothing wanted: any right will do. */
 bool vtd_rights_suffice(const struct vtd_walk *walk, uint8_t wanted, uint8_t rights);

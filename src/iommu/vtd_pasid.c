@@ -181,6 +181,8 @@ static void decode(const struct vtd_walk *walk, const uint64_t *words, struct vt
 	stages->first_table = words[2] & field_mask(SPEC_VTD_PASID_2_FSPTPTR);
 	stages->first_levels = field_get(words[2], SPEC_VTD_PASID_2_FSPM) ? 5 : 4;
 	stages->write_protect = field_is_set(words[2], SPEC_VTD_PASID_2_WPE);
+	stages->permission_table = words[4] & field_mask(SPEC_VTD_PASID_4_HPTPTR);
+	stages->permission_size = (unsigned)field_get(words[4], SPEC_VTD_PASID_4_HPTSZ);
 	stages->extended_accessed = field_is_set(words[2], SPEC_VTD_PASID_2_EAFE);
 	stages->no_execute = executes && field_is_set(words[2], SPEC_VTD_PASID_2_NXE);
 	stages->supervisor_no_execute = executes && field_is_set(words[2], SPEC_VTD_PASID_2_SMEP);

@@ -201,13 +201,20 @@ static enum spec_vtd_reason translate(struct vtd_walk *walk, const struct vtd_st
 }
 
 /* Section 4.2.5: a translated request has its result in hand. */
-static enum spec_vtd_reason translated(const struct vtd_walk *walk, const struct vtd_stages *stages,
+static enum spec_vtd_reason translated(struct vtd_walk *walk, const struct vtd_stages *stages,
 				       struct vtd_leaf *leaf)
 {
+	enum spec_vtd_reason reason;
+
 	leaf->address = walk->request->address;
 	leaf->rights = IOMMU_READ | IOMMU_WRITE;
 	leaf->page_shift = SPEC_VTD_PAGE_SHIFT;
-	return check_host_address(walk, stages, leaf->address);
+	reason = check_host_address(walk, stages, leaf->address);
+	if (!reason && stages->permitted_only)
+		reason = vtd_host_permission(walk, stages, leaf);
+	if (touches_interrupt_range(leaf->address, leaf->page_shift))
+		leaf->page_shift = SPEC_VTD_PAGE_SHIFT;
+	return reason;
 }
 
 /* S.1 and S.2 of table 30: a device may ask for the translation of its own interrupt messages. */
