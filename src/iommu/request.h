@@ -61,7 +61,8 @@ struct iommu_answer {
 	uint8_t completion; /* enum iommu_completion */
 	uint8_t rights;     /* enum iommu_access, ored: all that the tables allow; what an ATS completion grants */
 	uint16_t domain;    /* domain identifier of the tables that were walked */
-	uint8_t page_shift; /* the translation holds for this page: 12, 21, 30, or up to 64 without tables */
+	uint8_t page_shift; /* the answer holds for this page: 12, 21, 30, up to 64 without tables; of a
+	                     * refusal: for all addresses that the entry decides for */
 	bool snoop, transient; /* attributes of the leaf; snoop is the N bit of an ATS completion */
 	bool global;
 	bool untranslated_only; /* ATS: the U bit; the range is reached by untranslated requests alone */
@@ -92,6 +93,7 @@ struct iommu_step {
 	const char *table;  /* "root entry", "context entry", "level 3 (PDPE)", "PASID entry" */
 	uint64_t address;   /* of the entry in memory */
 	unsigned index;     /* in its table */
+	uint8_t shift;      /* of a paging entry: it decides for 2^shift bytes of addresses; else 0 */
 	uint64_t words[8];  /* the entry, little-endian words of 8 bytes */
 	unsigned word_count;
 	const char *meaning; /* one sentence on what the entry says or what is wrong with it */

@@ -19,7 +19,7 @@ struct first {
 	const struct vtd_stages *stages;
 	unsigned level;
 	bool writable, user, executable; /* by all entries up to this one */
-	uint8_t entry_rights;            /* what the second stage allows with the entry itself */
+	uint8_t entry_rights;		 /* what the second stage allows with the entry itself */
 	struct iommu_step step;
 };
 
@@ -269,6 +269,7 @@ enum spec_vtd_reason vtd_first_stage(struct vtd_walk *walk, const struct vtd_sta
 		return SPEC_VTD_NOT_CANONICAL;
 	for (;; first.level--) {
 		first.step.table = names[first.level];
+		first.step.shift = walk->decided_shift = (uint8_t)shift_of(first.level);
 		first.step.index = (address >> shift_of(first.level)) & 511;
 		first.step.address = table + first.step.index * 8;
 		if (is_nested(&first) && (reason = reach_entry(&first)) != SPEC_VTD_NO_FAULT)

@@ -21,6 +21,7 @@ struct vtd_walk {
 	uint8_t access;      /* enum iommu_access, ored: what the request counts as */
 	bool silent;         /* an entry was met whose fault processing disable bit is set */
 	bool privileged;     /* the request asks for supervisor rights */
+	uint8_t decided_shift; /* the last paging entry that was met decides for 2^this bytes of addresses */
 };
 
 /* Where translation goes on after the context entry and the PASID entry. */

@@ -258,6 +258,10 @@ enum spec_vtd_reason vtd_second_stage(struct vtd_walk *walk, const struct vtd_st
 		return with_legacy ? SPEC_VTD_ADDRESS_BEYOND_WIDTH : SPEC_VTD_SM_BEYOND_WIDTH;
 	for (;; second.level--) {
 		second.step.table = names[second.level];
+		second.step.shift = (uint8_t)shift_of(second.level);
+		if (!use->for_table)
+			walk->decided_shift =
+				(uint8_t)min_u32(walk->decided_shift, second.step.shift);
 		second.step.index = (use->address >> shift_of(second.level)) & 511;
 		second.step.address = table + second.step.index * 8;
 		reason = look(&second);

@@ -133,12 +133,14 @@ static enum spec_vtd_reason interrupt_reason(const struct vtd_walk *walk,
 /* Section 3.15, LGN.4, SGN.8: no result in the interrupt range.  What a device caches may not even
  * touch it. The rest of a page that does touch it is answered in the smallest pages, lest a cache
  * extend them. */
-static enum spec_vtd_reason check_result(const struct vtd_walk *walk,
-					 const struct vtd_stages *stages, struct vtd_leaf *leaf)
+static enum spec_vtd_reason check_result(struct vtd_walk *walk, const struct vtd_stages *stages,
+					 struct vtd_leaf *leaf)
 {
 	bool touches = touches_interrupt_range(leaf->address, leaf->page_shift);
 	bool whole = is_translation_request(walk) || (walk->quirks & VTD_QUIRK_INTERRUPT_PAGE);
 
+	if (touches && !whole)
+		walk->decided_shift = SPEC_VTD_PAGE_SHIFT;
 	if (whole ? touches : in_interrupt_range(leaf->address))
 		return interrupt_reason(walk, stages);
 	if (touches)
@@ -253,6 +255,8 @@ static void refuse(const struct vtd_walk *walk, enum spec_vtd_reason reason,
 		answer->completion = (uint8_t)vtd_reason_completion(walk->request, reason);
 	}
 	answer->reason = (uint16_t)reason;
+	if (!in_interrupt_range(walk->request->address))
+		answer->page_shift = walk->decided_shift;
 	answer->outcome =
 		walk->silent && vtd_reason_is_qualified(walk, reason) ? IOMMU_SILENT : IOMMU_FAULT;
 }
@@ -345,6 +349,7 @@ void vtd_walk_init(struct vtd_walk *walk, const struct vtd_tables *tables,
 		.quirks = vtd_quirks_of(tables->quirks),
 		.host_width = host_width(tables),
 		.access = effective_access(tables, request),
+		.decided_shift = 64,
 		.privileged = request->pasid != IOMMU_NO_PASID && request->privileged,
 	};
 }

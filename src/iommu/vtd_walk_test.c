@@ -722,7 +722,10 @@ static void each_entry_is_told_with_its_address_and_meaning(void **state)
 	assert_string_equal(told.steps[1].table, "context entry");
 	assert_int_equal(told.steps[1].address, context_address());
 	assert_string_equal(told.meanings[1], "domain 4660: second stage of 3 levels at 0x5000");
+	assert_int_equal(told.steps[1].shift, 0);
 	assert_string_equal(told.steps[2].table, "SS-PDPE (level 3)");
+	assert_int_equal(told.steps[2].shift, 30);
+	assert_int_equal(told.steps[4].shift, 12);
 	assert_string_equal(told.meanings[2], "table at 0x6000: read and write");
 	assert_string_equal(told.meanings[4], "page of 4 KiB at 0x123456000: read, snooped");
 	assert_int_equal(told.steps[4].words[0], PAGE | R | SNP);
@@ -733,6 +736,33 @@ static void each_entry_is_told_with_its_address_and_meaning(void **state)
 	assert_int_equal(told.count, 5);
 	assert_int_equal(told.steps[4].word_count, 0);
 	assert_string_equal(told.meanings[4], "a paging entry could not be read from memory");
+}
+
+static void expect_decided(struct world *world, enum spec_vtd_reason reason, unsigned shift)
+{
+	expect_fault(world, reason);
+	assert_int_equal(world->answer.page_shift, shift);
+}
+
+static void a_refusal_holds_for_all_that_its_entry_decides(void **state)
+{
+	struct world world;
+
+	(void)state;
+	set_up(&world);
+	physical_put(&world.physical, entry_at(LEVEL1, IOVA, 1), 0);
+	expect_decided(&world, SPEC_VTD_READ_DENIED, 12);
+	physical_put(&world.physical, entry_at(LEVEL2, IOVA, 2), 0);
+	expect_decided(&world, SPEC_VTD_READ_DENIED, 21);
+	physical_put(&world.physical, entry_at(LEVEL3, IOVA, 3), NOWHERE | RW);
+	expect_decided(&world, SPEC_VTD_PAGING_ACCESS, 21);
+	physical_put(&world.physical, entry_at(LEVEL3, IOVA, 3), LEVEL2 | RW | TM);
+	expect_decided(&world, SPEC_VTD_PAGING_RESERVED, 30);
+	physical_put(&world.physical, entry_at(LEVEL3, IOVA, 3), UINT64_C(0xc0000000) | RW | PS);
+	world.request.address = (IOVA >> 30 << 30) + UINT64_C(0x3ee00000); /* in FEExxxxxh */
+	expect_decided(&world, SPEC_VTD_INTERRUPT_RANGE, 12);
+	physical_put(&world.physical, context_address(), 0);
+	expect_decided(&world, SPEC_VTD_CONTEXT_NOT_PRESENT, 64);
 }
 
 static void every_reason_that_the_specification_has_is_explained(void **state)
@@ -780,6 +810,7 @@ int main(void)
 		cmocka_unit_test(the_root_table_register_decides_the_mode),
 		cmocka_unit_test(with_translation_off_everything_passes_but_ats),
 		cmocka_unit_test(each_entry_is_told_with_its_address_and_meaning),
+		cmocka_unit_test(a_refusal_holds_for_all_that_its_entry_decides),
 		cmocka_unit_test(every_reason_that_the_specification_has_is_explained),
 	};
 
