@@ -32,7 +32,18 @@ enum midplane_exit {
 	X(CARD, 0, "card", "CARD", "card to move it to")                                        \
 	X(DUMP, 0, "dump", NULL, "configuration spaces, as lspci -F reads them")                \
 	X(FOLLOW, 'f', "follow", NULL, "wait for more, until interrupted")                      \
-	X(AFTER, 0, "after", "ID", "only events with a higher number")
+	X(AFTER, 0, "after", "ID", "only events with a higher number")                          \
+	X(MEMORY, 0, "memory", "IMAGE", "the machine's memory: raw, or an ELF core")            \
+	X(REGISTERS, 0, "registers", "FILE", "the remapping unit's registers, JSON")            \
+	X(SOURCE, 0, "source", "BB:DD.F", "the function that asks")                             \
+	X(IOVA, 0, "iova", "ADDRESS", "the address that it asks for")                           \
+	X(ACCESS, 0, "access", "r|w|-", "to read, to write, or (default) either")               \
+	X(PASID, 0, "pasid", "N", "the process address space that it names")                    \
+	X(ADDRESS, 0, "address", "ADDRESS", "address of the interrupt message")                 \
+	X(DATA, 0, "data", "DATA", "data of the interrupt message")                             \
+	X(BATCH, 0, "batch", NULL, "questions come on standard input, one a line")              \
+	X(QUIRKS, 0, "quirks", "NAME", "answer as an implementation does: qemu72")              \
+	X(HOST_WIDTH, 0, "host-width", "BITS", "width of physical addresses (default: as CAP.MGAW)")
 
 enum midplane_option {
 #define X(name, letter, word, value, text) OPTION_##name,
@@ -79,7 +90,7 @@ void midplane_help(FILE *out);
 void midplane_help_noun(FILE *out, const char *noun);
 void midplane_help_command(FILE *out, const struct command *command);
 
-/* The commands (midplane_run.c, midplane_event.c, midplane_check.c). */
+/* The commands (midplane_run.c, midplane_event.c, midplane_check.c, midplane_iommu*.c). */
 enum midplane_exit midplane_list(const struct call *call);
 enum midplane_exit midplane_show(const struct call *call);
 enum midplane_exit midplane_site_show(const struct call *call);
@@ -91,5 +102,9 @@ enum midplane_exit midplane_system_switch(const struct call *call);
 enum midplane_exit midplane_host_lspci(const struct call *call);
 enum midplane_exit midplane_event_list(const struct call *call);
 enum midplane_exit midplane_site_check(const struct call *call);
+enum midplane_exit midplane_iommu_walk(const struct call *call);
+enum midplane_exit midplane_iommu_remap(const struct call *call);
+enum midplane_exit midplane_iommu_dump(const struct call *call);
+enum midplane_exit midplane_iommu_check(const struct call *call);
 
 #endif

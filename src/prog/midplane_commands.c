@@ -8,6 +8,8 @@
 #define SHOW(noun, phrase) \
 	{ noun, "show", "NAME", 0, 0, midplane_show, "everything about " phrase }
 #define BIT(option) OPTION_BIT(OPTION_##option)
+#define IMAGE (BIT(MEMORY) | BIT(REGISTERS))
+#define UNIT (IMAGE | BIT(QUIRKS) | BIT(HOST_WIDTH))
 
 const struct command midplane_commands[] = {
 	{ "site", "check", "SITE.yaml", 0, 0, midplane_site_check,
@@ -46,6 +48,16 @@ const struct command midplane_commands[] = {
 	SHOW("event", "an event, by its number"),
 	LIST("worker", "data threads"),
 	SHOW("worker", "a data thread"),
+	{ "iommu", "walk", NULL, UNIT | BIT(SOURCE) | BIT(IOVA) | BIT(ACCESS) |
+	  BIT(PASID) | BIT(BATCH), IMAGE, midplane_iommu_walk,
+	  "explain where a DMA leads, level by level, by a memory image" },
+	{ "iommu", "remap", NULL, UNIT | BIT(SOURCE) | BIT(ADDRESS) | BIT(DATA) |
+	  BIT(BATCH), IMAGE, midplane_iommu_remap,
+	  "explain what becomes of an interrupt message" },
+	{ "iommu", "dump", NULL, UNIT, IMAGE, midplane_iommu_dump,
+	  "list the domains of a memory image, their mappings, and interrupt entries" },
+	{ "iommu", "check", NULL, UNIT, IMAGE, midplane_iommu_check,
+	  "report what the tables of a memory image have that the specification forbids" },
 };
 const unsigned midplane_command_count = array_len(midplane_commands);
 
@@ -80,7 +92,7 @@ static void describe(const struct command *command, char *text, size_t size)
 
 static void print_command(FILE *out, const struct command *command)
 {
-	char text[160];
+	char text[320];
 
 	describe(command, text, sizeof text);
 	if (strlen(text) <= 34)
@@ -118,10 +130,29 @@ void midplane_help(FILE *out)
 	      out);
 }
 
+/* Nouns that are none of the tree's. */
+static const struct {
+	const char *noun, *sentence;
+} other_nouns[] = {
+	{ "iommu", "An iommu is a unit that decides where DMA and interrupts of functions lead" },
+};
+
+static void print_noun(FILE *out, const char *noun)
+{
+	for (unsigned i = 0; i < array_len(other_nouns); i++) {
+		if (strcmp(noun, other_nouns[i].noun) == 0) {
+			fprintf(out, "%s.\n", other_nouns[i].sentence);
+			return;
+		}
+	}
+	fprintf(out, "A %s is %s.\n", noun, tree_noun_text[tree_noun_find(noun)]);
+}
+
 void midplane_help_noun(FILE *out, const char *noun)
 {
-	fprintf(out, "Usage: midplane %s VERB [NAME] [OPTIONS]\nA %s is %s.\n\nCommands:\n", noun,
-		noun, tree_noun_text[tree_noun_find(noun)]);
+	fprintf(out, "Usage: midplane %s VERB [NAME] [OPTIONS]\n", noun);
+	print_noun(out, noun);
+	fputs("\nCommands:\n", out);
 	for (unsigned i = 0; i < midplane_command_count; i++)
 		if (strcmp(midplane_commands[i].noun, noun) == 0)
 			print_command(out, &midplane_commands[i]);
@@ -129,7 +160,7 @@ void midplane_help_noun(FILE *out, const char *noun)
 
 void midplane_help_command(FILE *out, const struct command *command)
 {
-	char text[160];
+	char text[320];
 
 	describe(command, text, sizeof text);
 	fprintf(out, "Usage: midplane [OPTIONS] %s\n%s.\n\nOptions:\n", text, command->help);
