@@ -340,9 +340,12 @@ def keep_logs(world):
                 say(f"---- {entry}\n{tail}")
 
 
-def main(name, body, as_root=True):
+def main(name, body, as_root=True, add_options=None):
+    """add_options  gets the parser of the command line; what was given is in world.options"""
     parser = argparse.ArgumentParser(description=f"end-to-end test {name}")
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"))
+    if add_options:
+        add_options(parser)
     options = parser.parse_args()
     if as_root and os.geteuid() != 0:
         say("skipped: needs root for network namespaces")
@@ -350,9 +353,11 @@ def main(name, body, as_root=True):
     stop_on_signals()
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     world = World(name, options.build)
+    world.options = options
     code = 1
     try:
-        need("ip", "nsenter", "ethtool", "sysctl")
+        if as_root:
+            need("ip", "nsenter", "ethtool", "sysctl")
         body(world)
         say(f"passed: {name}")
         code = 0
