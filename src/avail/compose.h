@@ -19,6 +19,9 @@ struct avail_composed_module {
 	uint32_t first_chooser;            /* events of the tree */
 	struct avail_list order;           /* outcomes as they are chosen, the one without failures last */
 	bool known;                        /* whether the knot is there */
+	bool fresh;                        /* whether the choosers are those of 'asked' and 'when' */
+	double *asked;                     /* three a leaf: rates of the last evaluation */
+	struct avail_when when;
 };
 
 struct avail_dynamic {

@@ -66,7 +66,9 @@ static int make_module(struct avail_dynamic *dynamic, uint32_t index)
 	module->known = true;
 	flows = (size_t)module->knot.outcomes.count * module->knot.outcomes.count + 1;
 	dynamic->flows[index] = avail_take(dynamic->memory, flows, sizeof **dynamic->flows);
-	if (!dynamic->flows[index])
+	module->asked = avail_take(dynamic->memory, 3 * (size_t)module->leaves.count,
+				   sizeof *module->asked);
+	if (!dynamic->flows[index] || !module->asked)
 		return -ENOMEM;
 	name_module(dynamic, index);
 	module->said.events = module->leaves.count;
@@ -188,6 +190,8 @@ static void close_module(struct avail_dynamic *dynamic, uint32_t index)
 			   sizeof **dynamic->flows);
 		avail_knot_fini(&module->knot);
 	}
+	avail_give(dynamic->memory, module->asked, 3 * (size_t)module->leaves.count,
+		   sizeof *module->asked);
 	avail_list_fini(&module->leaves);
 	avail_list_fini(&module->outputs);
 	avail_list_fini(&module->order);
@@ -267,6 +271,14 @@ uint32_t avail_dynamic_module_of(const struct avail_dynamic *dynamic, uint32_t l
 	for (uint32_t m = 0; m < module; m++)
 		index += dynamic->modules[m].known;
 	return index;
+}
+
+const struct avail_tree *avail_dynamic_static(const struct avail_dynamic *dynamic, uint32_t top,
+					      uint32_t *ref)
+{
+	must(top < dynamic->graph.tops.count);
+	*ref = dynamic->graph.tops.items[top];
+	return &dynamic->graph.tree;
 }
 
 const double *avail_dynamic_p(const struct avail_dynamic *dynamic)

@@ -102,6 +102,11 @@ struct avail_tree *avail_dynamic_tree(struct avail_dynamic *dynamic);
 const struct avail_flat *avail_dynamic_flat(const struct avail_dynamic *dynamic);
 uint32_t avail_dynamic_leaf_count(const struct avail_dynamic *dynamic);
 
+/* The same tops over leaves alone, with groups as plain gates: what cut sets are to be had from.
+ * *ref receives the reference of top number 'top' in it. */
+const struct avail_tree *avail_dynamic_static(const struct avail_dynamic *dynamic, uint32_t top,
+					      uint32_t *ref);
+
 uint32_t avail_dynamic_module_count(const struct avail_dynamic *dynamic);
 const struct avail_module *avail_dynamic_module(const struct avail_dynamic *dynamic, uint32_t index);
 /* The module that a leaf is in, or AVAIL_NONE. */
@@ -117,11 +122,20 @@ uint32_t avail_dynamic_module_of(const struct avail_dynamic *dynamic, uint32_t l
 int avail_dynamic_evaluate(struct avail_dynamic *dynamic, struct avail_sample *sample,
 			   const uint8_t *pins, const struct avail_when *when, struct refusal *why);
 
-/* Probability of each event of the tree, after an evaluation: for avail_solver_probability. */
+/* Probability of each event of the tree, after an evaluation: for avail_solver_probability.  Leaves in modules
+ * have what they would have by themselves. */
 const double *avail_dynamic_p(const struct avail_dynamic *dynamic);
 
 /* Whether all modules are EXACT. */
 bool avail_dynamic_is_exact(const struct avail_dynamic *dynamic);
+
+/* Probability of the function that 'solver' was opened with, after an evaluation.  With modules that are not
+ * EXACT: bounds, and as value what the states that were looked at say.
+ *
+ * top   the reference that 'solver' was opened with
+ * 0, -ENOMEM. */
+int avail_dynamic_probability(struct avail_dynamic *dynamic, struct avail_solver *solver,
+			      uint32_t top, struct avail_bounds *bounds);
 
 /* What an open solver of a function of the tree says after an evaluation. */
 struct avail_dynamic_answer {
@@ -130,8 +144,7 @@ struct avail_dynamic_answer {
 			   * looked at; NAN: the solver is not exact, or too many outcomes */
 };
 
-/* top   the reference that 'solver' was opened with
- * 0, -ENOMEM. */
+/* As above, with the frequency. */
 int avail_dynamic_solve(struct avail_dynamic *dynamic, struct avail_solver *solver, uint32_t top,
 			struct avail_dynamic_answer *answer);
 

@@ -157,6 +157,26 @@ static int evaluate_pinned(struct avail_dynamic *dynamic, uint32_t index, const 
 	return err;
 }
 
+/* Whether the same was asked of a module last time; remembers what is asked now. */
+static bool is_asked_again(struct avail_dynamic *dynamic, struct avail_composed_module *module,
+			   const struct avail_when *when)
+{
+	bool same = module->fresh && module->when.kind == when->kind &&
+		    memcmp(&module->when.t_h, &when->t_h, sizeof when->t_h) == 0;
+
+	for (uint32_t i = 0; i < module->leaves.count; i++) {
+		uint32_t leaf = module->leaves.items[i];
+		const double now[3] = { dynamic->rates.failure[leaf], dynamic->rates.repair[leaf],
+					dynamic->rates.failed[leaf] };
+
+		same = same && memcmp(module->asked + 3 * (size_t)i, now, sizeof now) == 0;
+		memcpy(module->asked + 3 * (size_t)i, now, sizeof now);
+	}
+	module->when = *when;
+	module->fresh = false;
+	return same;
+}
+
 static int evaluate_module(struct avail_dynamic *dynamic, uint32_t index, const uint8_t *pins,
 			   const struct avail_when *when)
 {
@@ -168,13 +188,20 @@ static int evaluate_module(struct avail_dynamic *dynamic, uint32_t index, const 
 		return 0;
 	for (uint32_t i = 0; i < module->leaves.count && pins; i++)
 		pinned |= pins[module->leaves.items[i]] != AVAIL_PIN_NONE;
-	if (pinned)
+	if (pinned) {
+		module->fresh = false;
 		return evaluate_pinned(dynamic, index, pins, when);
-	err = avail_knot_evaluate(&module->knot, &dynamic->rates, when);
-	if (err)
-		return err;
-	say(module, &module->knot);
-	return take_results(dynamic, index, &module->knot);
+	}
+	if (!is_asked_again(dynamic, module, when)) {
+		err = avail_knot_evaluate(&module->knot, &dynamic->rates, when);
+		if (!err)
+			err = take_results(dynamic, index, &module->knot);
+		if (err)
+			return err;
+		say(module, &module->knot);
+	}
+	module->fresh = true;
+	return 0;
 }
 
 int avail_dynamic_evaluate(struct avail_dynamic *dynamic, struct avail_sample *sample,
@@ -352,26 +379,36 @@ static int find_frequency(struct frequency *frequency, double *sum)
 
 /* ---- both ---- */
 
-static int find_bounds(struct frequency *frequency, struct avail_bounds *bounds)
+static int find_bounds(struct avail_dynamic *dynamic, struct avail_solver *solver, bool monotone,
+		       struct avail_bounds *bounds)
 {
-	struct avail_dynamic *dynamic = frequency->dynamic;
-	struct avail_bounds low, high;
-	int err = avail_solver_probability(frequency->solver, dynamic->p, bounds);
+	struct avail_bounds low = { 0 }, high = { .upper = 1 };
+	int err = avail_solver_probability(solver, dynamic->p, bounds);
 
 	if (err || dynamic->exact)
 		return err;
-	low.lower = 0;
-	high.upper = 1;
-	if (frequency->monotone)
-		err = avail_solver_probability(frequency->solver, dynamic->lower, &low);
-	if (!err && frequency->monotone)
-		err = avail_solver_probability(frequency->solver, dynamic->upper, &high);
+	if (monotone)
+		err = avail_solver_probability(solver, dynamic->lower, &low);
+	if (!err && monotone)
+		err = avail_solver_probability(solver, dynamic->upper, &high);
 	if (err)
 		return err;
 	bounds->lower = low.lower;
-	bounds->upper = high.upper;
-	bounds->value = fmin(fmax(bounds->value, low.lower), high.upper);
+	bounds->upper = fmax(high.upper, low.lower);
+	if (!isnan(bounds->value)) {
+		bounds->value = fmin(fmax(bounds->value, bounds->lower), bounds->upper);
+		bounds->complement = 1 - bounds->value;
+	}
 	return 0;
+}
+
+int avail_dynamic_probability(struct avail_dynamic *dynamic, struct avail_solver *solver,
+			      uint32_t top, struct avail_bounds *bounds)
+{
+	bool monotone;
+	int err = avail_compose_is_monotone(dynamic, top, &monotone);
+
+	return err ? err : find_bounds(dynamic, solver, monotone, bounds);
 }
 
 int avail_dynamic_solve(struct avail_dynamic *dynamic, struct avail_solver *solver, uint32_t top,
@@ -381,7 +418,7 @@ int avail_dynamic_solve(struct avail_dynamic *dynamic, struct avail_solver *solv
 	int err = avail_compose_is_monotone(dynamic, top, &frequency.monotone);
 
 	if (!err)
-		err = find_bounds(&frequency, &answer->unavailability);
+		err = find_bounds(dynamic, solver, frequency.monotone, &answer->unavailability);
 	if (!err)
 		err = find_frequency(&frequency, &answer->frequency);
 	return err;

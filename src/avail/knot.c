@@ -113,9 +113,11 @@ static int explore(struct avail_knot *knot, struct avail_knot_way *way,
 
 	if (guess_states(&knot->machine) <= 8.0 * limits.states)
 		err = avail_space_init(&way->space, &knot->machine, &limits, &knot->outcomes);
-	if (err == -E2BIG)
-		err = explore_cut(knot, way, &limits);
-	return err;
+	if (err == -E2BIG && wants->ends == AVAIL_STOP_AT_FIRST) {
+		knot->state = AVAIL_MODULE_BEYOND; /* what may return is no help there */
+		err = 0;
+	}
+	return err == -E2BIG ? explore_cut(knot, way, &limits) : err;
 }
 
 /* Moves from the states beyond; where to and how fast is for the evaluation to say. */

@@ -27,7 +27,7 @@ struct avail_service;
  * model   checked; kept, must outlive the service and not change
  * budget  NULL: as the memory's limit allows
  *
- * 0, or as avail_dynamic_open. */
+ * 0, or as avail_dynamic_open; -ERANGE with 'why': a value is no probability or rate. */
 int avail_service_open(struct avail_service **service, const struct avail_model *model,
 		       struct avail_term down, const struct avail_service_budget *budget,
 		       struct refusal *why);
@@ -45,7 +45,7 @@ void avail_service_pin_fru(const struct avail_service *service, uint32_t fru, en
 
 enum avail_quality {
 	AVAIL_EXACT,       /* no approximation; 'error' is what arithmetic may have done */
-	AVAIL_BOUNDS,      /* the truth is between lower and upper; value is between them */
+	AVAIL_BOUNDS,      /* the truth is between lower and upper; value is an estimate between them, or NAN */
 	AVAIL_APPROXIMATE, /* value is of an approximation that is named; bounds hold */
 };
 
@@ -88,7 +88,9 @@ struct avail_mission {
  * they share) each of which is either never repaired or has a chain within the budget of states.
  * Otherwise APPROXIMATE: 1 - exp(-integral of the conditional failure intensity w / (1 - U))
  * (Vesely 1970; Murchland 1975), and bounds: not less than the largest point unavailability, not more than
- * the expected number of outages.  0, or as above. */
+ * the expected number of outages.  Where chains have more states than can be followed through the whole time:
+ * with w and U of the steady state, without bounds, and the number of outages is not known.
+ * 0, or as above. */
 int avail_service_mission(struct avail_service *service, struct avail_sample *sample, double time_h,
 			  struct avail_mission *mission, struct refusal *why);
 
@@ -98,9 +100,9 @@ int avail_service_mission(struct avail_service *service, struct avail_sample *sa
  * condition on the event. */
 struct avail_importance {
 	uint32_t index;          /* of the leaf or unit */
-	double unavailability;   /* its own; of a unit: at least one of its leaves, NAN within modules */
+	double unavailability;   /* its own; of a unit: at least one of its leaves; NAN within modules */
 	double birnbaum;         /* U1 - U0 */
-	double criticality;      /* unavailability * birnbaum / U */
+	double criticality;      /* unavailability * birnbaum / U; NAN within modules */
 	double fussell_vesely;   /* (U - U0) / U: the part of U that it takes part in (NUREG/CR-3385) */
 	double risk_achievement; /* RAW: U1 / U */
 	double risk_reduction;   /* RRW: U / U0; INFINITY when U0 is 0 */

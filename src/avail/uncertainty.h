@@ -17,7 +17,7 @@ enum avail_figure {
  *
  * time_h   mission time of laws; 0: the model's
  *
- * 0, or as avail_service_steady ('why' names the draw); -EINTR when the budget's go_on says so. */
+ * 0, or as avail_service_steady; -EINTR when the diagram budget's go_on says so. */
 int avail_uncertainty_draw(struct avail_service *service, enum avail_figure figure, uint64_t seed,
 			   uint64_t first, uint64_t count, double time_h, double *values,
 			   struct refusal *why);

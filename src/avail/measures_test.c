@@ -1,0 +1,358 @@
+/* Figures of services: published examples, closed forms, and enumeration of all states. */
+#include "avail/capacity.h"
+#include "avail/measures.h"
+#include "avail/uncertainty.h"
+#include "tests/avail_heap.h"
+#include "tests/check.h"
+
+#include <errno.h>
+#include <math.h>
+
+static struct test_heap heap;
+static struct avail_model model;
+
+static int begin(void **state)
+{
+	(void)state;
+	test_heap_init(&heap);
+	return avail_model_init(&model, &heap.memory, "test");
+}
+
+static int end(void **state)
+{
+	(void)state;
+	avail_model_fini(&model);
+	if (heap.memory.used)
+		print_error("%zu bytes are still out\n", heap.memory.used);
+	return heap.memory.used != 0;
+}
+
+static void again(void)
+{
+	avail_model_fini(&model);
+	assert_int_equal(heap.memory.used, 0);
+	assert_int_equal(avail_model_init(&model, &heap.memory, "test"), 0);
+}
+
+static void near(double found, double wanted, double relative)
+{
+	if (fabs(found - wanted) <= relative * fabs(wanted) || found == wanted)
+		return;
+	print_error("%.17g is not %.17g, off by %.2g\n", found, wanted, found / wanted - 1);
+	fail();
+}
+
+static struct avail_term event_term(uint32_t index)
+{
+	return (struct avail_term){ .kind = AVAIL_TERM_EVENT, .index = index };
+}
+
+static struct avail_term part(const char *name, double mtbf_h, double repair_h)
+{
+	return event_term(avail_model_repairable(&model, name, AVAIL_NONE, mtbf_h, repair_h));
+}
+
+static struct avail_term fixed(const char *name, double probability)
+{
+	return event_term(avail_model_fixed(&model, name, probability));
+}
+
+static struct avail_term unrepaired(const char *name, double rate)
+{
+	uint32_t event = avail_model_event(&model, name);
+
+	model.events[event].law = AVAIL_LAW_UNREPAIRED;
+	model.events[event].failure_rate = avail_expression_number(&model, rate);
+	return event_term(event);
+}
+
+static struct avail_term gate(enum avail_formula_kind kind, uint32_t low,
+			      const struct avail_term *args, uint32_t count)
+{
+	uint32_t index = avail_model_gate(&model, "gate");
+
+	model.gates[index].low = low;
+	assert_int_equal(avail_model_define(&model, index, kind, args, count), 0);
+	return (struct avail_term){ .kind = AVAIL_TERM_GATE, .index = index };
+}
+
+static struct avail_term any(struct avail_term a, struct avail_term b)
+{
+	struct avail_term args[2] = { a, b };
+
+	return gate(AVAIL_FORMULA_OR, 0, args, 2);
+}
+
+static struct avail_term all(struct avail_term a, struct avail_term b)
+{
+	struct avail_term args[2] = { a, b };
+
+	return gate(AVAIL_FORMULA_AND, 0, args, 2);
+}
+
+static struct avail_standby *standby(const struct avail_term *members, uint32_t count,
+				     uint32_t needed, struct avail_term *down)
+{
+	uint32_t index;
+
+	*down = gate(AVAIL_FORMULA_AT_LEAST, count - needed + 1, members, count);
+	index = avail_model_standby(&model, "group", down->index);
+	model.standbys[index].needed = needed;
+	return &model.standbys[index];
+}
+
+static void crew(uint32_t crews, const struct avail_term *parts, uint32_t count)
+{
+	uint32_t index = avail_model_crew(&model, "crew", crews);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = avail_model_indexes(&model, &parts[i].index, 1);
+
+		if (i == 0)
+			model.crews[index].first = at;
+	}
+	model.crews[index].count = count;
+}
+
+static struct avail_service *service;
+
+static void open_service(struct avail_term down)
+{
+	struct refusal why = { .path = "" };
+
+	if (avail_model_check(&model, &why) != 0 ||
+	    avail_service_open(&service, &model, down, NULL, &why) != 0) {
+		print_error("%s: %s\n", why.path, why.text);
+		fail();
+	}
+}
+
+static struct avail_answer steady(struct avail_term down)
+{
+	struct avail_answer answer;
+
+	open_service(down);
+	assert_int_equal(avail_service_steady(service, NULL, NULL, &answer, NULL), 0);
+	avail_service_close(service);
+	assert_int_equal(answer.quality, AVAIL_EXACT);
+	return answer;
+}
+
+static struct avail_mission mission(struct avail_term down, double time_h)
+{
+	struct avail_mission found;
+
+	open_service(down);
+	assert_int_equal(avail_service_mission(service, NULL, time_h, &found, NULL), 0);
+	avail_service_close(service);
+	return found;
+}
+
+/* ---- published examples ---- */
+
+static void one_part_has_its_published_figures(void **state)
+{
+	struct avail_answer answer = steady(part("part", 175000, 0.5));
+
+	(void)state;
+	near(1 - answer.unavailability.value, 0.999997142865306, 1e-15);
+	near(answer.minutes_a_year, 1.50171, 4e-6);
+	near(answer.mttr_h, 0.5, 1e-14);
+	near(answer.mean_up_h, 175000, 1e-14);
+	near(answer.mtbf_h, 175000.5, 1e-14);
+	near(answer.outages_a_year, 8760 / 175000.5, 1e-14);
+	near(answer.nines, -log10(0.5 / 175000.5), 1e-14);
+}
+
+/* IEC 61078, bridge: left top, left bottom, bridge, right top, right bottom. */
+static void bridge_network_has_its_published_probability(void **state)
+{
+	static const double works[2][5] = { { 0.9, 0.9, 0.9, 0.9, 0.9 },
+					    { 0.8, 0.9, 0.9, 0.9, 0.8 } };
+	static const double wanted[2] = { 12231.0 / 12500, 0.95652 };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct avail_term f[5], down;
+
+		for (unsigned k = 0; k < 5; k++)
+			f[k] = fixed("part", 1 - works[i][k]);
+		down = any(any(all(f[0], f[1]), all(f[3], f[4])),
+			   any(all(f[0], all(f[2], f[4])), all(f[1], all(f[2], f[3]))));
+		near(steady(down).unavailability.complement, wanted[i], 1e-14);
+		again();
+	}
+}
+
+static void k_of_n_have_their_published_probabilities(void **state)
+{
+	static const struct {
+		uint32_t k, n;
+		double works, wanted;
+	} rows[] = { { 2, 3, 0.9, 0.972 },
+		     { 3, 4, 0.95, 0.98598125 },
+		     { 8, 10, 0.99, 0.9998861508820942 } };
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(rows); i++) {
+		struct avail_term f[10], down;
+
+		for (unsigned k = 0; k < rows[i].n; k++)
+			f[k] = fixed("part", 1 - rows[i].works);
+		down = gate(AVAIL_FORMULA_AT_LEAST, rows[i].n - rows[i].k + 1, f, rows[i].n);
+		near(steady(down).unavailability.complement, rows[i].wanted, 1e-14);
+		again();
+	}
+}
+
+/* Kami et al., NCA 2007: one of two I/O cards, on one carrier or on two.  The digits are those of
+ * exact fractions. */
+static void cards_on_carriers_have_their_published_unavailability(void **state)
+{
+	(void)state;
+	for (unsigned carriers = 1; carriers <= 2; carriers++) {
+		struct avail_term chassis = part("chassis", 1e6, 4), carrier[2], card[2];
+
+		for (unsigned i = 0; i < carriers; i++)
+			carrier[i] = part("carrier", 500000, 4);
+		for (unsigned i = 0; i < 2; i++)
+			card[i] = any(part("card", 250000, 4),
+				      any(carrier[carriers == 1 ? 0 : i], chassis));
+		struct avail_answer answer = steady(all(card[0], card[1]));
+
+		near(answer.unavailability.value,
+		     carriers == 1 ? 1.2000143989696316e-5 : 4.000559976256664e-6, 1e-14);
+		near(answer.minutes_a_year, carriers == 1 ? 6.307275681 : 2.102694323, 1e-9);
+		again();
+	}
+}
+
+/* IEC 61165; coverage as in Birolini. */
+static void pair_with_coverage_has_its_published_mean_time_to_failure(void **state)
+{
+	static const struct {
+		double coverage, mean_h, minutes;
+	} rows[] = { { 1, 12515000, 0.168057 },
+		     { 0.99, 481342.3077, 4.36946 },
+		     { 0.95, 695250.0 / 7, 21.1744 } };
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(rows); i++) {
+		struct avail_term pair[2] = { part("a", 1e4, 4), part("b", 1e4, 4) }, down;
+
+		standby(pair, 2, 1, &down)->coverage = rows[i].coverage;
+		crew(1, pair, 2);
+		near(steady(down).minutes_a_year, rows[i].minutes, 3e-6);
+		struct avail_mission found = mission(down, 8760);
+
+		assert_int_equal(found.quality, AVAIL_EXACT);
+		near(found.mean_time_h, rows[i].mean_h, 1e-10);
+		again();
+	}
+}
+
+static void two_of_three_without_repair_last_2685_of_1547_hours(void **state)
+{
+	struct avail_term parts[3] = { unrepaired("a", 0.3), unrepaired("b", 0.4),
+				       unrepaired("c", 1) };
+
+	(void)state;
+	near(mission(gate(AVAIL_FORMULA_AT_LEAST, 2, parts, 3), 1).mean_time_h, 2685.0 / 1547,
+	     1e-14);
+}
+
+static void unit_with_a_warm_spare_lasts_46_of_13_hours(void **state)
+{
+	struct avail_term pair[2] = { unrepaired("a", 0.5), unrepaired("b", 0.5) }, down;
+	struct avail_standby *group = standby(pair, 2, 1, &down);
+
+	(void)state;
+	group->mode = AVAIL_WARM;
+	group->dormancy = 0.3;
+	near(mission(down, 1).mean_time_h, 46.0 / 13, 1e-14);
+}
+
+/* Billinton and Allan, Reliability Evaluation of Power Systems, chapter 2. */
+static void capacity_of_three_units_has_its_published_outage_table(void **state)
+{
+	static const double amounts[3] = { 3, 3, 5 };
+	static const double lost[] = { 0, 3, 5, 6, 8, 11 };
+	static const double wanted[] = {
+		0.941192, 0.038416, 0.019208, 0.000392, 0.000784, 0.000008
+	};
+	struct avail_share shares[3];
+	struct avail_levels levels;
+	uint32_t capacity = avail_model_capacity(&model, "plant", "MW");
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		shares[i] = (struct avail_share){ fixed("unit", 0.02), amounts[i] };
+	model.capacities[capacity].first = avail_model_shares(&model, shares, 3);
+	model.capacities[capacity].count = 3;
+	assert_int_equal(avail_capacity_levels(&levels, &model, capacity, 0, NULL, NULL, NULL), 0);
+	assert_int_equal(levels.count, 6);
+	double sum = 0;
+
+	for (unsigned i = 0; i < 6; i++) {
+		near(levels.rows[i].delivered, 11 - lost[i], 1e-14);
+		near(levels.rows[i].probability.value, wanted[i], 1e-13);
+		sum += wanted[5 - i];
+		near(levels.rows[5 - i].at_most, sum, 1e-13);
+	}
+	near(levels.expected, 11 * 0.98, 1e-13);
+	avail_levels_fini(&levels);
+}
+
+static void four_links_behind_a_pair_of_switches_have_their_published_table(void **state)
+{
+	static const double wanted[] = { 0.996005746999501, 0.003988010998997, 5.988004503e-6,
+					 3.995999e-9, 2.500010000e-7 };
+	static const double relative[] = { 2e-15, 1e-12, 1e-9, 1e-6, 1e-9 };
+	struct avail_share shares[4];
+	struct avail_levels levels;
+	uint32_t capacity = avail_model_capacity(&model, "uplink", "Gbit/s");
+
+	(void)state;
+	/* An hour of repair, so that the probabilities are exactly those of the example. */
+	for (unsigned i = 0; i < 4; i++)
+		shares[i] = (struct avail_share){ part("link", 999, 1), 10 };
+	model.capacities[capacity].down = all(part("switch", 1999, 1), part("switch", 1999, 1));
+	model.capacities[capacity].first = avail_model_shares(&model, shares, 4);
+	model.capacities[capacity].count = 4;
+	assert_int_equal(avail_capacity_levels(&levels, &model, capacity, 0, NULL, NULL, NULL), 0);
+	assert_int_equal(levels.count, 5);
+	double sum = 0, entered = 0;
+
+	for (unsigned i = 0; i < 5; i++) {
+		near(levels.rows[i].delivered, 40 - 10 * i, 1e-15);
+		near(levels.rows[i].probability.value, wanted[i], relative[i]);
+		sum += levels.rows[i].probability.value;
+		entered += levels.rows[i].frequency;
+	}
+	near(sum, 1, 1e-14);
+	assert_true(entered > 0);
+	/* Full capacity is left by any link or, when one switch is down, by the other. */
+	near(levels.rows[0].frequency,
+	     levels.rows[0].probability.value *
+		     (4 / 999.0 + 2 * (1999 / 2000.0) * (1 / 2000.0) / 1999.0 / (1 - 2.5e-7)),
+	     1e-12);
+	avail_levels_fini(&levels);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+		TEST(one_part_has_its_published_figures),
+		TEST(bridge_network_has_its_published_probability),
+		TEST(k_of_n_have_their_published_probabilities),
+		TEST(cards_on_carriers_have_their_published_unavailability),
+		TEST(pair_with_coverage_has_its_published_mean_time_to_failure),
+		TEST(two_of_three_without_repair_last_2685_of_1547_hours),
+		TEST(unit_with_a_warm_spare_lasts_46_of_13_hours),
+		TEST(capacity_of_three_units_has_its_published_outage_table),
+		TEST(four_links_behind_a_pair_of_switches_have_their_published_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

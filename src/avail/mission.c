@@ -1,0 +1,589 @@
+/* No outage in a time: exactly where what can end the mission falls into parts that a chain or a
+ * diagram can hold, between bounds elsewhere. */
+#include "avail/measures.h"
+#include "avail/service.h"
+
+#include <errno.h>
+#include <math.h>
+
+enum {
+	PANELS_MOST = 64,
+	STATES_LIGHT = 100, /* of chains that are asked at hundreds of times */
+};
+
+/* A part: some arguments of the top's OR that share leaves, and nothing with the others. */
+struct part {
+	struct avail_list terms, leaves;
+};
+
+struct parting {
+	struct avail_service *service;
+	struct avail_graph *graph;
+	struct avail_sample *sample;
+	struct refusal *why;
+	double t_h;
+	struct avail_list terms;
+	struct part *parts;
+	uint32_t part_count;
+	uint32_t *parent; /* of each term: another of its part */
+	uint32_t *owner;  /* of each leaf: the first term that has it; AVAIL_NONE */
+	/* result */
+	double log_survival; /* of the parts so far */
+	double outside;	     /* rate of those that are exponential */
+	double at_start;     /* probability that none of those without a rate is failed */
+	uint32_t chains;     /* parts that have one */
+	uint32_t states;
+	double chain_mean;    /* of the one chain there is */
+	struct part *chained; /* that one */
+	bool mean_is_known;
+};
+
+/* ---- parts ---- */
+
+static uint32_t find(uint32_t *parent, uint32_t term)
+{
+	while (parent[term] != term)
+		term = parent[term] = parent[parent[term]];
+	return term;
+}
+
+/* Notes that 'term' has this leaf and, as they are coupled, all of its module. */
+static void own_leaf(struct parting *parting, uint32_t term, uint32_t leaf)
+{
+	if (parting->owner[leaf] == AVAIL_NONE)
+		parting->owner[leaf] = term;
+	else
+		parting->parent[find(parting->parent, term)] =
+			find(parting->parent, parting->owner[leaf]);
+}
+
+static int own_leaves(struct parting *parting, uint32_t term, uint8_t *marks,
+		      struct avail_list *leaves)
+{
+	const struct avail_graph *graph = parting->graph;
+	const struct avail_dynamic *dynamic = parting->service->dynamic;
+	int err;
+
+	memset(marks, 0, graph->tree.node_count);
+	leaves->count = 0;
+	err = avail_graph_leaves(graph, parting->terms.items[term], marks, leaves);
+	for (uint32_t i = 0; i < leaves->count && !err; i++) {
+		uint32_t leaf = leaves->items[i], module = graph->module_of[leaf];
+
+		own_leaf(parting, term, leaf);
+		if (module == AVAIL_NONE)
+			continue;
+		for (uint32_t k = 0; k < dynamic->modules[module].leaves.count; k++)
+			own_leaf(parting, term, dynamic->modules[module].leaves.items[k]);
+	}
+	return err;
+}
+
+static int gather_parts(struct parting *parting)
+{
+	const struct avail_graph *graph = parting->graph;
+	uint32_t count = parting->terms.count, *number;
+	int err = 0;
+
+	number = avail_take(graph->memory, (size_t)count + 1, sizeof *number);
+	if (!number)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count && !err; i++) {
+		uint32_t head = find(parting->parent, i);
+
+		if (number[head] == 0)
+			number[head] = ++parting->part_count;
+		if (!avail_list_add(&parting->parts[number[head] - 1].terms,
+				    parting->terms.items[i]))
+			err = -ENOMEM;
+	}
+	for (uint32_t leaf = 0; leaf < graph->leaf_count && !err; leaf++) {
+		uint32_t owner = parting->owner[leaf];
+
+		if (owner != AVAIL_NONE &&
+		    !avail_list_add(
+			    &parting->parts[number[find(parting->parent, owner)] - 1].leaves, leaf))
+			err = -ENOMEM;
+	}
+	avail_give(graph->memory, number, (size_t)count + 1, sizeof *number);
+	return err;
+}
+
+static int split(struct parting *parting)
+{
+	struct avail_graph *graph = parting->graph;
+	struct avail_list leaves = { .memory = graph->memory };
+	uint32_t nodes = graph->tree.node_count;
+	uint8_t *marks = avail_take(graph->memory, nodes, 1);
+	int err = marks ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; i < parting->terms.count && !err; i++)
+		parting->parent[i] = i;
+	for (uint32_t i = 0; i < graph->leaf_count && !err; i++)
+		parting->owner[i] = AVAIL_NONE;
+	for (uint32_t i = 0; i < parting->terms.count && !err; i++)
+		err = own_leaves(parting, i, marks, &leaves);
+	if (!err)
+		err = gather_parts(parting);
+	avail_give(graph->memory, marks, nodes, 1);
+	avail_list_fini(&leaves);
+	return err;
+}
+
+/* ---- one part ---- */
+
+/* A single leaf that is not coupled with others. */
+static bool is_single(const struct parting *parting, const struct part *part)
+{
+	const struct avail_graph *graph = parting->graph;
+	uint32_t term = part->terms.items[0];
+
+	return part->terms.count == 1 && part->leaves.count == 1 && !(term & 1) &&
+	       graph->tree.nodes[avail_node_of(term)].event != AVAIL_NO_EVENT &&
+	       graph->module_of[part->leaves.items[0]] == AVAIL_NONE;
+}
+
+static int survive_single(struct parting *parting, uint32_t leaf)
+{
+	struct avail_figures figures;
+	int err = avail_leaf_figures(&parting->graph->flat, leaf, parting->sample, &figures,
+				     parting->why);
+
+	if (err)
+		return err;
+	if (avail_leaf_is_frozen(&parting->graph->flat, leaf)) {
+		parting->log_survival += log1p(-figures.unavailability);
+		parting->at_start *= 1 - figures.unavailability;
+	} else {
+		parting->log_survival -= figures.failure_rate * parting->t_h;
+		parting->outside += figures.failure_rate;
+	}
+	return 0;
+}
+
+/* All terms of a part as one function of the graph. */
+static uint32_t part_ref(struct parting *parting, const struct part *part)
+{
+	return part->terms.count == 1 ? part->terms.items[0]
+				      : avail_tree_gate(&parting->graph->tree, AVAIL_OR, 0, 0,
+							part->terms.items, part->terms.count);
+}
+
+static double outcome_sum(const struct avail_knot *knot)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < knot->outcomes.count; i++)
+		if (knot->outcomes.values[(size_t)i * knot->outcomes.width])
+			sum += knot->value[i];
+	return sum;
+}
+
+/* Opens the chain of a part that ends with the first outage.  *exact: whether it fits the budget.
+ */
+static int open_chain(struct parting *parting, const struct part *part, struct avail_knot *knot,
+		      bool *exact)
+{
+	struct avail_list output = { .memory = parting->graph->memory };
+	struct avail_knot_wants wants = { .leaves = &part->leaves,
+					  .outputs = &output,
+					  .ends = AVAIL_STOP_AT_FIRST,
+					  .budget = &parting->service->budget.chains };
+	uint32_t ref = part_ref(parting, part);
+	int err = ref != AVAIL_NO_REF && avail_list_add(&output, ref) ? 0 : -ENOMEM;
+
+	if (!err)
+		err = avail_knot_init(knot, parting->graph, &wants);
+	*exact = !err && knot->state == AVAIL_MODULE_EXACT;
+	avail_list_fini(&output);
+	return err;
+}
+
+/* 0; -EDQUOT: it does not fit. */
+static int survive_chain(struct parting *parting, struct part *part)
+{
+	const struct avail_when when = { .kind = AVAIL_AT_TIME, .t_h = parting->t_h };
+	struct avail_knot knot;
+	bool exact;
+	int err = open_chain(parting, part, &knot, &exact);
+
+	if (err)
+		return err;
+	err = exact ? avail_knot_evaluate(&knot, &parting->service->dynamic->rates, &when)
+		    : -EDQUOT;
+	if (!err) {
+		parting->log_survival += log1p(-fmin(outcome_sum(&knot), 1));
+		parting->states = parting->states > knot.states ? parting->states : knot.states;
+		parting->chained = part;
+		parting->chains++;
+	}
+	avail_knot_fini(&knot);
+	return err;
+}
+
+/* Whether no leaf of a part is ever repaired, and none is coupled. */
+static bool is_unrepaired(const struct parting *parting, const struct part *part)
+{
+	const struct avail_rates *rates = &parting->service->dynamic->rates;
+
+	for (uint32_t i = 0; i < part->leaves.count; i++) {
+		uint32_t leaf = part->leaves.items[i];
+
+		if (parting->graph->module_of[leaf] != AVAIL_NONE || rates->repair[leaf] > 0)
+			return false;
+	}
+	return true;
+}
+
+/* What is never repaired and coherent has had its outage when it is down. */
+static int survive_diagram(struct parting *parting, const struct part *part)
+{
+	struct avail_service *service = parting->service;
+	struct avail_solver *solver;
+	struct avail_bounds bounds;
+	uint32_t ref = part_ref(parting, part);
+	int err = ref == AVAIL_NO_REF
+			  ? -ENOMEM
+			  : avail_solver_open(&solver, service->memory, &parting->graph->tree, ref,
+					      &service->budget.diagram);
+
+	if (err)
+		return err;
+	err = avail_solver_is_exact(solver) && avail_solver_is_coherent(solver) ? 0 : -EDQUOT;
+	/* Leaves of the graph's tree are the first events of the dynamic's. */
+	if (!err)
+		err = avail_solver_probability(solver, service->dynamic->p, &bounds);
+	if (!err)
+		parting->log_survival += log1p(-bounds.value);
+	parting->mean_is_known = false;
+	avail_solver_close(solver);
+	return err;
+}
+
+static int survive_part(struct parting *parting, struct part *part)
+{
+	int err;
+
+	if (part->leaves.count == 0) { /* a constant */
+		parting->log_survival = -INFINITY;
+		parting->at_start = 0;
+		return 0;
+	}
+	if (is_single(parting, part))
+		return survive_single(parting, part->leaves.items[0]);
+	err = survive_chain(parting, part);
+	if (err == -EDQUOT && is_unrepaired(parting, part))
+		err = survive_diagram(parting, part);
+	return err;
+}
+
+/* ---- mean time ---- */
+
+/* Of exponential parts and at most one chain; several chains are taken as one, if that fits. */
+static int find_mean(struct parting *parting, double *mean_h)
+{
+	struct part all = { .terms = { .memory = parting->graph->memory },
+			    .leaves = { .memory = parting->graph->memory } };
+	struct avail_knot knot;
+	bool exact;
+	int err = 0;
+
+	*mean_h = NAN;
+	if (!parting->mean_is_known)
+		return 0;
+	if (parting->chains == 0) {
+		*mean_h = parting->outside > 0	  ? parting->at_start / parting->outside
+			  : parting->at_start > 0 ? INFINITY
+						  : 0;
+		return 0;
+	}
+	for (uint32_t i = 0; i < parting->part_count && !err && parting->chains > 1; i++) {
+		const struct part *part = &parting->parts[i];
+
+		if (is_single(parting, part))
+			continue;
+		for (uint32_t k = 0; k < part->terms.count && !err; k++)
+			if (!avail_list_add(&all.terms, part->terms.items[k]))
+				err = -ENOMEM;
+	}
+	/* Leaves ascend. */
+	for (uint32_t leaf = 0; leaf < parting->graph->leaf_count && !err && parting->chains > 1;
+	     leaf++)
+		for (uint32_t i = 0; i < parting->part_count && !err; i++)
+			if (!is_single(parting, &parting->parts[i]) &&
+			    avail_list_has(&parting->parts[i].leaves, leaf) &&
+			    !avail_list_add(&all.leaves, leaf))
+				err = -ENOMEM;
+	if (!err)
+		err = open_chain(parting, parting->chains > 1 ? &all : parting->chained, &knot,
+				 &exact);
+	if (!err) {
+		if (exact)
+			err = avail_knot_mean_time(&knot, &parting->service->dynamic->rates,
+						   parting->outside, mean_h);
+		*mean_h *= parting->at_start;
+		avail_knot_fini(&knot);
+	}
+	avail_list_fini(&all.terms);
+	avail_list_fini(&all.leaves);
+	return err;
+}
+
+/* ---- exactly ---- */
+
+static int take_parts(struct parting *parting)
+{
+	struct avail_memory *memory = parting->graph->memory;
+	size_t count = (size_t)parting->terms.count + 1;
+
+	parting->parts = avail_take(memory, count, sizeof *parting->parts);
+	parting->parent = avail_take(memory, count, sizeof *parting->parent);
+	parting->owner =
+		avail_take(memory, (size_t)parting->graph->leaf_count + 1, sizeof *parting->owner);
+	if (!parting->parts || !parting->parent || !parting->owner)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		parting->parts[i].terms.memory = parting->parts[i].leaves.memory = memory;
+	return 0;
+}
+
+static void give_parts(struct parting *parting)
+{
+	struct avail_memory *memory = parting->graph->memory;
+	size_t count = (size_t)parting->terms.count + 1;
+
+	for (uint32_t i = 0; i < parting->part_count; i++) {
+		avail_list_fini(&parting->parts[i].terms);
+		avail_list_fini(&parting->parts[i].leaves);
+	}
+	avail_give(memory, parting->parts, count, sizeof *parting->parts);
+	avail_give(memory, parting->parent, count, sizeof *parting->parent);
+	avail_give(memory, parting->owner, (size_t)parting->graph->leaf_count + 1,
+		   sizeof *parting->owner);
+	avail_list_fini(&parting->terms);
+}
+
+/* 0, with the mission filled in; -EDQUOT: it cannot be said exactly. */
+static int find_exactly(struct parting *parting, struct avail_mission *mission)
+{
+	struct avail_graph *graph = parting->graph;
+	int err = avail_graph_terms(graph, graph->tops.items[0], &parting->terms);
+
+	if (!err)
+		err = take_parts(parting);
+	if (!err)
+		err = split(parting);
+	for (uint32_t i = 0; i < parting->part_count && !err; i++)
+		err = survive_part(parting, &parting->parts[i]);
+	if (!err)
+		err = find_mean(parting, &mission->mean_time_h);
+	if (!err) {
+		double value = -expm1(parting->log_survival);
+
+		mission->quality = AVAIL_EXACT;
+		mission->unreliability =
+			(struct avail_bounds){ .lower = value,
+					       .upper = value,
+					       .value = value,
+					       .complement = exp(parting->log_survival) };
+		mission->method = parting->chains ? "Markov chains of independent parts"
+						  : "independent parts";
+		mission->parts = parting->part_count;
+		mission->states = parting->states;
+	}
+	give_parts(parting);
+	return err;
+}
+
+/* ---- by the intensity of failures ---- */
+
+struct integral {
+	struct avail_service *service;
+	struct avail_sample *sample;
+	struct refusal *why;
+	double outages;	    /* of w */
+	double conditional; /* of w / (1 - U) */
+	double worst;	    /* the largest U seen */
+};
+
+static double unavailability(const struct avail_dynamic_answer *answer)
+{
+	const struct avail_bounds *bounds = &answer->unavailability;
+
+	return isnan(bounds->value) ? bounds->upper : bounds->value;
+}
+
+static int add_panel(struct integral *integral, double from, double to)
+{
+	/* Gauss and Legendre's, six points. */
+	static const double at[3] = { 0.2386191860831969, 0.6612093864662645, 0.9324695142031521 };
+	static const double weight[3] = { 0.4679139345726910, 0.3607615730481386,
+					  0.1713244923791704 };
+	double half = (to - from) / 2, middle = (to + from) / 2;
+	int err = 0;
+
+	for (unsigned i = 0; i < 6 && !err; i++) {
+		double t = middle + (i & 1 ? -half : half) * at[i / 2];
+		double share = half * weight[i / 2];
+		struct avail_dynamic_answer now;
+
+		err = avail_service_at(integral->service, integral->sample, t, &now, integral->why);
+		integral->outages += share * now.frequency;
+		integral->conditional += share * now.frequency / (1 - unavailability(&now));
+		integral->worst = fmax(integral->worst, now.unavailability.lower);
+	}
+	return err;
+}
+
+/* The shortest time in which something changes. */
+static double shortest(const struct avail_service *service)
+{
+	const struct avail_dynamic *dynamic = service->dynamic;
+	double fastest = 0;
+
+	for (uint32_t i = 0; i < dynamic->graph.leaf_count; i++) {
+		double rate = dynamic->rates.failure[i];
+
+		if (!isinf(dynamic->rates.repair[i]))
+			rate += dynamic->rates.repair[i];
+		fastest = fmax(fastest, rate);
+	}
+	return fastest > 0 ? 0.5 / fastest : INFINITY;
+}
+
+static bool is_near(double a, double b)
+{
+	return fabs(a - b) <= 1e-12 * fabs(b);
+}
+
+/* Panels that grow with the time, as what changes does so ever more slowly; when nothing does any
+ * more, the rest at once. */
+static int integrate(struct integral *integral, double t_h,
+		     const struct avail_dynamic_answer *steady)
+{
+	double from = 0, step = fmin(shortest(integral->service), t_h);
+	int err = 0;
+
+	for (unsigned panels = 0; from < t_h && !err; panels++) {
+		double to = panels + 1 == PANELS_MOST ? t_h : fmin(from + step, t_h);
+		struct avail_dynamic_answer now;
+
+		err = add_panel(integral, from, to);
+		if (!err)
+			err = avail_service_at(integral->service, integral->sample, to, &now,
+					       integral->why);
+		if (err)
+			return err;
+		integral->worst = fmax(integral->worst, now.unavailability.lower);
+		from = to;
+		step *= 2;
+		if (!is_near(now.frequency, steady->frequency) ||
+		    !is_near(unavailability(&now), unavailability(steady)))
+			continue;
+		integral->outages += (t_h - from) * now.frequency;
+		integral->conditional += (t_h - from) * now.frequency / (1 - unavailability(&now));
+		return 0;
+	}
+	return err;
+}
+
+/* Whether the chains are too large to be asked at hundreds of times. */
+static bool is_heavy(const struct avail_service *service)
+{
+	for (uint32_t m = 0; m < avail_dynamic_module_count(service->dynamic); m++)
+		if (avail_dynamic_module(service->dynamic, m)->states > STATES_LIGHT)
+			return true;
+	return false;
+}
+
+static void take_steady(const struct avail_dynamic_answer *steady, double t_h,
+			struct avail_mission *mission)
+{
+	double u = unavailability(steady);
+
+	mission->method = "failure intensity of the steady state";
+	mission->unreliability = (struct avail_bounds){
+		.upper = 1,
+		.value = -expm1(-steady->frequency * t_h / (1 - u)),
+		.complement = exp(-steady->frequency * t_h / (1 - u)),
+	};
+}
+
+static void take_integral(const struct integral *integral, double at_start, bool exact,
+			  struct avail_mission *mission)
+{
+	struct avail_bounds *bounds = &mission->unreliability;
+
+	mission->method = "conditional failure intensity (Vesely, Murchland)";
+	bounds->lower = fmax(integral->worst, at_start);
+	bounds->upper = exact ? fmin(1, at_start + integral->outages) : 1;
+	bounds->complement = (1 - at_start) * exp(-integral->conditional);
+	bounds->value = at_start - (1 - at_start) * expm1(-integral->conditional);
+	bounds->value = fmin(fmax(bounds->value, bounds->lower), bounds->upper);
+}
+
+static int find_bounds(struct avail_service *service, struct avail_sample *sample, double t_h,
+		       struct avail_mission *mission, struct refusal *why)
+{
+	static const struct avail_when in_steady_state = { .kind = AVAIL_IN_STEADY_STATE };
+	struct integral integral = { .service = service, .sample = sample, .why = why };
+	struct avail_dynamic_answer first, steady;
+	bool exact =
+		avail_dynamic_is_exact(service->dynamic) && avail_solver_is_exact(service->solver);
+	int err = avail_dynamic_evaluate(service->dynamic, sample, NULL, &in_steady_state, why);
+
+	if (!err)
+		err = avail_dynamic_solve(service->dynamic, service->solver, service->top, &steady);
+	if (err)
+		return err;
+	if (is_heavy(service)) {
+		if (mission->quality != AVAIL_EXACT)
+			take_steady(&steady, t_h, mission);
+		return 0;
+	}
+	err = avail_service_at(service, sample, 0, &first, why);
+	if (!err)
+		err = integrate(&integral, t_h, &steady);
+	if (err)
+		return err;
+	mission->expected_outages = exact ? integral.outages : NAN;
+	if (mission->quality != AVAIL_EXACT)
+		take_integral(&integral, unavailability(&first), exact, mission);
+	return 0;
+}
+
+/* ---- both ---- */
+
+int avail_service_mission(struct avail_service *service, struct avail_sample *sample, double time_h,
+			  struct avail_mission *mission, struct refusal *why)
+{
+	struct avail_sample *draw = avail_service_sample(service, sample);
+	const struct avail_when when = { .kind = AVAIL_AT_TIME, .t_h = time_h };
+	double mission_h = draw->time_h;
+	struct parting parting = { .service = service,
+				   .graph = &service->dynamic->graph,
+				   .sample = draw,
+				   .why = why,
+				   .t_h = time_h,
+				   .at_start = 1,
+				   .mean_is_known = true };
+	int err;
+
+	parting.terms.memory = service->memory;
+	*mission = (struct avail_mission){
+		.time_h = time_h,
+		.quality = AVAIL_APPROXIMATE,
+		.method = "",
+		.expected_outages = NAN,
+		.mean_time_h = NAN,
+	};
+	err = avail_dynamic_evaluate(service->dynamic, draw, NULL, &when, why);
+	if (!err)
+		err = find_exactly(&parting, mission);
+	if (!err || err == -EDQUOT || err == -ELOOP)
+		err = find_bounds(service, draw, time_h, mission, why);
+	if (mission->quality == AVAIL_EXACT && err == -EDQUOT)
+		err = 0; /* a chain too stiff to follow how often; the rest is known */
+	avail_sample_draw(draw, draw->seed, mission_h);
+	return err;
+}
