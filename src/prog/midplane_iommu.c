@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { WALKS_MIN = 1 << 20, WALKS_MAX = 1 << 26 };
+
 static enum midplane_exit complain(const struct call *call, const struct refusal *why)
 {
 	midplane_complain(call, "%s: %s", why->path, why->text);
@@ -115,6 +117,18 @@ enum midplane_exit unit_close(const struct call *call, struct unit *unit, enum m
 	memory_image_close(unit->image);
 	unit_registers_free(unit->registers);
 	return code;
+}
+
+uint64_t unit_walks_enough(const struct unit *unit)
+{
+	const struct memory_segment *segments;
+	uint64_t bytes = 0;
+	unsigned count;
+
+	segments = memory_image_segments(unit->image, &count);
+	for (unsigned i = 0; i < count; i++)
+		bytes += segments[i].size;
+	return min_u64(WALKS_MAX, max_u64(WALKS_MIN, bytes / 2));
 }
 
 json_t *iommu_json_hex(uint64_t value)

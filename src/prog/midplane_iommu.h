@@ -28,6 +28,10 @@ enum midplane_exit unit_open(const struct call *call, unsigned needs, struct uni
  */
 enum midplane_exit unit_close(const struct call *call, struct unit *unit, enum midplane_exit code);
 
+/* How many walks a listing of all that the image maps may take: some for each word of it, which is
+ * enough for tables that are no trap. */
+uint64_t unit_walks_enough(const struct unit *unit);
+
 /* "0x12f000", for JSON, where numbers have no 64 bits. */
 json_t *iommu_json_hex(uint64_t value);
 void iommu_print_json(json_t *json); /* and gives it back */

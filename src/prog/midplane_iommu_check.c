@@ -236,15 +236,16 @@ static void note_heads(struct check *check, const struct spaces *spaces)
 
 static void check_mappings(struct check *check, const struct spaces *spaces)
 {
-	struct listing faults = { LISTING_WALKS_MAX, ignore_mapping, on_fault, on_table, check };
-	struct listing mappings = { LISTING_WALKS_MAX, look_at_mapping, ignore_fault, NULL, check };
+	const uint64_t enough = unit_walks_enough(check->unit);
+	struct listing faults = { enough, ignore_mapping, on_fault, on_table, check };
+	struct listing mappings = { enough, look_at_mapping, ignore_fault, NULL, check };
 	bool whole = list_all(check, spaces, &faults);
 
 	close_fault(check);
 	if (spaces->cut || !whole)
 		tell(check, FORBIDDEN, "unit", 0,
-		     "the tables never end: what lies behind %u answers was not looked at",
-		     LISTING_WALKS_MAX);
+		     "the tables never end: what lies behind %" PRIu64 " answers was not looked at",
+		     enough);
 	note_heads(check, spaces);
 	if (check->table_count)
 		qsort(check->tables, check->table_count, sizeof *check->tables, compare);

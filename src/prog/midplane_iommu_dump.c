@@ -230,13 +230,14 @@ enum midplane_exit midplane_iommu_dump(const struct call *call)
 {
 	struct unit unit;
 	struct dump dump = { .call = call, .unit = &unit };
-	struct listing listing = { LISTING_WALKS_MAX, on_mapping, on_fault, NULL, &dump };
+	struct listing listing = { 0, on_mapping, on_fault, NULL, &dump };
 	enum midplane_exit code = unit_open(call, UNIT_NEEDS_TRANSLATION, &unit);
 	struct spaces spaces;
 
 	if (code)
 		return unit_close(call, &unit, code);
 	spaces_find(&unit, &spaces, on_fault, &dump);
+	listing.walks_left = unit_walks_enough(&unit);
 	fputs(call->json ? "{\n  \"domains\": [" : "", stdout);
 	if (!print_spaces(&dump, &spaces, &listing)) {
 		midplane_complain(call, "there is more than is listed: the tables never end");

@@ -93,7 +93,6 @@ struct listing {
 		      uint64_t page); /* a page with a table in it; may come twice; NULL */
 	void *context;
 };
-enum { LISTING_WALKS_MAX = 1 << 26 };
 
 /* Every mapping of a space in ascending order, neighbours joined.  False when it gave up. */
 bool space_list(const struct unit *unit, const struct space *space, struct listing *listing);

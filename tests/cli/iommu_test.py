@@ -120,6 +120,17 @@ ok: 0x9234, in a page of 4 KiB, rights rw, domain 5
         done = self.iommu("walk", "--batch", "--quirks", "qemu72", input=question + "\n")
         self.assertEqual(done.stdout, question + "\tfault\t14\n")
 
+    def test_the_width_of_host_addresses_decides_which_bits_are_reserved(self):
+        question = "00:02.0\t0x40000000\tr\n"
+        for width, answer in (("39", "ok\t0x80000000\t0x40000000"), ("32", "ok\t0x80000000\t0x40000000")):
+            done = self.iommu("walk", "--batch", "--host-width", width, input=question)
+            self.assertEqual(done.stdout, question[:-1] + "\t" + answer + "\n")
+        self.image.words(TOP + 8, 0x1080000000 | READ | LARGE)
+        self.image.save()
+        done = self.iommu("walk", "--batch", "--host-width", "36", input=question)
+        self.assertEqual(done.stdout, question[:-1] + "\tfault\t12\n")
+        self.assertEqual(self.batch("walk", question[:-1]), [["ok", "0x1080000000", "0x40000000"]])
+
     def test_malformed_lines_are_named_and_nothing_else_is_lost(self):
         lines = ["00:02.0\t0x1000\tr", "nonsense", "00:02.0\t0x1000\tx", "00:20.0\t0\tr",
                  "00:02.0\t0x1g\tr", "00:02.0\t0x10000000000000000\tr", "", "00:02.0\t0x1000\tr\tr",
@@ -277,6 +288,22 @@ interrupt entries at 0x6000, 16 places
         self.assertEqual(done.returncode, 1)
         self.assertIn("00:02.0 iova 0x80000000-0xbfffffff: SS-PDPE (level 3) 2 at 0x3010 "
                       "(0x0000000000003003): the page tables lead into themselves", done.stdout)
+
+
+    def test_tables_that_share_tables_without_end_are_given_up(self):
+        for table, below in ((TOP, MIDDLE), (MIDDLE, LOW)):
+            self.image.words(table, *[below | 3] * 512)
+        self.image.words(LOW, *[0x9003, 0xb003] * 256) # 2^27 single pages
+        self.image.save()
+        done = self.iommu("check")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("unit: the tables never end: what lies behind 1048576 answers", done.stdout)
+        with subprocess.Popen([TOOL, "iommu", "dump", *self.image.options()], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tool:
+            self.assertEqual(sum(line.startswith("  0x") for line in tool.stdout),
+                             (1 << 20) - 256) # asked for, and not reached: FEE00000h to FEEFFFFFh
+            self.assertIn("there is more than is listed: the tables never end", tool.stderr.read())
+        self.assertEqual(tool.returncode, 1)
 
 
 class Scalable(Case):
@@ -505,6 +532,8 @@ class Refusals(Case):
                  ["walk", *options, "--source", "00:02.0", "--iova", "0", "--pasid", "1048576"]),
                 ("--quirks: 'qemu' is neither none (the default) nor qemu72",
                  ["check", *options, "--quirks", "qemu"]),
+                ("--host-width: '53' is not a number of bits, 32 to 52",
+                 ["dump", *options, "--host-width", "53"]),
                 ("does not take --pasid", ["dump", *options, "--pasid", "1"])]:
             self.refused(2, text, *words)
 
