@@ -2,86 +2,9 @@
 #include "avail/capacity.h"
 #include "avail/measures.h"
 #include "avail/uncertainty.h"
-#include "tests/avail_heap.h"
-#include "tests/check.h"
+#include "tests/avail_models.h"
 
 #include <errno.h>
-#include <math.h>
-
-static struct test_heap heap;
-static struct avail_model model;
-
-static int begin(void **state)
-{
-	(void)state;
-	test_heap_init(&heap);
-	return avail_model_init(&model, &heap.memory, "test");
-}
-
-static int end(void **state)
-{
-	(void)state;
-	avail_model_fini(&model);
-	if (heap.memory.used)
-		print_error("%zu bytes are still out\n", heap.memory.used);
-	return heap.memory.used != 0;
-}
-
-static void again(void)
-{
-	avail_model_fini(&model);
-	assert_int_equal(heap.memory.used, 0);
-	assert_int_equal(avail_model_init(&model, &heap.memory, "test"), 0);
-}
-
-static void near(double found, double wanted, double relative)
-{
-	if (fabs(found - wanted) <= relative * fabs(wanted) || found == wanted)
-		return;
-	print_error("%.17g is not %.17g, off by %.2g\n", found, wanted, found / wanted - 1);
-	fail();
-}
-
-static struct avail_term event_term(uint32_t index)
-{
-	return (struct avail_term){ .kind = AVAIL_TERM_EVENT, .index = index };
-}
-
-static struct avail_term part(const char *name, double mtbf_h, double repair_h)
-{
-	return event_term(avail_model_repairable(&model, name, AVAIL_NONE, mtbf_h, repair_h));
-}
-
-static struct avail_term fixed(const char *name, double probability)
-{
-	return event_term(avail_model_fixed(&model, name, probability));
-}
-
-static struct avail_term unrepaired(const char *name, double rate)
-{
-	uint32_t event = avail_model_event(&model, name);
-
-	model.events[event].law = AVAIL_LAW_UNREPAIRED;
-	model.events[event].failure_rate = avail_expression_number(&model, rate);
-	return event_term(event);
-}
-
-static struct avail_term gate(enum avail_formula_kind kind, uint32_t low,
-			      const struct avail_term *args, uint32_t count)
-{
-	uint32_t index = avail_model_gate(&model, "gate");
-
-	model.gates[index].low = low;
-	assert_int_equal(avail_model_define(&model, index, kind, args, count), 0);
-	return (struct avail_term){ .kind = AVAIL_TERM_GATE, .index = index };
-}
-
-static struct avail_term any(struct avail_term a, struct avail_term b)
-{
-	struct avail_term args[2] = { a, b };
-
-	return gate(AVAIL_FORMULA_OR, 0, args, 2);
-}
 
 static struct avail_term all(struct avail_term a, struct avail_term b)
 {
@@ -90,28 +13,9 @@ static struct avail_term all(struct avail_term a, struct avail_term b)
 	return gate(AVAIL_FORMULA_AND, 0, args, 2);
 }
 
-static struct avail_standby *standby(const struct avail_term *members, uint32_t count,
-				     uint32_t needed, struct avail_term *down)
+static struct avail_term fixed(const char *name, double probability)
 {
-	uint32_t index;
-
-	*down = gate(AVAIL_FORMULA_AT_LEAST, count - needed + 1, members, count);
-	index = avail_model_standby(&model, "group", down->index);
-	model.standbys[index].needed = needed;
-	return &model.standbys[index];
-}
-
-static void crew(uint32_t crews, const struct avail_term *parts, uint32_t count)
-{
-	uint32_t index = avail_model_crew(&model, "crew", crews);
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t at = avail_model_indexes(&model, &parts[i].index, 1);
-
-		if (i == 0)
-			model.crews[index].first = at;
-	}
-	model.crews[index].count = count;
+	return event_term(avail_model_fixed(&model, name, probability));
 }
 
 static struct avail_service *service;
@@ -177,8 +81,8 @@ static void bridge_network_has_its_published_probability(void **state)
 
 		for (unsigned k = 0; k < 5; k++)
 			f[k] = fixed("part", 1 - works[i][k]);
-		down = any(any(all(f[0], f[1]), all(f[3], f[4])),
-			   any(all(f[0], all(f[2], f[4])), all(f[1], all(f[2], f[3]))));
+		down = either(either(all(f[0], f[1]), all(f[3], f[4])),
+			   either(all(f[0], all(f[2], f[4])), all(f[1], all(f[2], f[3]))));
 		near(steady(down).unavailability.complement, wanted[i], 1e-14);
 		again();
 	}
@@ -216,8 +120,8 @@ static void cards_on_carriers_have_their_published_unavailability(void **state)
 		for (unsigned i = 0; i < carriers; i++)
 			carrier[i] = part("carrier", 500000, 4);
 		for (unsigned i = 0; i < 2; i++)
-			card[i] = any(part("card", 250000, 4),
-				      any(carrier[carriers == 1 ? 0 : i], chassis));
+			card[i] = either(part("card", 250000, 4),
+				      either(carrier[carriers == 1 ? 0 : i], chassis));
 		struct avail_answer answer = steady(all(card[0], card[1]));
 
 		near(answer.unavailability.value,

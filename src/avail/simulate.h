@@ -4,6 +4,12 @@
  * It shares expressions' values with the rest and nothing else: it has its own reading of gates, common
  * causes, standby and crews (dynamic.h says what those mean).
  *
+ * STEADY, PLAIN: a history is watched for horizon_h after warm_up_h.  STEADY, BIASED: a history goes on plainly
+ * from one moment without failures to the next, and at each such moment another, biased one goes off from
+ * the same state until nothing is failed; the ratio of its down time to the plain one's length is the
+ * unavailability (Goyal, Shahabuddin, Heidelberger and others, IEEE Trans. Computers 41, 1992).  Models of
+ * mere probabilities are drawn, not played.
+ *
  * Replication i of a seed is the same whoever runs it, and sums are whole numbers, so that ranges may
  * be run by any threads in any order and give the same bytes.
  *
@@ -48,18 +54,23 @@ int avail_play_open(struct avail_play **play, const struct avail_model *model,
 		    const struct avail_play_wants *wants, struct refusal *why);
 void avail_play_close(struct avail_play *play);
 
-/* A sum of numbers that does not depend on their order: 128 bits and a sign, in units of 2^-80. */
+/* The unit of times in sums, of STEADY. */
+double avail_play_unit_h(const struct avail_play *play);
+
+/* A sum of numbers >= 0 that does not depend on their order: in units of 2^-128, least significant limb first. */
 struct avail_exact_sum {
-	uint64_t low, high; /* two's complement */
+	uint64_t limb[3];
 };
 
-/* What replications added up to; zero to begin with. */
+/* What histories added up to; zero to begin with.  Times are in units of avail_play_unit_h(). */
 struct avail_sums {
-	uint64_t replications, events; /* histories, and failures, repairs and so on in them */
-	struct avail_exact_sum down, down_squared;       /* one number a history */
-	struct avail_exact_sum outages, outages_squared;
-	struct avail_exact_sum length, length_squared;   /* STEADY: what the two are divided by */
-	struct avail_exact_sum down_length, outages_length; /* products */
+	uint64_t replications; /* histories */
+	uint64_t events;       /* failures, repairs, switch-overs in them */
+	uint64_t hits;         /* histories with an outage */
+	uint64_t cut;          /* histories that were ended because they did not come to an end */
+	struct avail_exact_sum down, outages, length; /* one number each a history */
+	struct avail_exact_sum down_squared, outages_squared, length_squared;
+	struct avail_exact_sum down_length, outages_length;
 };
 void avail_sums_add(struct avail_sums *sums, const struct avail_sums *more);
 
@@ -72,16 +83,17 @@ void avail_stage_close(struct avail_stage *stage);
 void avail_play_run(const struct avail_play *play, struct avail_stage *stage, uint64_t seed,
 		    uint64_t first, uint64_t count, struct avail_sums *sums);
 
-/* An estimate with its standard error; the true value is within 1.96 of them in 95 of 100 cases. */
+/* An estimate with its standard error, and the interval that has the true value in 95 of 100 cases (Wilson's
+ * where histories say yes or no).  Where no outage was seen the upper end is that of the rule of three. */
 struct avail_estimate {
 	double value, standard_error;
-	double lower, upper; /* 95 %; of no outage seen: upper is that of the rule of three, 3 / n */
+	double lower, upper;
 };
 
 struct avail_play_result {
-	uint64_t replications, events;
+	uint64_t replications, events, hits, cut;
 	struct avail_estimate unavailability; /* MISSION: unreliability */
-	struct avail_estimate frequency;      /* STEADY: outages an hour; MISSION: outages by time_h */
+	struct avail_estimate frequency;      /* STEADY: outages an hour; MISSION: outages by time_h; POINT: 0 */
 };
 void avail_play_result(const struct avail_play *play, const struct avail_sums *sums,
 		       struct avail_play_result *result);
