@@ -21,17 +21,17 @@ void reader_init(struct reader *reader, struct tlb *tlb, unsigned index,
 bool reader_find_other(struct reader *reader, const struct iommu_request *request,
 		       struct iommu_answer *answer)
 {
-	static const uint8_t shifts[] = { 12, 21, 30 };
+	unsigned tried = reader->hints[request->source % READER_HINTS];
 	uint64_t key = reader_key(request);
 
-	for (unsigned i = 0; i < array_len(shifts); i++) {
-		const struct reader_page *page = reader_slot(reader, request, shifts[i]);
+	for (uint64_t sizes = reader->sizes & ~(UINT64_C(1) << tried); sizes; sizes &= sizes - 1) {
+		unsigned shift = lowest_bit(sizes);
+		const struct reader_page *page = reader_slot(reader, request, shift);
 
-		if (!reader_has(page, key, request, shifts[i]))
+		if (!reader_has(page, key, request, shift))
 			continue;
-		reader->hints[request->source % READER_HINTS] = shifts[i];
-		*answer = page->answer;
-		answer->address += request->address & ((UINT64_C(1) << shifts[i]) - 1);
+		reader->hints[request->source % READER_HINTS] = (uint8_t)shift;
+		reader_answer(page, request, shift, answer);
 		return true;
 	}
 	return false;
@@ -50,6 +50,7 @@ void reader_keep(struct reader *reader, const struct iommu_request *request,
 	struct reader_page *page = reader_slot(reader, request, kept);
 
 	must(answer->outcome == IOMMU_OK && shift >= 12);
+	reader->sizes |= UINT64_C(1) << kept;
 	page->key = reader_key(request);
 	page->page = (request->address >> kept << kept) | kept;
 	page->stamp = reader->stamp;

@@ -56,7 +56,7 @@ struct reader {
 	cache_aligned uint64_t stamp;	     /* 0: outside */
 	struct tlb *tlb;
 	_Atomic uint64_t *interrupt_marks; /* of READER_INTERRUPT_MARKS, by index; the unit's */
-	uint64_t hits, misses;		   /* of 'pages' */
+	uint64_t sizes;			   /* bit n: pages of 2^n bytes have been kept */
 	uint8_t hints[READER_HINTS];	   /* shift of the page that a source used last */
 	struct reader_page pages[READER_PAGES];
 	struct reader_interrupt interrupts[READER_INTERRUPTS];
@@ -78,7 +78,7 @@ static inline struct reader_page *reader_slot(struct reader *reader,
 					      const struct iommu_request *request, unsigned shift)
 {
 	uint64_t hash = request->address >> shift ^ request->source * UINT64_C(0x9d) ^
-			request->pasid * UINT64_C(0x35);
+			(uint64_t)request->pasid << 3;
 
 	return &reader->pages[(hash ^ hash >> 8) % READER_PAGES];
 }
@@ -90,6 +90,17 @@ static inline bool reader_has(const struct reader_page *page, uint64_t key,
 	       !(request->access & ~page->usable) && tlb_alive(&page->marks->pages, page->stamp);
 }
 
+static inline void reader_answer(const struct reader_page *page,
+				 const struct iommu_request *request, unsigned shift,
+				 struct iommu_answer *answer)
+{
+	uint64_t offset = request->address & ((UINT64_C(1) << shift) - 1);
+	uint64_t address = page->answer.address + offset;
+
+	*answer = page->answer;
+	answer->address = address;
+}
+
 /* Answers from what is at hand.  False: somebody must look further. */
 static inline bool reader_find(struct reader *reader, const struct iommu_request *request,
 			       struct iommu_answer *answer)
@@ -99,12 +110,19 @@ static inline bool reader_find(struct reader *reader, const struct iommu_request
 
 	if (unlikely(!reader_has(page, reader_key(request), request, shift)))
 		return false;
-	*answer = page->answer;
-	answer->address += request->address & ((UINT64_C(1) << shift) - 1);
+	reader_answer(page, request, shift, answer);
 	return true;
 }
 
-/* The same with every page size that is in use; slower. */
+/* Whether pages of more sizes than the one that reader_find() looks for have been kept. */
+static inline bool reader_has_others(const struct reader *reader,
+				     const struct iommu_request *request)
+{
+	return reader->sizes >> reader->hints[request->source % READER_HINTS] != 1 ||
+	       !is_power_of_two(reader->sizes);
+}
+
+/* The same with every other page size that has been kept. */
 bool reader_find_other(struct reader *reader, const struct iommu_request *request,
 		       struct iommu_answer *answer);
 

@@ -17,6 +17,9 @@ struct iommu_memory {
 	 * interrupts); false: no memory, or somebody else was faster. */
 	bool (*replace)(void *context, uint64_t address, uint64_t old, uint64_t now);
 	void *context;
+	/* Where the aligned word at 'address' lies, to be looked at now and not kept; NULL: there is no memory.
+	 * A short cut for page tables: without this function read() is asked. */
+	const _Atomic uint64_t *(*word)(void *context, uint64_t address);
 };
 
 enum iommu_access { IOMMU_READ = 1, IOMMU_WRITE = 2, IOMMU_EXECUTE = 4 };

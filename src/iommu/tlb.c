@@ -3,18 +3,8 @@
 #include <string.h>
 
 /* The words of a way.  0: page, and in its low bits the size (5:0), privileged (6), in use (7);
- * 1: domain 15:0, PASID + 1 in 47:16; 2: target, and in its low bits the attributes; 3: stamp. */
-enum {
-	WAY_SHIFT = 0x3f,
-	WAY_PRIVILEGED = 1 << 6,
-	WAY_USED = 1 << 7,
-	VALUE_USABLE_SHIFT = 3,
-	VALUE_NESTED = 1 << 6,
-	VALUE_SNOOP = 1 << 7,
-	VALUE_TRANSIENT = 1 << 8,
-	VALUE_GLOBAL = 1 << 9,
-	LOCK_TRIES = 64,
-};
+ * 1: domain 15:0, PASID + 1 in 47:16; 2: tlb_page.word; 3: stamp. */
+enum { WAY_PRIVILEGED = 1 << 6, WAY_USED = 1 << 7, LOCK_TRIES = 64 };
 
 #define PAGE_BITS UINT64_C(0xfffffffffffff000)
 
@@ -44,7 +34,8 @@ struct tlb *tlb_init(void *memory, uint32_t set_count, uint32_t reader_count)
 void tlb_reader(struct tlb *tlb, unsigned index, _Atomic uint64_t *seen)
 {
 	must(index < tlb->reader_count);
-	atomic_store_explicit(seen, 0, memory_order_relaxed);
+	if (seen)
+		atomic_store_explicit(seen, 0, memory_order_relaxed);
 	atomic_store_explicit(&tlb->seen[index], seen, memory_order_release); /* tlb_passed() */
 }
 
@@ -61,10 +52,9 @@ static uint64_t way_space(const struct tlb_key *key)
 
 static struct tlb_set *set_of(struct tlb *tlb, uint64_t page, uint64_t space)
 {
-	uint64_t hash =
-		(page ^ (space * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
+	uint64_t hash = (page >> 12 ^ page << 8 ^ space) * UINT64_C(0x9e3779b97f4a7c15);
 
-	return &tlb->sets[hash >> 32 & (tlb->set_count - 1)];
+	return &tlb->sets[hash >> 40 & (tlb->set_count - 1)];
 }
 
 /* Readers never wait for a set: whoever does not get it at once goes without. */
@@ -116,26 +106,6 @@ static bool set_read(const struct tlb_set *set, uint64_t page, uint64_t space, u
 	return false;
 }
 
-static void page_of(struct tlb_page *page, uint64_t value, unsigned shift)
-{
-	page->target = value & PAGE_BITS;
-	page->shift = (uint8_t)shift;
-	page->rights = value & 7;
-	page->usable = value >> VALUE_USABLE_SHIFT & 7;
-	page->nested = value & VALUE_NESTED;
-	page->snoop = value & VALUE_SNOOP;
-	page->transient = value & VALUE_TRANSIENT;
-	page->global = value & VALUE_GLOBAL;
-}
-
-static uint64_t value_of(const struct tlb_page *page)
-{
-	return (page->target & PAGE_BITS) | (page->rights & 7u) |
-	       (page->usable & 7u) << VALUE_USABLE_SHIFT | (page->nested ? VALUE_NESTED : 0) |
-	       (page->snoop ? VALUE_SNOOP : 0) | (page->transient ? VALUE_TRANSIENT : 0) |
-	       (page->global ? VALUE_GLOBAL : 0);
-}
-
 bool tlb_find(struct tlb *tlb, const struct tlb_key *key, struct tlb_page *page)
 {
 	struct tlb_marks *marks = tlb_marks(tlb, key->domain);
@@ -148,30 +118,21 @@ bool tlb_find(struct tlb *tlb, const struct tlb_key *key, struct tlb_page *page)
 
 		if (!set_read(set_of(tlb, at, space), at, space, &value, &stamp) ||
 		    !tlb_alive(&marks->all, stamp) ||
-		    (value & VALUE_NESTED && !tlb_alive(&marks->nested, stamp)))
+		    (value & TLB_NESTED_PAGE && !tlb_alive(&marks->nested, stamp)))
 			continue;
-		page_of(page, value, shift);
+		*page = (struct tlb_page){ value, shift };
 		return true;
 	}
 	return false;
 }
 
-/* A way for 'at': its own, else one that is dead, else the next in turn. */
-static unsigned way_for(struct tlb *tlb, struct tlb_set *set, uint64_t at, uint64_t space)
+/* A way for 'at': its own, else the next in turn. */
+static unsigned way_for(struct tlb_set *set, uint64_t at, uint64_t space)
 {
-	unsigned dead = TLB_WAYS;
-
-	for (unsigned way = 0; way < TLB_WAYS; way++) {
-		uint64_t there = word_get(&set->words[way][0]);
-		uint16_t domain = (uint16_t)word_get(&set->words[way][1]);
-
-		if (there == at && word_get(&set->words[way][1]) == space)
+	for (unsigned way = 0; way < TLB_WAYS; way++)
+		if (word_get(&set->words[way][0]) == at && word_get(&set->words[way][1]) == space)
 			return way;
-		if (!(there & WAY_USED) ||
-		    !tlb_alive(&tlb_marks(tlb, domain)->all, word_get(&set->words[way][3])))
-			dead = way;
-	}
-	return dead < TLB_WAYS ? dead : set->turn++ % TLB_WAYS;
+	return set->turn++ % TLB_WAYS;
 }
 
 void tlb_put(struct tlb *tlb, uint64_t stamp, const struct tlb_key *key,
@@ -192,10 +153,10 @@ void tlb_put(struct tlb *tlb, uint64_t stamp, const struct tlb_key *key,
 		return;
 	/* Under the lock: an invalidation marks first and then looks at the set. */
 	if (tlb_alive(&marks->pages, stamp)) {
-		way = way_for(tlb, set, at, space);
+		way = way_for(set, at, space);
 		word_put(&set->words[way][0], at);
 		word_put(&set->words[way][1], space);
-		word_put(&set->words[way][2], value_of(page));
+		word_put(&set->words[way][2], page->word);
 		word_put(&set->words[way][3], stamp);
 	}
 	set_unlock(set);

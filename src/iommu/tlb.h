@@ -50,12 +50,21 @@ struct tlb_key {
 	bool privileged; /* first-level rights depend on it */
 };
 
+/* A page in one word, as the cache has it: the target's bits 63:12, and below them: */
+enum tlb_attribute {
+	TLB_RIGHTS = 7,	     /* enum iommu_access: what the tables allow */
+	TLB_USABLE = 7 << 3, /* the same: what needs no further walk (dirty bits) */
+	TLB_USABLE_SHIFT = 3,
+	TLB_NESTED_PAGE = 1 << 6,
+	TLB_SNOOP = 1 << 7,
+	TLB_TRANSIENT = 1 << 8,
+	TLB_GLOBAL = 1 << 9,
+	TLB_ATTRIBUTES = 0xfff,
+};
+
 struct tlb_page {
-	uint64_t target; /* of the page's first byte */
-	uint8_t shift;	 /* 12, 21, 30, ...; at most 57 */
-	uint8_t rights;	 /* enum iommu_access: what the tables allow */
-	uint8_t usable;	 /* enum iommu_access: what needs no further walk (dirty bits) */
-	bool nested, snoop, transient, global;
+	uint64_t word;	/* target of the page's first byte, and enum tlb_attribute */
+	unsigned shift; /* 12, 21, 30, ...; at most 43 */
 };
 
 /* One set: a sequence that is odd while somebody writes, and ways of four words each. */
@@ -80,7 +89,7 @@ size_t tlb_size(uint32_t set_count, uint32_t reader_count);
 /* 'memory' is aligned to 64. */
 struct tlb *tlb_init(void *memory, uint32_t set_count, uint32_t reader_count);
 
-/* Where reader 'index' says what it entered with. */
+/* Where reader 'index' says what it entered with; NULL: there is no such reader any more. */
 void tlb_reader(struct tlb *tlb, unsigned index, _Atomic uint64_t *seen);
 
 /* Enters: returns the stamp for what is put in until tlb_leave(). */

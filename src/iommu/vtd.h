@@ -107,6 +107,8 @@ uint64_t vtd_poll(struct vtd *vtd, uint64_t now_ns);
  * stay. */
 size_t vtd_reader_size(void);
 struct vtd_reader *vtd_reader_init(void *memory, struct vtd *vtd, unsigned index);
+/* Takes it out, on the control thread; it is outside, and its memory is the caller's again. */
+void vtd_reader_fini(struct vtd_reader *reader);
 
 /* Between these two a worker may use translations it got; at the end it holds none.  Stay inside
  * for a burst, not for a wait: invalidations of everybody wait for the slowest reader. */

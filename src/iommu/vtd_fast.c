@@ -2,6 +2,8 @@
 
 #include "base/bytes.h"
 
+#include <string.h>
+
 /* The short way through page tables that are as they nearly always are.  It refuses nothing: what
  * it does not like goes the long way, which alone knows reasons, quirks, and bits that must be set.
  */
@@ -52,7 +54,7 @@ static unsigned shift_of(unsigned level)
 	return SPEC_VTD_PAGE_SHIFT + (level - 1) * SPEC_VTD_LEVEL_BITS;
 }
 
-/* One way through tables. */
+/* One way through tables; its helpers are inlined, so that it stays in registers. */
 struct way {
 	uint64_t root; /* as vtd_table.root */
 	uint64_t table;
@@ -60,8 +62,8 @@ struct way {
 	uint32_t rights;
 };
 
-static struct vtd_table *slot_of(struct vtd_reader *reader, uint64_t root, uint64_t address,
-				 unsigned level)
+static always_inline struct vtd_table *slot_of(struct vtd_reader *reader, uint64_t root,
+					       uint64_t address, unsigned level)
 {
 	uint64_t prefix = address >> shift_of(level + 1);
 	uint64_t hash = prefix ^ (root >> 12) * 0x9d;
@@ -70,7 +72,7 @@ static struct vtd_table *slot_of(struct vtd_reader *reader, uint64_t root, uint6
 }
 
 /* Begins at the lowest table that is known. */
-static void skip(struct vtd_reader *reader, uint64_t address, struct way *way)
+static always_inline void skip(struct vtd_reader *reader, uint64_t address, struct way *way)
 {
 	for (unsigned level = 1; level <= 2 && level < way->level; level++) {
 		const struct vtd_table *known = slot_of(reader, way->root, address, level);
@@ -86,8 +88,8 @@ static void skip(struct vtd_reader *reader, uint64_t address, struct way *way)
 }
 
 /* Goes down to 'table', and remembers it. */
-static void go_down(struct vtd_reader *reader, const struct vtd_context *context, uint64_t address,
-		    uint64_t table, struct way *way)
+static always_inline void go_down(struct vtd_reader *reader, const struct vtd_context *context,
+				  uint64_t address, uint64_t table, struct way *way)
 {
 	way->table = table;
 	way->level--;
@@ -103,15 +105,22 @@ static void go_down(struct vtd_reader *reader, const struct vtd_context *context
 	};
 }
 
-static bool read_entry(const struct vtd_reader *reader, const struct way *way, uint64_t address,
-		       uint64_t *entry)
+static always_inline bool read_entry(const struct iommu_memory *memory, const struct way *way,
+				     uint64_t address, uint64_t *entry)
 {
-	const struct iommu_memory *memory = reader->tables.memory;
-	uint64_t index = address >> shift_of(way->level) & 511;
+	uint64_t at = way->table + (address >> shift_of(way->level) & 511) * 8, word;
+	const _Atomic uint64_t *there;
 	uint8_t bytes[8];
 
-	if (!memory->read(memory->context, way->table + index * 8, bytes, sizeof bytes))
+	if (memory->word) {
+		there = memory->word(memory->context, at);
+		if (!there)
+			return false;
+		word = atomic_load_explicit((_Atomic uint64_t *)there, memory_order_acquire);
+		memcpy(bytes, &word, sizeof bytes);
+	} else if (!memory->read(memory->context, at, bytes, sizeof bytes)) {
 		return false;
+	}
 	*entry = get_le64(bytes);
 	return true;
 }
@@ -120,6 +129,7 @@ static bool second_stage(struct vtd_reader *reader, const struct vtd_context *co
 			 const struct iommu_request *request, struct vtd_leaf *leaf)
 {
 	const struct vtd_stages *stages = &context->stages;
+	const struct iommu_memory *memory = reader->tables.memory;
 	const struct vtd_fast *fast = &reader->fast;
 	uint64_t address = request->address, entry, offset;
 	/* Bits that the entries must have already, if they must have them. */
@@ -133,7 +143,7 @@ static bool second_stage(struct vtd_reader *reader, const struct vtd_context *co
 	if (stages->second_dirty && (request->access & IOMMU_WRITE))
 		leaf_bits |= field_mask(SPEC_VTD_SS_D);
 	for (skip(reader, address, &way);;) {
-		if (!read_entry(reader, &way, address, &entry))
+		if (!read_entry(memory, &way, address, &entry))
 			return false;
 		way.rights &= (uint32_t)entry;
 		if (!way.rights)
@@ -170,6 +180,7 @@ static bool first_stage(struct vtd_reader *reader, const struct vtd_context *con
 {
 	const uint64_t used = field_mask(SPEC_VTD_FS_P) | field_mask(SPEC_VTD_FS_A);
 	const struct vtd_stages *stages = &context->stages;
+	const struct iommu_memory *memory = reader->tables.memory;
 	const struct vtd_fast *fast = &reader->fast;
 	uint64_t address = request->address, entry, offset;
 	struct way way = { stages->first_table | KIND_FIRST, stages->first_table,
@@ -180,7 +191,7 @@ static bool first_stage(struct vtd_reader *reader, const struct vtd_context *con
 	    !is_canonical(address, stages->first_levels))
 		return false;
 	for (skip(reader, address, &way);;) {
-		if (!read_entry(reader, &way, address, &entry) || (entry & used) != used)
+		if (!read_entry(memory, &way, address, &entry) || (entry & used) != used)
 			return false;
 		way.rights &= (field_is_set(entry, SPEC_VTD_FS_RW) ? FIRST_WRITE : 0) |
 			      (field_is_set(entry, SPEC_VTD_FS_US) ? FIRST_USER : 0);

@@ -31,8 +31,19 @@ struct vtd_reader *vtd_reader_init(void *memory, struct vtd *vtd, unsigned index
 		reader->contexts[i].key = UINT64_MAX;
 	reader->vtd = vtd;
 	reader->mode_version = UINT64_MAX;
+	reader->index = index;
 	vtd->readers[index] = reader;
 	return reader;
+}
+
+void vtd_reader_fini(struct vtd_reader *reader)
+{
+	struct vtd *vtd = reader->vtd;
+
+	must(!reader->base.stamp);
+	vtd_fault_collect(vtd);
+	tlb_reader(vtd->tlb, reader->index, NULL);
+	vtd->readers[reader->index] = NULL;
 }
 
 /* Takes the registers as they are; a whole version, see struct vtd_modes. */
@@ -153,7 +164,7 @@ static void keep(struct vtd_reader *reader, const struct iommu_request *request,
 	unsigned shift = SPEC_VTD_PAGE_SHIFT;
 
 	for (unsigned i = 0; i < array_len(shifts) && shift == SPEC_VTD_PAGE_SHIFT; i++)
-		if (shifts[i] <= most && shifts[i] <= answer->page_shift &&
+		if (shifts[i] <= answer->page_shift && shifts[i] <= most &&
 		    !touches_interrupts(request->address, shifts[i]) &&
 		    !touches_interrupts(answer->address, shifts[i]))
 			shift = shifts[i];
@@ -224,16 +235,18 @@ static bool walk_pages(struct vtd_reader *reader, const struct vtd_context *cont
 	usable = leaf.rights;
 	if (has_dirty_bits(stages) && !(request->access & IOMMU_WRITE))
 		usable &= (uint8_t)~IOMMU_WRITE;
-	*page = (struct tlb_page){
-		.target = leaf.address >> leaf.page_shift << leaf.page_shift,
-		.shift = leaf.page_shift,
-		.rights = leaf.rights,
-		.usable = usable,
-		.nested = stages->type == VTD_NESTED,
-		.snoop = leaf.snoop || stages->snoop,
-		.transient = leaf.transient,
-	};
+	page->shift = leaf.page_shift;
+	page->word = leaf.address >> leaf.page_shift << leaf.page_shift | leaf.rights |
+		     (uint64_t)usable << TLB_USABLE_SHIFT |
+		     (stages->type == VTD_NESTED ? TLB_NESTED_PAGE : 0) |
+		     (leaf.snoop || stages->snoop ? TLB_SNOOP : 0) |
+		     (leaf.transient ? TLB_TRANSIENT : 0);
 	return true;
+}
+
+static uint8_t usable_of(const struct tlb_page *page)
+{
+	return page->word >> TLB_USABLE_SHIFT & TLB_RIGHTS;
 }
 
 /* Answers from the shared cache or the tables, if all is in order.  False: the long way must
@@ -249,26 +262,27 @@ static bool find_page(struct vtd_reader *reader, const struct iommu_request *req
 			       .privileged = !second && context->privileged };
 	struct tlb_page page;
 
-	if (tlb_find(reader->base.tlb, &key, &page) && !(request->access & ~page.usable)) {
+	if (tlb_find(reader->base.tlb, &key, &page) && !(request->access & ~usable_of(&page))) {
 		reader->counts.hits++;
 	} else {
 		if (!walk_pages(reader, context, request, &page) ||
-		    request->access & ~page.usable || !page.rights)
+		    request->access & ~usable_of(&page) || !(page.word & TLB_RIGHTS))
 			return false;
 		tlb_put(reader->base.tlb, reader->base.stamp, &key, &page);
 	}
 	*answer = (struct iommu_answer){
 		.outcome = IOMMU_OK,
-		.rights = page.rights,
+		.rights = page.word & TLB_RIGHTS,
 		.domain = stages->domain,
-		.page_shift = page.shift,
-		.snoop = page.snoop,
-		.transient = page.transient,
-		.address = page.target + (request->address & ((UINT64_C(1) << page.shift) - 1)),
+		.page_shift = (uint8_t)page.shift,
+		.snoop = page.word & TLB_SNOOP,
+		.transient = page.word & TLB_TRANSIENT,
+		.address = (page.word & ~(uint64_t)TLB_ATTRIBUTES) |
+			   (request->address & ((UINT64_C(1) << page.shift) - 1)),
 	};
 	if (touches_interrupts(answer->address, SPEC_VTD_PAGE_SHIFT))
 		return false;
-	keep(reader, request, answer, page.usable, 64);
+	keep(reader, request, answer, usable_of(&page), 64);
 	return true;
 }
 
@@ -327,16 +341,18 @@ static void translated(struct vtd_reader *reader, const struct iommu_request *re
 		reader_keep(&reader->base, &trusted, answer, SPEC_VTD_PAGE_SHIFT, answer->rights);
 }
 
-static void look_further(struct vtd_reader *reader, const struct iommu_request *request,
-			 struct iommu_answer *answer)
+void vtd_look_further(struct vtd_reader *reader, const struct iommu_request *request,
+		      struct iommu_answer *answer)
 {
 	const struct vtd_context *context = NULL;
 
+	must(reader->base.stamp);
 	if (request->type == IOMMU_TRANSLATED) {
 		translated(reader, request, answer);
 		return;
 	}
-	if (reader_find_other(&reader->base, request, answer))
+	if (reader_has_others(&reader->base, request) &&
+	    reader_find_other(&reader->base, request, answer))
 		return;
 	if (reader->tables.translation)
 		context = context_of(reader, request);
@@ -348,15 +364,6 @@ static void look_further(struct vtd_reader *reader, const struct iommu_request *
 		return;
 	}
 	walk_whole(reader, request, BY_ITSELF, answer);
-}
-
-void vtd_translate(struct vtd_reader *reader, const struct iommu_request *request,
-		   struct iommu_answer *answer)
-{
-	if (likely(reader_find(&reader->base, request, answer)))
-		return;
-	must(reader->base.stamp);
-	look_further(reader, request, answer);
 }
 
 /* FRCD.FI of an interrupt is the index of its entry, where it has one. */

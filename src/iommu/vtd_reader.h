@@ -47,6 +47,7 @@ struct vtd_fast {
 struct vtd_reader {
 	struct reader base; /* first: alignment, and vtd_translate() begins here */
 	struct vtd *vtd;
+	unsigned index;
 	uint64_t mode_version;
 	struct vtd_mode mode;
 	struct vtd_tables tables;
@@ -55,6 +56,10 @@ struct vtd_reader {
 	struct vtd_context contexts[VTD_READER_CONTEXTS];
 	struct vtd_table tables_at[2][VTD_READER_TABLES]; /* level 1, level 2 */
 };
+
+/* vtd_reader.c: what vtd_translate() does with a request that is not at hand. */
+void vtd_look_further(struct vtd_reader *reader, const struct iommu_request *request,
+		      struct iommu_answer *answer);
 
 /* vtd_fast.c */
 void vtd_fast_init(struct vtd_reader *reader);

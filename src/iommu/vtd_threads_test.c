@@ -323,6 +323,7 @@ static void no_stale_translation_is_used_after_a_wait(void **state)
 		translations += w.workers[i].translations;
 		refused += w.workers[i].refused;
 		stale += w.workers[i].stale;
+		vtd_reader_fini(w.workers[i].reader);
 		free(memory[i]);
 	}
 	fprintf(stderr,

@@ -10,7 +10,8 @@
  *     vtd_invalidate.c    what each descriptor does
  *     vtd_device_tlb.c    invalidations under way to devices; which functions are trusted
  *     vtd_page_request.c  the page request queue
- *     vtd_reader.c        translation by workers
+ *     vtd_translate.c     a translation that hits
+ *     vtd_reader.c        translation by workers: what does not
  *     vtd_fast.c          page tables by a short way for what is present and in order
  *
  * Threads: struct vtd belongs to the control thread but for what is marked shared. */

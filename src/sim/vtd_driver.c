@@ -33,6 +33,17 @@ static bool memory_read(void *context, uint64_t address, void *bytes, uint32_t s
 	return true;
 }
 
+static const _Atomic uint64_t *memory_word(void *context, uint64_t address)
+{
+	const struct vtd_driver *driver = context;
+
+	if (driver->pause)
+		driver->pause();
+	return is_there(driver, address, 8) && address % 8 == 0
+		       ? (const _Atomic uint64_t *)(void *)(driver->memory + address)
+		       : NULL;
+}
+
 static bool memory_write(void *context, uint64_t address, const void *bytes, uint32_t size)
 {
 	const struct vtd_driver *driver = context;
@@ -120,8 +131,8 @@ void vtd_driver_start(struct vtd_driver *driver, uint64_t size, const struct vtd
 		driver->config.readers = 1;
 	if (!driver->config.host_width)
 		driver->config.host_width = 46;
-	driver->config.memory =
-		(struct iommu_memory){ memory_read, memory_write, memory_replace, driver };
+	driver->config.memory = (struct iommu_memory){ memory_read, memory_write, memory_replace,
+						       driver, memory_word };
 	driver->config.interrupt = on_interrupt;
 	driver->config.invalidate_device = on_invalidation;
 	driver->config.page_response = on_response;

@@ -235,7 +235,10 @@ void memory_image_close(struct memory_image *image)
 
 struct iommu_memory memory_image_memory(struct memory_image *image)
 {
-	return (struct iommu_memory){ read_bytes, write_bytes, replace_word, image };
+	return (struct iommu_memory){ .read = read_bytes,
+				      .write = write_bytes,
+				      .replace = replace_word,
+				      .context = image };
 }
 
 const struct memory_segment *memory_image_segments(const struct memory_image *image,
