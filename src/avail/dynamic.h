@@ -8,7 +8,8 @@
  *   switch-over happens because of it.  What is left of a member decides whether the member is up.
  * - 'needed' members are active, at first the first ones.  An event is a member's own when no other member
  *   of the group mentions it.  Own events of a spare fail with 'dormancy' times their rate (WARM) or not
- *   (COLD), unless another group has the event in an active member.
+ *   (COLD), unless another group has the event as an active member's or a HOT spare's (a group that says more
+ *   than its gate does).
  * - When a member fails and enough others are up, the failure is handled with probability 'coverage'.
  *   Asked once for each event that fails members: of TAKES_ALL when a member fails that runs (an active
  *   one, or a HOT spare), of WAITS when an active one fails.

@@ -5,8 +5,8 @@
 
 struct casting {
 	struct avail_play *play;
-	uint8_t *seen;           /* scenes */
-	uint32_t *mentions;      /* actors: how many members of the cast at hand have them */
+	uint8_t *seen;	    /* scenes */
+	uint32_t *mentions; /* actors: how many members of the cast at hand have them */
 	struct avail_list stack, found, ends;
 };
 

@@ -4,7 +4,7 @@
 #include <math.h>
 
 enum {
-	CYCLES = 8,            /* of a biased history */
+	CYCLES = 8,	       /* of a biased history */
 	STEPS_MOST = 10000000, /* of a plain one, and of a cycle: then it is cut */
 };
 
@@ -35,7 +35,8 @@ static void watch(struct avail_stage *stage, double from_h, double for_h, struct
 	bool down = avail_stage_is_down(stage);
 
 	while (now < end && !history->cut) {
-		double rate = avail_stage_rate(stage), next = rate > 0 ? now + wait(stage, rate) : end;
+		double rate = avail_stage_rate(stage),
+		       next = rate > 0 ? now + wait(stage, rate) : end;
 		bool was = down;
 
 		if (down && next > from_h)
@@ -96,7 +97,8 @@ static void go_on_mission(struct avail_stage *stage, const struct avail_play_wan
 
 /* ---- a steady state, biased ---- */
 
-/* From a moment without failures to the next one.  Times are the mean ones of the states passed through. */
+/* From a moment without failures to the next one.  Times are the mean ones of the states passed
+ * through. */
 static void go_around(struct avail_stage *stage, enum avail_play_sampling sampling,
 		      struct history *history, double *down_h, double *outages, double *length_h)
 {
@@ -126,8 +128,8 @@ static void go_around(struct avail_stage *stage, enum avail_play_sampling sampli
 	history->events += steps;
 }
 
-static void go_biased(struct avail_stage *stage, const struct avail_play_wants *wants, double unit_h,
-		      struct history *history)
+static void go_biased(struct avail_stage *stage, const struct avail_play_wants *wants,
+		      double unit_h, struct history *history)
 {
 	double ignored_h = 0, ignored = 0, now = 0;
 
@@ -295,19 +297,20 @@ double avail_play_unit_h(const struct avail_play *play)
 void avail_play_result(const struct avail_play *play, const struct avail_sums *sums,
 		       struct avail_play_result *result)
 {
-	double n = (double)sums->replications, l = of(&sums->length), ll = of(&sums->length_squared);
+	double n = (double)sums->replications, l = of(&sums->length),
+	       ll = of(&sums->length_squared);
 	bool steady = kind_of(play) == AVAIL_PLAY_STEADY;
-	bool says_yes_or_no = play->all_chance || kind_of(play) == AVAIL_PLAY_POINT ||
-			      (kind_of(play) == AVAIL_PLAY_MISSION &&
-			       play->wants.sampling == AVAIL_PLAY_PLAIN);
+	bool says_yes_or_no =
+		play->all_chance || kind_of(play) == AVAIL_PLAY_POINT ||
+		(kind_of(play) == AVAIL_PLAY_MISSION && play->wants.sampling == AVAIL_PLAY_PLAIN);
 
 	must(sums->replications > 0);
 	*result = (struct avail_play_result){ .replications = sums->replications,
 					      .events = sums->events,
 					      .hits = sums->hits,
 					      .cut = sums->cut };
-	result->unavailability = ratio(n, of(&sums->down), of(&sums->down_squared), l, ll,
-				       of(&sums->down_length));
+	result->unavailability =
+		ratio(n, of(&sums->down), of(&sums->down_squared), l, ll, of(&sums->down_length));
 	result->frequency = ratio(n, of(&sums->outages), of(&sums->outages_squared), l, ll,
 				  of(&sums->outages_length));
 	if (steady && !play->all_chance)

@@ -1,4 +1,5 @@
 #include "avail/reach.h"
+#include "avail/graph.h"
 
 #include <errno.h>
 
@@ -7,6 +8,7 @@ struct reach {
 	uint8_t *event_seen, *gate_seen;
 	uint8_t *crew_taken, *standby_taken;
 	uint8_t *scratch; /* gates seen while a group is looked at */
+	bool dormant;	  /* whether a group with spares that do not run is among what matters */
 	struct avail_list stack;
 	struct avail_list *events, *gates;
 };
@@ -70,11 +72,13 @@ static int touches(struct reach *reach, uint32_t root)
 	return found;
 }
 
-/* Whether the group changes how its members' events fail. */
-static bool changes_failures(const struct avail_standby *standby)
+/* Whether the group changes how its members' events fail; any group does whose members might be
+ * dormant in another one, as they are not when they run here. */
+static bool changes_failures(const struct reach *reach, const struct avail_standby *standby)
 {
 	return standby->mode != AVAIL_HOT ||
-	       (standby->coverage < 1 && standby->uncovered == AVAIL_UNCOVERED_TAKES_ALL);
+	       (standby->coverage < 1 && standby->uncovered == AVAIL_UNCOVERED_TAKES_ALL) ||
+	       (reach->dormant && avail_standby_matters(standby));
 }
 
 static int take_crew(struct reach *reach, const struct avail_crew *crew, bool *more)
@@ -104,18 +108,22 @@ static int take_standby(struct reach *reach, const struct avail_standby *standby
 	struct avail_term term = { .kind = AVAIL_TERM_GATE, .index = standby->gate };
 	int found;
 
-	if (reach->gate_seen[standby->gate])
-		return 1; /* the tops have it */
-	if (!changes_failures(standby))
-		return 0;
-	found = touches(reach, standby->gate);
-	if (found <= 0)
-		return found;
-	if (!avail_list_add(reach->gates, standby->gate))
-		return -ENOMEM;
-	*more = true;
-	found = mark(reach, &term);
-	return found ? found : 1;
+	if (!reach->gate_seen[standby->gate]) { /* the tops do not have it */
+		if (!changes_failures(reach, standby))
+			return 0;
+		found = touches(reach, standby->gate);
+		if (found <= 0)
+			return found;
+		if (!avail_list_add(reach->gates, standby->gate))
+			return -ENOMEM;
+		*more = true;
+		found = mark(reach, &term);
+		if (found)
+			return found;
+	}
+	if (standby->mode != AVAIL_HOT && !reach->dormant)
+		*more = reach->dormant = true;
+	return 1;
 }
 
 /* One round over what is not taken yet. */

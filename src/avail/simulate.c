@@ -1,20 +1,9 @@
 /* Reading a model for the stage. */
 #include "avail/simulate.h"
-#include "avail/play.h"
+#include "avail/reading.h"
 
 #include <errno.h>
 #include <math.h>
-
-struct reading {
-	struct avail_play *play;
-	const struct avail_model *model;
-	struct avail_sample *sample;
-	struct refusal *why;
-	uint32_t *event_node, *gate_node; /* node + 1; 0: not read yet */
-	uint32_t *group_of;               /* of each event: its common-cause group, or AVAIL_NONE */
-	uint32_t *team_of;                /* of each event, or AVAIL_NONE */
-	struct avail_list stack, args, terms, shared;
-};
 
 static bool differs(const struct avail_standby *rule)
 {
@@ -22,233 +11,7 @@ static bool differs(const struct avail_standby *rule)
 	       rule->coverage < 1 || rule->switch_h > 0;
 }
 
-/* ---- actors ---- */
-
-static int refuse_number(struct reading *reading, const char *name, const char *what, double value)
-{
-	refuse(reading->why, name ? name : "", "%s is %.9g, which cannot be simulated", what, value);
-	return -ERANGE;
-}
-
-static uint32_t add_scene(struct avail_play *play, const struct avail_scene *scene)
-{
-	if (!avail_room(play->memory, &play->scenes, &play->scene_room,
-			(uint64_t)play->scene_count + 1, sizeof *play->scenes))
-		return AVAIL_NONE;
-	play->scenes[play->scene_count] = *scene;
-	return play->scene_count++;
-}
-
-/* An actor and its scene; the node, or AVAIL_NONE. */
-static uint32_t add_actor(struct avail_play *play, const struct avail_actor *actor)
-{
-	struct avail_scene scene = { .kind = AVAIL_SCENE_ACTOR, .index = play->actor_count };
-	uint32_t node;
-
-	if (!avail_room(play->memory, &play->actors, &play->actor_room,
-			(uint64_t)play->actor_count + 1, sizeof *play->actors))
-		return AVAIL_NONE;
-	node = add_scene(play, &scene);
-	if (node == AVAIL_NONE)
-		return node;
-	play->actors[play->actor_count] = *actor;
-	play->actors[play->actor_count++].node = node;
-	return node;
-}
-
-static double value_of(struct reading *reading, uint32_t expression)
-{
-	return expression == AVAIL_NONE ? 0 : avail_expression_value(reading->sample, expression);
-}
-
-/* The numbers of one that fails like 'event', with 'amount' as its probability or rate. */
-static int make_actor(struct reading *reading, const struct avail_event *event, bool rated,
-		      double amount, double repair_h, struct avail_actor *actor)
-{
-	bool drawn = reading->sample->seed != 0;
-
-	*actor = (struct avail_actor){ .team = AVAIL_NONE };
-	if (drawn && amount < 0)
-		amount = 0;
-	if (drawn && !rated && amount > 1)
-		amount = 1;
-	if (!(amount >= 0) || amount == INFINITY || (!rated && amount > 1))
-		return refuse_number(reading, event->name, rated ? "failure rate" : "probability",
-				     amount);
-	actor->probability = amount;
-	if (!rated)
-		return 0;
-	actor->kind = AVAIL_ACTOR_LIVE;
-	actor->failure = amount;
-	if (event->law == AVAIL_LAW_UNREPAIRED)
-		return 0;
-	if (drawn && repair_h < 0)
-		repair_h = 0;
-	if (!(repair_h >= 0) || repair_h == INFINITY)
-		return refuse_number(reading, event->name, "repair time", repair_h);
-	/* What is repaired in no time is never seen failed. */
-	if (repair_h > 0)
-		actor->repair = 1 / repair_h;
-	else
-		actor->failure = 0;
-	return 0;
-}
-
-/* ---- common causes: combinations of members that fail together ---- */
-
-static double factor(struct reading *reading, const struct avail_ccf *group, uint32_t place)
-{
-	if (place >= group->factor_count)
-		return 0;
-	return avail_expression_value(reading->sample,
-				      reading->model->indexes[group->first_factor + place]);
-}
-
-static double choose(uint32_t n, uint32_t k)
-{
-	double ways = 1;
-
-	for (uint32_t i = 0; i < k; i++)
-		ways *= (double)(n - i) / (double)(i + 1);
-	return ways;
-}
-
-/* What of the total one combination of k members has: NUREG/CR-4780, section 3. */
-static double part_of(struct reading *reading, const struct avail_ccf *group, uint32_t k)
-{
-	uint32_t m = group->count;
-	double product = 1, sum = 0;
-
-	switch (group->kind) {
-	case AVAIL_CCF_BETA:
-		return k == 1 ? 1 - factor(reading, group, 0) : k == m ? factor(reading, group, 0) : 0;
-	case AVAIL_CCF_MGL:
-		if (k > group->factor_count + 1)
-			return 0;
-		for (uint32_t i = 2; i <= k; i++)
-			product *= factor(reading, group, i - 2);
-		return product * (1 - factor(reading, group, k - 1)) / choose(m - 1, k - 1);
-	case AVAIL_CCF_ALPHA:
-		for (uint32_t i = 1; i <= group->factor_count; i++)
-			sum += i * factor(reading, group, i - 1);
-		return k * factor(reading, group, k - 1) / sum / choose(m - 1, k - 1);
-	case AVAIL_CCF_PHI:
-		return factor(reading, group, k - 1);
-	}
-	return 0;
-}
-
-/* One combination: bits[i] whether member i is in it; its node is added to who it takes along. */
-static int add_together(struct reading *reading, const struct avail_ccf *group,
-			const uint8_t *bits, double amount, struct avail_list *nodes)
-{
-	const struct avail_model *model = reading->model;
-	const struct avail_event *event = NULL;
-	struct avail_actor actor;
-	double repair_h = 0;
-	uint32_t team = AVAIL_NONE;
-	int err;
-
-	for (uint32_t i = 0; i < group->count; i++) {
-		uint32_t member = model->indexes[group->first + i];
-
-		if (!bits[i])
-			continue;
-		if (!event) {
-			event = &model->events[member];
-			team = reading->team_of[member];
-		}
-		repair_h = fmax(repair_h, value_of(reading, model->events[member].repair_h));
-	}
-	err = make_actor(reading, event, group->rated, amount, repair_h, &actor);
-	if (err)
-		return err;
-	if (actor.kind == AVAIL_ACTOR_LIVE && actor.repair > 0)
-		actor.team = team;
-	for (uint32_t i = 0, node = add_actor(reading->play, &actor); i < group->count; i++) {
-		if (node == AVAIL_NONE)
-			return -ENOMEM;
-		if (bits[i] && (!avail_list_add(nodes, i) || !avail_list_add(nodes, node)))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static uint32_t ones_in(const uint8_t *bits, uint32_t count)
-{
-	uint32_t ones = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		ones += bits[i];
-	return ones;
-}
-
-/* Every combination that has a share at all: bits count upwards like a number.  Levels without a share are
- * passed over by the caller's choice of k, so that groups may be large. */
-static int add_level(struct reading *reading, const struct avail_ccf *group, uint32_t k,
-		     uint8_t *bits, struct avail_list *nodes)
-{
-	double amount = part_of(reading, group, k) * value_of(reading, group->total);
-	int err;
-
-	memset(bits, 0, group->count);
-	memset(bits, 1, k);
-	for (;;) {
-		uint32_t last = group->count, moved = 0;
-
-		err = add_together(reading, group, bits, amount, nodes);
-		if (err)
-			return err;
-		/* The last one that can move does; those behind it follow at once. */
-		while (last > 0 && bits[last - 1]) {
-			last--;
-			moved++;
-		}
-		while (last > 0 && !bits[last - 1])
-			last--;
-		if (last == 0)
-			return 0;
-		bits[last - 1] = 0;
-		memset(bits + last, 0, group->count - last);
-		memset(bits + last, 1, moved + 1);
-		must(ones_in(bits, group->count) == k);
-	}
-}
-
-/* Reads a whole group: each member becomes the OR of the combinations that it is in. */
-static int read_group(struct reading *reading, uint32_t index)
-{
-	const struct avail_model *model = reading->model;
-	const struct avail_ccf *group = &model->ccfs[index];
-	struct avail_play *play = reading->play;
-	struct avail_list nodes = { .memory = play->memory }; /* member, node, member, node */
-	uint8_t *bits = avail_take(play->memory, group->count, 1);
-	int err = bits ? 0 : -ENOMEM;
-
-	for (uint32_t k = 1; k <= group->count && !err; k++)
-		if (part_of(reading, group, k) != 0 || k == 1)
-			err = add_level(reading, group, k, bits, &nodes);
-	for (uint32_t i = 0; i < group->count && !err; i++) {
-		struct avail_scene scene = { .kind = AVAIL_SCENE_GATE,
-					     .formula = AVAIL_FORMULA_OR,
-					     .first = play->args.count };
-
-		for (uint32_t k = 0; k < nodes.count && !err; k += 2)
-			if (nodes.items[k] == i &&
-			    !avail_list_add(&play->args, nodes.items[k + 1] << 1))
-				err = -ENOMEM;
-		scene.count = play->args.count - scene.first;
-		reading->event_node[model->indexes[group->first + i]] =
-			err ? 0 : add_scene(play, &scene) + 1;
-		if (!reading->event_node[model->indexes[group->first + i]])
-			err = -ENOMEM;
-	}
-	avail_give(play->memory, bits, group->count, 1);
-	avail_list_fini(&nodes);
-	return err;
-}
-
-static int read_event(struct reading *reading, uint32_t index)
+static int read_event(struct avail_reading *reading, uint32_t index)
 {
 	const struct avail_event *event = &reading->model->events[index];
 	bool rated = event->law == AVAIL_LAW_REPAIRABLE || event->law == AVAIL_LAW_UNREPAIRED;
@@ -258,24 +21,25 @@ static int read_event(struct reading *reading, uint32_t index)
 	if (reading->event_node[index])
 		return 0;
 	if (reading->group_of[index] != AVAIL_NONE)
-		return read_group(reading, reading->group_of[index]);
+		return avail_reading_together(reading, reading->group_of[index]);
 	if (event->law == AVAIL_LAW_HOUSE)
 		return 0; /* a constant: see node_of */
-	err = make_actor(reading, event, rated,
-			 value_of(reading, rated ? event->failure_rate : event->probability),
-			 value_of(reading, event->repair_h), &actor);
+	err = avail_reading_numbers(
+		reading, event, rated,
+		avail_reading_value(reading, rated ? event->failure_rate : event->probability),
+		avail_reading_value(reading, event->repair_h), &actor);
 	if (err)
 		return err;
 	if (actor.kind == AVAIL_ACTOR_LIVE && actor.repair > 0)
 		actor.team = reading->team_of[index];
-	reading->event_node[index] = add_actor(reading->play, &actor) + 1;
+	reading->event_node[index] = avail_reading_actor(reading->play, &actor) + 1;
 	return reading->event_node[index] ? 0 : -ENOMEM;
 }
 
 /* ---- gates ---- */
 
 /* node << 1 | negated of a term whose gate or event has been read. */
-static uint32_t node_of(const struct reading *reading, const struct avail_term *term)
+static uint32_t node_of(const struct avail_reading *reading, const struct avail_term *term)
 {
 	const struct avail_event *event = &reading->model->events[term->index];
 	uint32_t ref = term->index & 1; /* CONSTANT */
@@ -309,7 +73,7 @@ static bool opens(const struct avail_scene *scene)
 }
 
 /* What a member is the OR of. */
-static int terms_of(struct reading *reading, uint32_t ref, struct avail_list *terms)
+static int terms_of(struct avail_reading *reading, uint32_t ref, struct avail_list *terms)
 {
 	struct avail_play *play = reading->play;
 
@@ -332,7 +96,7 @@ static int terms_of(struct reading *reading, uint32_t ref, struct avail_list *te
 	return 0;
 }
 
-static uint32_t add_or(struct reading *reading, const struct avail_list *args)
+static uint32_t add_or(struct avail_reading *reading, const struct avail_list *args)
 {
 	struct avail_play *play = reading->play;
 	struct avail_scene scene = { .kind = AVAIL_SCENE_GATE,
@@ -343,11 +107,11 @@ static uint32_t add_or(struct reading *reading, const struct avail_list *args)
 	for (uint32_t i = 0; i < args->count; i++)
 		if (!avail_list_add(&play->args, args->items[i]))
 			return AVAIL_NONE;
-	return add_scene(play, &scene);
+	return avail_reading_scene(play, &scene);
 }
 
 /* shared: terms that every one of the members has. */
-static int find_shared(struct reading *reading, const struct avail_list *members)
+static int find_shared(struct avail_reading *reading, const struct avail_list *members)
 {
 	int err = terms_of(reading, members->items[0], &reading->shared);
 
@@ -365,7 +129,7 @@ static int find_shared(struct reading *reading, const struct avail_list *members
 }
 
 /* Each member becomes an OR of what it does not share with all others. */
-static int strip_members(struct reading *reading, struct avail_list *members)
+static int strip_members(struct avail_reading *reading, struct avail_list *members)
 {
 	int err = 0;
 
@@ -387,12 +151,14 @@ static int strip_members(struct reading *reading, struct avail_list *members)
 }
 
 /* A cast over stripped members, and an OR of it with what they share. */
-static uint32_t add_cast(struct reading *reading, const struct avail_standby *rule,
+static uint32_t add_cast(struct avail_reading *reading, const struct avail_standby *rule,
 			 struct avail_list *members)
 {
 	struct avail_play *play = reading->play;
 	struct avail_scene scene = { .kind = AVAIL_SCENE_CAST, .index = play->cast_count };
-	struct avail_cast cast = { .rule = *rule, .count = members->count, .at = play->member_count };
+	struct avail_cast cast = { .rule = *rule,
+				   .count = members->count,
+				   .at = play->member_count };
 
 	reading->shared.count = 0;
 	if (find_shared(reading, members) || strip_members(reading, members))
@@ -402,7 +168,7 @@ static uint32_t add_cast(struct reading *reading, const struct avail_standby *ru
 	for (uint32_t m = 0; m < members->count; m++)
 		if (!avail_list_add(&play->args, members->items[m]))
 			return AVAIL_NONE;
-	cast.node = add_scene(play, &scene);
+	cast.node = avail_reading_scene(play, &scene);
 	if (cast.node == AVAIL_NONE ||
 	    !avail_room(play->memory, &play->casts, &play->cast_room,
 			(uint64_t)play->cast_count + 1, sizeof *play->casts))
@@ -414,7 +180,7 @@ static uint32_t add_cast(struct reading *reading, const struct avail_standby *ru
 	return add_or(reading, &reading->shared);
 }
 
-static int add_gate(struct reading *reading, uint32_t index)
+static int add_gate(struct avail_reading *reading, uint32_t index)
 {
 	const struct avail_model *model = reading->model;
 	const struct avail_gate *gate = &model->gates[index];
@@ -438,14 +204,14 @@ static int add_gate(struct reading *reading, uint32_t index)
 		for (uint32_t i = 0; i < gate->count; i++)
 			if (!avail_list_add(&play->args, reading->args.items[i]))
 				return -ENOMEM;
-		node = add_scene(play, &scene);
+		node = avail_reading_scene(play, &scene);
 	}
 	reading->gate_node[index] = node + 1;
 	return node == AVAIL_NONE ? -ENOMEM : 0;
 }
 
 /* Reads a gate's arguments before itself, without recursion. */
-static int read_gate(struct reading *reading, uint32_t root)
+static int read_gate(struct avail_reading *reading, uint32_t root)
 {
 	const struct avail_model *model = reading->model;
 	struct avail_list way = { .memory = reading->play->memory };
@@ -475,7 +241,7 @@ static int read_gate(struct reading *reading, uint32_t root)
 	return err;
 }
 
-static int read_term(struct reading *reading, const struct avail_term *term)
+static int read_term(struct avail_reading *reading, const struct avail_term *term)
 {
 	if (term->kind == AVAIL_TERM_EVENT)
 		return read_event(reading, term->index);
@@ -484,8 +250,9 @@ static int read_term(struct reading *reading, const struct avail_term *term)
 
 /* ---- all of it ---- */
 
-/* Everything that can take a crew's time or drag something down takes part: simply all of the model. */
-static int read_rest(struct reading *reading)
+/* Everything that can take a crew's time or drag something down takes part: simply all of the
+ * model. */
+static int read_rest(struct avail_reading *reading)
 {
 	const struct avail_model *model = reading->model;
 	int err = 0;
@@ -519,12 +286,13 @@ static int list_users(struct avail_play *play)
 			uint32_t arg = play->args.items[play->scenes[i].first + k];
 			struct avail_scene *used = &play->scenes[arg >> 1];
 
-			play->users.items[used->first_user + used->user_count++] = i << 1 | (arg & 1);
+			play->users.items[used->first_user + used->user_count++] =
+				i << 1 | (arg & 1);
 		}
 	return 0;
 }
 
-static int number_teams(struct reading *reading)
+static int number_teams(struct avail_reading *reading)
 {
 	const struct avail_model *model = reading->model;
 	struct avail_play *play = reading->play;
@@ -546,7 +314,8 @@ static int number_teams(struct reading *reading)
 	return 0;
 }
 
-/* What never comes back is looked at at the mission time: by chance, where nothing but that matters to it. */
+/* What never comes back is looked at at the mission time: by chance, where nothing but that matters
+ * to it. */
 static void settle_unrepaired(struct avail_play *play, double time_h)
 {
 	bool steady = play->wants.kind == AVAIL_PLAY_STEADY;
@@ -569,8 +338,8 @@ static void settle_unrepaired(struct avail_play *play, double time_h)
 	play->all_chance &= steady;
 }
 
-/* How long histories are, where the caller does not say: until who is active has nothing to do with the begin any
- * more, and then for some hundreds of failures. */
+/* How long histories are, where the caller does not say: until who is active has nothing to do with
+ * the begin any more, and then for some hundreds of failures. */
 static void choose_lengths(struct avail_play *play)
 {
 	double all = 0, slowest_repair_h = 0, slowest_role_h = 0;
@@ -591,15 +360,16 @@ static void choose_lengths(struct avail_play *play)
 	if (!(play->wants.horizon_h > 0))
 		play->wants.horizon_h = fmax(play->wants.warm_up_h, all > 0 ? 100 / all : 1);
 	play->unit_h = play->wants.sampling == AVAIL_PLAY_BIASED && all > 0 ? 1 / all
-									     : play->wants.horizon_h;
+									    : play->wants.horizon_h;
 }
 
-static int read_all(struct reading *reading, struct avail_term down)
+static int read_all(struct avail_reading *reading, struct avail_term down)
 {
-	const struct avail_scene nothing = { .kind = AVAIL_SCENE_GATE, .formula = AVAIL_FORMULA_OR };
+	const struct avail_scene nothing = { .kind = AVAIL_SCENE_GATE,
+					     .formula = AVAIL_FORMULA_OR };
 	int err = number_teams(reading);
 
-	if (!err && add_scene(reading->play, &nothing) == AVAIL_NONE)
+	if (!err && avail_reading_scene(reading->play, &nothing) == AVAIL_NONE)
 		err = -ENOMEM;
 	if (!err)
 		err = read_term(reading, &down);
@@ -624,15 +394,17 @@ int avail_play_open(struct avail_play **play_out, const struct avail_model *mode
 	struct avail_memory *memory = model->memory;
 	struct avail_play *play = avail_take(memory, 1, sizeof *play);
 	size_t events = (size_t)model->event_count + 1, gates = (size_t)model->gate_count + 1;
-	struct reading reading = { .play = play, .model = model, .sample = sample, .why = why };
+	struct avail_reading reading = {
+		.play = play, .model = model, .sample = sample, .why = why
+	};
 	int err = -ENOMEM;
 
 	if (!play)
 		return -ENOMEM;
 	play->memory = play->args.memory = play->users.memory = memory;
 	play->own.memory = play->own_first.memory = memory;
-	reading.stack.memory = reading.args.memory = reading.terms.memory =
-		reading.shared.memory = memory;
+	reading.stack.memory = reading.args.memory = reading.terms.memory = reading.shared.memory =
+		memory;
 	play->wants = *wants;
 	if (!(play->wants.time_h > 0))
 		play->wants.time_h = sample->time_h;

@@ -68,7 +68,7 @@ static void random_models_in_the_long_run_are_as_calculated(void **state)
 	struct spread spread = { 0 };
 
 	(void)state;
-	for (unsigned round = 0; round < 120; round++) {
+	for (unsigned round = 0; round < 80; round++) {
 		uint64_t kept = seed;
 		uint32_t groups;
 		struct avail_term top = random_model(&seed, round % 3 == 2, &groups);
@@ -83,9 +83,9 @@ static void random_models_in_the_long_run_are_as_calculated(void **state)
 		if (answer.quality == AVAIL_EXACT) {
 			result = play(top,
 				      (struct avail_play_wants){ .kind = AVAIL_PLAY_STEADY,
-								 .warm_up_h = 200,
+								 .warm_up_h = 4000,
 								 .horizon_h = 1000 },
-				      kept, 100);
+				      kept, 50);
 			note(&spread, off(&result.unavailability, answer.unavailability.value), kept,
 			     "unavailability");
 			note(&spread, off(&result.frequency, answer.frequency), kept, "frequency");
