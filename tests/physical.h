@@ -66,8 +66,10 @@ static inline void physical_init(struct physical *physical, uint8_t *bytes, uint
 {
 	*physical = (struct physical){ .bytes = bytes, .size = size };
 	memset(bytes, 0, size);
-	physical->memory =
-		(struct iommu_memory){ physical_read, physical_write, physical_replace, physical };
+	physical->memory = (struct iommu_memory){ .read = physical_read,
+						  .write = physical_write,
+						  .replace = physical_replace,
+						  .context = physical };
 }
 
 static inline void physical_put(struct physical *physical, uint64_t address, uint64_t word)
