@@ -70,7 +70,7 @@ double avail_ccf_share(struct avail_sample *sample, uint32_t index, uint32_t lev
 	case AVAIL_CCF_PHI:
 		return factor(sample, ccf, level - 1);
 	}
-	must(!"a kind of group");
+	must(false);
 	return 0;
 }
 

@@ -341,7 +341,7 @@ static uint32_t formula_ref(struct avail_tree *tree, const struct avail_gate *ga
 	case AVAIL_FORMULA_UNDEFINED:
 		break;
 	}
-	must(!"a formula of a checked model");
+	must(false);
 	return AVAIL_NO_REF;
 }
 

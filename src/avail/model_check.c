@@ -187,7 +187,7 @@ static int check_event(struct check *check, const struct avail_event *event)
 	case AVAIL_LAW_HOUSE:
 		return 0;
 	}
-	must(!"a law");
+	must(false);
 	return -EINVAL;
 }
 

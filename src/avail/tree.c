@@ -122,7 +122,7 @@ static bool gate_value(const struct avail_tree *tree, const struct avail_node *n
 	case AVAIL_XOR:
 		return failed & 1;
 	}
-	must(!"a gate kind");
+	must(false);
 	return false;
 }
 

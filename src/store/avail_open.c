@@ -1,13 +1,12 @@
 #include "store/avail_open.h"
 
+#include "store/avail_file.h"
 #include "store/file_bytes.h"
 #include "store/openpsa.h"
 
 #include <errno.h>
 #include <string.h>
 #include <yaml.h>
-
-enum { YAML_SIZE_MAX = 4 << 20 }; /* bytes of a file that is not XML */
 
 /* Whether the document is a mapping with this key; what is no YAML has none. */
 static bool has_key(const char *bytes, size_t size, const char *key)
@@ -62,7 +61,7 @@ enum avail_file_kind avail_file_kind_of(const char *bytes, size_t size)
 {
 	if (is_xml(bytes, size))
 		return AVAIL_FILE_OPENPSA;
-	if (size <= YAML_SIZE_MAX && has_key(bytes, size, "chassis"))
+	if (size <= AVAIL_FILE_SIZE_MAX && has_key(bytes, size, "chassis"))
 		return AVAIL_FILE_SITE;
 	return AVAIL_FILE_YAML;
 }
@@ -90,12 +89,6 @@ int avail_file_kind(const char *path, enum avail_file_kind *kind, avail_report_f
 	return 0;
 }
 
-static int refuse_kind(const char *name, struct avail_findings *findings)
-{
-	avail_find(findings, name, 0, "", "is no document in the Open-PSA format");
-	return -EINVAL;
-}
-
 static int open_bytes(const char *name, const char *bytes, size_t size,
 		      enum openpsa_includes includes, struct avail_memory *memory,
 		      struct avail_model *model, struct avail_findings *findings)
@@ -112,7 +105,7 @@ static int open_bytes(const char *name, const char *bytes, size_t size,
 	else if (kind == AVAIL_FILE_OPENPSA)
 		err = openpsa_read(name, bytes, size, includes, model, findings);
 	else
-		err = refuse_kind(name, findings);
+		err = avail_file_read(name, bytes, size, model, findings);
 	if (err)
 		avail_model_fini(model);
 	return err;

@@ -14,7 +14,7 @@
 
 enum avail_file_kind {
 	AVAIL_FILE_OPENPSA,
-	AVAIL_FILE_YAML, /* any other YAML */
+	AVAIL_FILE_YAML,
 	AVAIL_FILE_SITE, /* YAML with the key "chassis" */
 };
 

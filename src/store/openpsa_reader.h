@@ -47,18 +47,6 @@ enum openpsa_space {
 	OPENPSA_BRANCHES = 'b',
 };
 
-/* Something that the document defines. */
-struct openpsa_thing {
-	enum openpsa_kind kind;
-	const char *name;    /* as in the model */
-	const xmlNode *node; /* its definition */
-	uint32_t file;
-	uint32_t container;
-	uint32_t index; /* in the model: gate, event, expression of a parameter, group */
-	uint8_t unit;	/* of a parameter: enum openpsa_unit */
-	bool busy;	/* being walked: to come again would be a cycle */
-};
-
 enum openpsa_unit {
 	OPENPSA_NO_UNIT,
 	OPENPSA_BOOL,
@@ -70,6 +58,18 @@ enum openpsa_unit {
 	OPENPSA_PER_YEAR,
 	OPENPSA_FIT,
 	OPENPSA_DEMANDS,
+};
+
+/* Something that the document defines. */
+struct openpsa_thing {
+	enum openpsa_kind kind;
+	const char *name;    /* as in the model */
+	const xmlNode *node; /* its definition */
+	uint32_t file;
+	uint32_t container;
+	uint32_t index; /* in the model: gate, event, expression of a parameter, group */
+	enum openpsa_unit unit; /* of a parameter */
+	bool busy;	/* being walked: to come again would be a cycle */
 };
 
 /* The model (0), a fault tree or a component: a scope of names. */

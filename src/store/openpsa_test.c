@@ -1,5 +1,5 @@
-/* Documents in the Open-PSA format: what they mean, and that every file of tests/openpsa/bad is refused with
- * the words of its first lines. */
+/* Documents in the Open-PSA format: what they mean, and that every file of tests/openpsa/bad is
+ * refused with the words of its first lines. */
 #include "store/file_bytes.h"
 #include "store/openpsa.h"
 #include "tests/avail_reader.h"
@@ -137,11 +137,11 @@ static void test_private_names_are_known_inside_or_by_their_path(void **state)
 
 static void test_a_name_inside_goes_before_a_public_one_outside(void **state)
 {
-	static const char text[] =
-		TREE("<define-component name='c' role='private'>" EVENT("e", "0.5")
-		     "<define-gate name='g' role='public'><basic-event name='e'/></define-gate>"
-		     "</define-component>" EVENT("e", "0.1")
-		     "<define-gate name='h'><basic-event name='e'/></define-gate>");
+	static const char text[] = TREE("<define-component name='c' role='private'>" EVENT(
+		"e",
+		"0.5") "<define-gate name='g' role='public'><basic-event name='e'/></define-gate>"
+		       "</define-component>" EVENT("e", "0.1") "<define-gate name='h'><basic-event "
+							       "name='e'/></define-gate>");
 
 	(void)state;
 	without_a_word(read_text(text));
@@ -172,7 +172,7 @@ static void computes(const char *expression, double wanted)
 }
 
 #define N(value) "<float value='" value "'/>"
-#define T        "<system-mission-time/>"
+#define T	 "<system-mission-time/>"
 
 static void test_each_operation_is_what_it_says(void **state)
 {
@@ -193,10 +193,13 @@ static void test_each_operation_is_what_it_says(void **state)
 	computes("<df>" N("0.5") N("0.1") "</df>", 1);
 	computes("<leq>" N("0.5") N("0.1") "</leq>", 0);
 	computes("<ite><and><bool value='true'/><lt>" N("1") N("2") "</lt></and>" N("0.5")
-			 N("0.1") "</ite>", 0.5);
-	computes("<switch><case><eq><parameter name='p'/>" N("1") "</eq>" N("0.1") "</case>"
-		 "<case><eq><parameter name='p'/>" N("0.25") "</eq>" N("0.2") "</case>" N("0.3")
-		 "</switch>", 0.2);
+			 N("0.1") "</ite>",
+		 0.5);
+	computes("<switch><case><eq><parameter name='p'/>" N("1") "</eq>" N(
+			 "0.1") "</case>"
+				"<case><eq><parameter name='p'/>" N("0.25") "</eq>" N(
+					"0.2") "</case>" N("0.3") "</switch>",
+		 0.2);
 }
 
 static void test_each_law_is_what_it_says(void **state)
@@ -210,8 +213,9 @@ static void test_each_law_is_what_it_says(void **state)
 	computes("<uniform-deviate>" N("0") N("1") "</uniform-deviate>", 0.5);
 	computes("<lognormal-deviate>" N("0.1") N("3") N("0.95") "</lognormal-deviate>", 0.1);
 	computes("<beta-deviate>" N("1") N("3") "</beta-deviate>", 0.25);
-	computes("<histogram>" N("0") "<bin>" N("1") N("0.1") "</bin><bin>" N("4") N("0.2")
-		 "</bin></histogram>", 0.175);
+	computes("<histogram>" N("0") "<bin>" N("1") N("0.1") "</bin><bin>" N("4")
+			 N("0.2") "</bin></histogram>",
+		 0.175);
 }
 
 static void test_a_value_is_had_in_the_unit_that_is_asked_for(void **state)
@@ -220,7 +224,8 @@ static void test_a_value_is_had_in_the_unit_that_is_asked_for(void **state)
 	computes("<exponential><parameter name='rate' unit='hours-1'/>" T "</exponential>",
 		 -expm1(-5e-7 * 8760));
 	computes("<exponential><parameter name='rate' unit='years-1'/>"
-		 "<system-mission-time unit='years'/></exponential>", -expm1(-5e-7 * 8760));
+		 "<system-mission-time unit='years'/></exponential>",
+		 -expm1(-5e-7 * 8760));
 	computes("<exponential>" N("1e-5") "<parameter name='years' unit='hours'/></exponential>",
 		 -expm1(-1e-5 * 17520));
 	computes("<div><parameter name='years'/>" N("10") "</div>", 0.2);
@@ -230,13 +235,13 @@ static void test_a_value_is_had_in_the_unit_that_is_asked_for(void **state)
 
 static void test_members_of_a_group_need_no_definition_of_their_own(void **state)
 {
-	static const char text[] =
-		TREE("<define-gate name='g'><and><basic-event name='x'/><basic-event name='y'/></and>"
-		     "</define-gate><define-CCF-group name='c' model='beta-factor'>"
-		     "<members><basic-event name='x'/><basic-event name='y'/></members>"
-		     "<distribution><float value='0.1'/></distribution>"
-		     "<factor level='2'><float value='0.2'/></factor></define-CCF-group>"
-		     "<define-gate name='one'><basic-event name='x'/></define-gate>");
+	static const char text[] = TREE(
+		"<define-gate name='g'><and><basic-event name='x'/><basic-event name='y'/></and>"
+		"</define-gate><define-CCF-group name='c' model='beta-factor'>"
+		"<members><basic-event name='x'/><basic-event name='y'/></members>"
+		"<distribution><float value='0.1'/></distribution>"
+		"<factor level='2'><float value='0.2'/></factor></define-CCF-group>"
+		"<define-gate name='one'><basic-event name='x'/></define-gate>");
 
 	(void)state;
 	without_a_word(read_text(text));
@@ -247,7 +252,8 @@ static void test_members_of_a_group_need_no_definition_of_their_own(void **state
 /* Three members at Q = 1 - exp(-0.0876), rho2 = 0.1, rho3 = 0.2; all of them fail. */
 static void test_a_group_may_have_factors_before_members_and_in_scopes(void **state)
 {
-	double q = -expm1(-0.0876), q1 = 0.9 * q, q2 = 0.1 * 0.8 * q / 2, q3 = 0.1 * 0.2 * q, all = 0;
+	double q = -expm1(-0.0876), q1 = 0.9 * q, q2 = 0.1 * 0.8 * q / 2, q3 = 0.1 * 0.2 * q,
+	       all = 0;
 
 	(void)state;
 	for (unsigned i = 0; i < 64; i++) { /* bits: a, b, c, ab, ac, bc */
@@ -264,12 +270,13 @@ static void test_a_group_may_have_factors_before_members_and_in_scopes(void **st
 
 static void test_a_probability_that_the_group_replaces_is_a_warning(void **state)
 {
-	static const char text[] =
-		TREE(EVENT("x", "0.5") "<define-gate name='g'><basic-event name='x'/>"
-		     "</define-gate><define-CCF-group name='c' model='beta-factor'>"
-		     "<members><basic-event name='x'/><basic-event name='y'/></members>"
-		     "<distribution><float value='0.1'/></distribution>"
-		     "<factors><factor><float value='0'/></factor></factors></define-CCF-group>");
+	static const char text[] = TREE(EVENT(
+		"x",
+		"0.5") "<define-gate name='g'><basic-event name='x'/>"
+		       "</define-gate><define-CCF-group name='c' model='beta-factor'>"
+		       "<members><basic-event name='x'/><basic-event name='y'/></members>"
+		       "<distribution><float value='0.1'/></distribution>"
+		       "<factors><factor><float value='0'/></factor></factors></define-CCF-group>");
 
 	(void)state;
 	assert_int_equal(read_text(text), 0);
@@ -390,7 +397,8 @@ static void test_utf_16_is_read_too(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof text; i++)
 		wide[2 + 2 * i] = text[i];
-	without_a_word(openpsa_read("text", wide, 2 * sizeof text, OPENPSA_ALONE, &model, &findings));
+	without_a_word(
+		openpsa_read("text", wide, 2 * sizeof text, OPENPSA_ALONE, &model, &findings));
 	near(probability("g"), 0.1, 0);
 }
 
@@ -432,8 +440,8 @@ static void test_a_document_past_the_limit_is_refused(void **state)
 	struct avail_findings findings = { .report = keep };
 
 	(void)state;
-	assert_int_equal(openpsa_read("text", "", (size_t)OPENPSA_SIZE_MAX + 1, OPENPSA_ALONE, &model,
-				      &findings),
+	assert_int_equal(openpsa_read("text", "", (size_t)OPENPSA_SIZE_MAX + 1, OPENPSA_ALONE,
+				      &model, &findings),
 			 -EINVAL);
 	assert_string_equal(reported, "is larger than 64 MiB\n");
 }

@@ -41,6 +41,13 @@ static void on_error(void *context, xmlError *error)
 		     error->message ? error->message : "it cannot be read");
 }
 
+/* Some messages of the library belong to no parser. */
+static void on_stray_error(void *context, xmlError *error)
+{
+	if (error->level >= XML_ERR_ERROR)
+		tell(context, 0, error->message ? error->message : "it cannot be read");
+}
+
 /* Entities could open files and grow without end; a document says include instead. */
 static void on_entity(void *context, const xmlChar *name, int type, const xmlChar *public_id,
 		      const xmlChar *system_id, xmlChar *content)
@@ -85,10 +92,14 @@ xmlDoc *openpsa_xml_parse(struct avail_findings *findings, const char *name, con
 			  size_t size)
 {
 	struct parsing parsing = { .findings = findings, .name = name };
+	xmlStructuredErrorFunc outer;
+	void *outer_context;
 	xmlParserCtxt *parser;
 	xmlDoc *document;
 
 	xmlInitParser();
+	outer = xmlStructuredError;
+	outer_context = xmlStructuredErrorContext;
 	parser = xmlNewParserCtxt();
 	if (!parser) {
 		avail_find(findings, name, 0, "", "out of memory");
@@ -100,8 +111,10 @@ xmlDoc *openpsa_xml_parse(struct avail_findings *findings, const char *name, con
 	parser->sax->externalSubset = on_subset;
 	parser->sax->resolveEntity = on_open;
 	must(size < INT32_MAX);
+	xmlSetStructuredErrorFunc(&parsing, on_stray_error);
 	document = xmlCtxtReadMemory(parser, bytes, (int)size, name, NULL,
 				     XML_PARSE_NONET | XML_PARSE_BIG_LINES | XML_PARSE_COMPACT);
+	xmlSetStructuredErrorFunc(outer_context, outer);
 	xmlFreeParserCtxt(parser);
 	if (!document && !parsing.told)
 		avail_find(findings, name, 0, "", "this is not XML, or there is no memory for it");
