@@ -34,7 +34,9 @@ static uint32_t bucket_hash(uint32_t low, uint32_t high)
 int avail_dd_init(struct avail_dd *dd, struct avail_memory *memory,
 		  const struct avail_budget *budget)
 {
-	*dd = (struct avail_dd){ .memory = memory, .collect_at = FIRST_COLLECT };
+	*dd = (struct avail_dd){ .memory = memory,
+				  .collect_at = FIRST_COLLECT,
+				  .quota = UINT64_MAX };
 	if (budget)
 		dd->budget = *budget;
 	dd->nodes = avail_take(memory, FIRST_NODES, sizeof *dd->nodes);
@@ -295,19 +297,25 @@ static bool within_budget(const struct avail_dd *dd)
 	return !dd->budget.nodes || avail_dd_count(dd) < dd->budget.nodes;
 }
 
-/* Makes sure that more nodes can be given out, by collecting, else by growing.  When collecting
- * gains little it is no use to go on: it would be done again and again. */
+static bool has_free(const struct avail_dd *dd)
+{
+	return dd->free || dd->used < dd->room;
+}
+
+/* Makes sure that more nodes can be given out, by collecting, else by growing.  When collecting gains
+ * little it is no use to go on: it would be done again and again. */
 static bool make_room(struct avail_dd *dd)
 {
-	bool collect = !within_budget(dd) || avail_dd_count(dd) >= dd->collect_at;
+	uint32_t before = avail_dd_count(dd);
+	bool over = !within_budget(dd), collect = over || before >= dd->collect_at;
 
 	if (collect) {
 		avail_dd_collect(dd);
-		if (dd->budget.nodes && avail_dd_count(dd) >= dd->budget.nodes / 16 * 15) {
+		if (over && before - avail_dd_count(dd) < before / 32 + 1) {
 			dd->stop = AVAIL_DD_NO_NODES;
 			return false;
 		}
-		if (dd->free_count >= dd->room / 4)
+		if (dd->free_count >= dd->room / 4 || (over && has_free(dd)))
 			return true;
 	}
 	if (grow_nodes(dd))
@@ -341,7 +349,12 @@ static uint32_t add_node(struct avail_dd *dd, uint32_t level_index, uint32_t low
 
 	if (!may_go_on(dd))
 		return AVAIL_DD_NONE;
-	if ((!dd->free && dd->used == dd->room) || !within_budget(dd)) {
+	if (dd->quota-- == 0) {
+		dd->quota = 0;
+		dd->stop = AVAIL_DD_NO_NODES;
+		return AVAIL_DD_NONE;
+	}
+	if (!has_free(dd) || !within_budget(dd)) {
 		bool made;
 
 		avail_dd_push(dd, low);

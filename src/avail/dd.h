@@ -50,7 +50,7 @@ enum avail_dd_op {
 
 enum avail_dd_stop {
 	AVAIL_DD_GOING,
-	AVAIL_DD_NO_NODES,  /* the budget of nodes is used up */
+	AVAIL_DD_NO_NODES,  /* the budget of nodes is used up, or the quota */
 	AVAIL_DD_NO_MEMORY, /* the budget of memory, or the machine's */
 	AVAIL_DD_TOLD,	    /* go_on() said no */
 };
@@ -67,10 +67,11 @@ struct avail_dd {
 	struct avail_dd_level *levels;
 	uint32_t level_count, level_room;
 	struct avail_dd_entry *cache;
-	uint32_t cache_room;    /* a power of two */
-	uint64_t cache_puts;    /* since it grew */
+	uint32_t cache_room; /* a power of two */
+	uint64_t cache_puts; /* since it grew */
 	uint32_t *stack;     /* references that must live */
 	uint32_t stack_count, stack_room;
+	uint64_t quota; /* nodes that may still be made, dead ones not given back */
 	uint32_t steps; /* since go_on() was last asked */
 	uint32_t collections;
 };

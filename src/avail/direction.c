@@ -11,8 +11,9 @@ struct known {
 
 struct knowledge {
 	struct avail_solver *solver;
-	struct known *table;
-	uint64_t work; /* questions that may still be asked */
+	struct known *table; /* NULL: nothing is looked at but the gates */
+	uint64_t work;	     /* questions that may still be asked */
+	bool until_fall;     /* look only until one is found */
 };
 
 /* Whether a path from the root comes to a step with an even or an odd number of negations. */
@@ -57,14 +58,16 @@ static uint8_t turn(uint8_t direction)
 			 (direction & AVAIL_FALLS ? AVAIL_RISES : 0));
 }
 
-/* How a step's own function changes with its input: as the whole does, or the other way round when
- * it is met negated.  Where the gates left both possible, by looking at its edges. */
+/* How a step's own function changes with its input: as the part does, or the other way round when
+ * it is met negated.  Where the gates left both possible it may, or its edges are looked at. */
 static uint8_t direction_of(struct knowledge *k, const struct avail_step *step, unsigned met)
 {
 	uint8_t direction = k->solver->direction[step->input];
 
 	if (direction != AVAIL_BOTH)
 		return met & MET_NEGATED ? turn(direction) : direction;
+	if (!k->table)
+		return direction;
 	return (uint8_t)((implies(k, step->high, step->low) ? 0 : AVAIL_RISES) |
 			 (implies(k, step->low, step->high) ? 0 : AVAIL_FALLS));
 }
@@ -77,8 +80,10 @@ static void meet(uint8_t *met, uint32_t first, uint32_t ref, unsigned how)
 		met[(ref >> 1) - first] |= (uint8_t)how;
 }
 
-/* Top down, to know how each step is met; then 'seen' is how the part changes with each input. */
-static void look_at_steps(struct knowledge *k, const struct avail_part *part, uint8_t *seen,
+/* Top down, to know how each step is met; then 'seen' is how the part changes with each input.
+ * Whether all steps have been looked at: it stops at the first fall when that is all that is asked.
+ */
+static bool look_at_steps(struct knowledge *k, const struct avail_part *part, uint8_t *seen,
 			  uint8_t *met)
 {
 	struct avail_solver *s = k->solver;
@@ -94,49 +99,108 @@ static void look_at_steps(struct knowledge *k, const struct avail_part *part, ui
 		step->direction = direction;
 		*now |= (uint8_t)((met[i] & MET ? direction : 0) |
 				  (met[i] & MET_NEGATED ? turn(direction) : 0));
+		if (k->until_fall && *now & AVAIL_FALLS)
+			return false;
 	}
+	return true;
 }
 
-int avail_find_directions(struct avail_solver *s, const struct avail_part *part)
+/* Looks at one part.  *all: whether at all of it. */
+static int look_at_part(struct knowledge *k, const struct avail_part *part, bool *all)
+{
+	struct avail_solver *s = k->solver;
+	uint8_t *seen = avail_take(s->memory, (size_t)part->input_count + 1, sizeof *seen);
+	uint8_t *met = avail_take(s->memory, (size_t)part->count + 1, sizeof *met);
+	int err = seen && met ? 0 : -ENOMEM;
+
+	k->work = WORK_BASE + WORK_A_STEP * (uint64_t)part->count;
+	if (!err) {
+		*all = look_at_steps(k, part, seen, met);
+		for (uint32_t i = 0; *all && i < part->input_count; i++)
+			s->direction[s->inputs[part->first_input + i]] = seen[i];
+	}
+	avail_give(s->memory, met, (size_t)part->count + 1, sizeof *met);
+	avail_give(s->memory, seen, (size_t)part->input_count + 1, sizeof *seen);
+	return err;
+}
+
+int avail_note_directions(struct avail_solver *s, const struct avail_part *part)
 {
 	struct knowledge k = { .solver = s };
-	uint8_t *seen = avail_take(s->memory, part->input_count, sizeof *seen);
-	uint8_t *met = avail_take(s->memory, part->count + 1, sizeof *met);
+	bool all;
+
+	return look_at_part(&k, part, &all);
+}
+
+static bool is_open(const struct avail_solver *s, const struct avail_part *part)
+{
+	for (uint32_t i = 0; i < part->input_count; i++)
+		if (s->direction[s->inputs[part->first_input + i]] == AVAIL_BOTH)
+			return true;
+	return false;
+}
+
+int avail_find_directions(struct avail_solver *s)
+{
+	struct knowledge k = { .solver = s };
 	int err = 0;
 
-	k.work = WORK_BASE + WORK_A_STEP * (uint64_t)part->count;
+	if (s->has_directions)
+		return 0;
 	k.table = avail_take(s->memory, KNOWN, sizeof *k.table);
-	if (seen && met && k.table) {
-		look_at_steps(&k, part, seen, met);
-		for (uint32_t i = 0; i < part->input_count; i++)
-			s->direction[s->inputs[part->first_input + i]] = seen[i];
-	} else {
-		err = -ENOMEM;
+	if (!k.table)
+		return -ENOMEM;
+	for (uint32_t i = 0; !err && i < s->part_count; i++) {
+		bool all;
+
+		if (is_open(s, &s->parts[i]))
+			err = look_at_part(&k, &s->parts[i], &all);
 	}
+	s->has_directions = !err;
 	avail_give(s->memory, k.table, KNOWN, sizeof *k.table);
-	avail_give(s->memory, met, part->count + 1, sizeof *met);
-	avail_give(s->memory, seen, part->input_count, sizeof *seen);
 	return err;
 }
 
 /* A function that is false when all events work, and not constant, rises with one of its inputs; so
- * when a module falls in what contains it, the whole falls with one of the module's. */
-bool avail_find_coherence(const struct avail_solver *s, uint8_t *matters)
+ * when a module falls in what contains it, the whole falls with one of the module's.  Whole first.
+ */
+static int look_for_fall(struct knowledge *k, uint8_t *matters, bool *coherent)
 {
-	memset(matters, 0, s->part_count);
-	if (s->root >> 1 == 0)
-		return true;
-	if (s->root & 1)
-		return false;
+	struct avail_solver *s = k->solver;
+	int err = 0;
+
 	matters[s->part_count - 1] = 1;
-	for (uint32_t i = s->part_count; i-- > 0;)
-		for (uint32_t j = 0; matters[i] && j < s->parts[i].input_count; j++) {
+	for (uint32_t i = s->part_count; *coherent && !err && i-- > 0;) {
+		if (!matters[i])
+			continue;
+		if (is_open(s, &s->parts[i]))
+			err = look_at_part(k, &s->parts[i], coherent);
+		for (uint32_t j = 0; j < s->parts[i].input_count; j++) {
 			uint32_t input = s->inputs[s->parts[i].first_input + j];
 
 			if (s->direction[input] & AVAIL_FALLS)
-				return false;
+				*coherent = false;
 			if (s->direction[input] && input >= s->event_count)
 				matters[input - s->event_count] = 1;
 		}
-	return true;
+	}
+	return err;
+}
+
+int avail_find_coherence(struct avail_solver *s)
+{
+	struct knowledge k = { .solver = s, .until_fall = true };
+	uint8_t *matters;
+	int err = -ENOMEM;
+
+	s->coherent = !(s->root & 1) || s->root == AVAIL_TRUE;
+	if (s->root >> 1 == 0 || !s->coherent)
+		return 0;
+	matters = avail_take(s->memory, s->part_count, sizeof *matters);
+	k.table = avail_take(s->memory, KNOWN, sizeof *k.table);
+	if (matters && k.table)
+		err = look_for_fall(&k, matters, &s->coherent);
+	avail_give(s->memory, matters, s->part_count, sizeof *matters);
+	avail_give(s->memory, k.table, KNOWN, sizeof *k.table);
+	return err;
 }

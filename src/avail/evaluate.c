@@ -212,6 +212,8 @@ int avail_solver_changes(struct avail_solver *s, const double *p, double *rise, 
 	must(fall || s->coherent);
 	err = take_values(s);
 	if (!err)
+		err = avail_find_directions(s);
+	if (!err)
 		err = take_pairs(&pairs);
 	to.reach = avail_take(s->memory, references, sizeof *to.reach);
 	if (!err && !to.reach)

@@ -52,7 +52,6 @@ static void find_root(struct avail_solver *s)
 static int build(struct avail_solver *s, const struct avail_budget *budget)
 {
 	uint32_t node = avail_node_of(s->top);
-	uint8_t *matters;
 	int err = 0;
 
 	if (s->tree.nodes[node].event != AVAIL_NO_EVENT)
@@ -65,12 +64,7 @@ static int build(struct avail_solver *s, const struct avail_budget *budget)
 	s->exact = true;
 	for (uint32_t i = 0; i < s->part_count; i++)
 		s->exact &= s->parts[i].exact;
-	matters = avail_take(s->memory, s->part_count + 1, sizeof *matters);
-	if (!matters)
-		return -ENOMEM;
-	s->coherent = avail_find_coherence(s, matters);
-	avail_give(s->memory, matters, s->part_count + 1, sizeof *matters);
-	return 0;
+	return avail_find_coherence(s);
 }
 
 int avail_solver_open(struct avail_solver **solver, struct avail_memory *memory,

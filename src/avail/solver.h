@@ -48,18 +48,21 @@ struct avail_solver {
 	uint32_t root;	    /* of the whole: a reference to a step */
 	double *values;	    /* one a reference to a step: its probability; NULL: not asked yet */
 	bool exact, coherent;
+	bool has_directions; /* not only from gates */
 	uint64_t nodes_peak;
 };
 
 /* Builds the diagrams of all parts.  0, or -ENOMEM. */
 int avail_build(struct avail_solver *solver, const struct avail_budget *budget);
 
-/* Looks at the steps of a finished part for what its gates did not tell of its inputs' directions,
- * and marks inputs that it does not depend on with 0.  0, or -ENOMEM. */
-int avail_find_directions(struct avail_solver *solver, const struct avail_part *part);
+/* Notes in the steps of a finished part what its gates tell of directions, and marks inputs that it does not
+ * depend on with 0.  0, or -ENOMEM. */
+int avail_note_directions(struct avail_solver *solver, const struct avail_part *part);
 
-/* Whether the whole never becomes false when one more event fails.  matters: scratch, one a part.
- */
-bool avail_find_coherence(const struct avail_solver *solver, uint8_t *matters);
+/* Finds what the gates did not tell, once.  0, or -ENOMEM. */
+int avail_find_directions(struct avail_solver *solver);
+
+/* Finds out whether the whole never becomes false when one more event fails.  0, or -ENOMEM. */
+int avail_find_coherence(struct avail_solver *solver);
 
 #endif
