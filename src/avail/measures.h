@@ -78,7 +78,7 @@ struct avail_mission {
 	double time_h;
 	enum avail_quality quality;
 	struct avail_bounds unreliability; /* probability of at least one outage */
-	double expected_outages;           /* in that time; NAN: not known exactly */
+	double expected_outages;           /* that begin in that time; NAN: not known exactly */
 	double mean_time_h;                /* to the first outage (MTTF); NAN: not known exactly; INFINITY */
 	const char *method;                /* in words */
 	uint32_t parts, states;            /* of chains: independent parts, states of the largest */

@@ -83,6 +83,8 @@ struct avail_stage {
 	struct avail_memory *memory;
 	const struct avail_play *play;
 	uint64_t random;
+	enum avail_play_sampling sampling; /* of the step at hand */
+	double likelihood;
 	/* All arrays below lie in 'body', so that a state is kept by one copy. */
 	uint8_t *body, *first, *kept; /* first: the state in which everything works */
 	size_t body_size;

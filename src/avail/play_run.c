@@ -76,7 +76,7 @@ static void go_on_mission(struct avail_stage *stage, const struct avail_play_wan
 	bool down = avail_stage_is_down(stage), hit = down;
 	double now = 0, weight = 1, rate;
 
-	history->down = history->outages = down;
+	history->down = down;
 	history->length = 1;
 	while ((rate = avail_stage_rate(stage)) > 0 && !history->cut) {
 		bool was = down;

@@ -43,9 +43,10 @@ static void end_other(struct avail_stage *stage, uint32_t leaf)
 double avail_stage_step(struct avail_stage *stage, enum avail_play_sampling sampling)
 {
 	double failures = avail_urn_all(&stage->failures), others = avail_urn_all(&stage->others);
-	double likelihood = 1;
 	uint32_t index;
 
+	stage->sampling = sampling;
+	stage->likelihood = 1;
 	if (sampling == AVAIL_PLAY_PLAIN || failures == 0) {
 		double place = avail_stage_random(stage) * (failures + others);
 
@@ -57,16 +58,16 @@ double avail_stage_step(struct avail_stage *stage, enum avail_play_sampling samp
 		double able = avail_urn_all(&stage->able);
 
 		index = avail_urn_draw(&stage->able, avail_stage_random(stage) * able);
-		likelihood = stage->failures.sums[stage->failures.size + index] /
-			     (failures + others) * able * (others > 0 ? 2 : 1);
+		stage->likelihood = stage->failures.sums[stage->failures.size + index] /
+				    (failures + others) * able * (others > 0 ? 2 : 1);
 		avail_stage_fail(stage, index);
 	} else {
-		likelihood = others / (failures + others) * 2;
+		stage->likelihood = others / (failures + others) * 2;
 		end_other(stage,
 			  avail_urn_draw(&stage->others, avail_stage_random(stage) * others));
 	}
 	avail_stage_react(stage);
-	return likelihood;
+	return stage->likelihood;
 }
 
 /* Everything as if nothing had ever failed; values follow from that. */

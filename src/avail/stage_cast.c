@@ -147,12 +147,29 @@ void avail_stage_remember(struct avail_stage *stage, const struct avail_cast *ca
 		stage->was_up[cast->at + m] = avail_stage_up(stage, cast, m);
 }
 
-/* A failure that leaves enough members: is it handled? */
+/* Whether a failure is handled.  In a biased step it is as likely not to be, and the step is
+ * weighed. */
+static bool is_covered(struct avail_stage *stage, double coverage)
+{
+	double chance = coverage;
+	bool covered;
+
+	if (coverage >= 1)
+		return true;
+	if (stage->sampling == AVAIL_PLAY_BIASED && coverage > 0)
+		chance = 0.5;
+	covered = avail_stage_random(stage) < chance;
+	if (chance != coverage)
+		stage->likelihood *= (covered ? coverage : 1 - coverage) / chance;
+	return covered;
+}
+
+/* A failure that leaves enough members. */
 static void cover(struct avail_stage *stage, uint32_t index)
 {
 	const struct avail_cast *cast = &stage->play->casts[index];
 
-	if (cast->rule.coverage >= 1 || avail_stage_random(stage) < cast->rule.coverage) {
+	if (is_covered(stage, cast->rule.coverage)) {
 		if (avail_stage_replace(stage, index) && cast->rule.switch_h > 0)
 			avail_stage_set_mode(stage, index, AVAIL_CAST_SWITCHING);
 	} else if (cast->rule.uncovered == AVAIL_UNCOVERED_WAITS) {
