@@ -69,7 +69,7 @@ struct avail_module {
 /* What an evaluation is to suppose of a leaf. */
 enum avail_pin {
 	AVAIL_PIN_NONE,
-	AVAIL_PIN_PERFECT, /* never fails */
+	AVAIL_PIN_PERFECT, /* never fails by itself; another's failure that is not covered may take it along */
 	AVAIL_PIN_FAILED,  /* failed for good, and nobody repairs it */
 };
 

@@ -30,9 +30,11 @@ static void decide_fates(const struct avail_knot *knot, const uint8_t *pins, uin
 		uint32_t leaf = knot->leaves.items[i];
 		enum avail_pin pin = pins ? (enum avail_pin)pins[leaf] : AVAIL_PIN_NONE;
 
-		fates[leaf] = pin == AVAIL_PIN_PERFECT	? AVAIL_STAYS_UP
+		fates[leaf] = pin == AVAIL_PIN_PERFECT	? AVAIL_SPARED
 			      : pin == AVAIL_PIN_FAILED ? AVAIL_STAYS_DOWN
 							: AVAIL_LIVES;
+		if (fates[leaf] == AVAIL_SPARED && avail_leaf_is_frozen(&knot->graph->flat, leaf))
+			fates[leaf] = AVAIL_STAYS_UP;
 	}
 	for (uint32_t i = 0; i < knot->frozen.count; i++)
 		fates[knot->frozen.items[i]] = downs >> i & 1 ? AVAIL_STAYS_DOWN : AVAIL_STAYS_UP;

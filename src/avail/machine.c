@@ -109,7 +109,7 @@ static int make_crews(struct build *build)
 		uint32_t crew = graph->crew_of[unit->leaf];
 
 		unit->crew = AVAIL_NONE;
-		if (crew == AVAIL_NONE || unit->fate != AVAIL_LIVES)
+		if (crew == AVAIL_NONE || !avail_unit_changes(unit))
 			continue;
 		if (local[crew] == 0) {
 			machine->crews[machine->crew_count++] = graph->model->crews[crew].crews;

@@ -1,9 +1,9 @@
-/* avail/machine.h -- coupled leaves, groups and crews as a machine with states: which states follow which, by
- * what; dynamic.h says what happens when.  Inside avail/.
+/* avail/machine.h -- coupled leaves, groups and crews as a machine with states: which states follow
+ * which, by what; dynamic.h says what happens when.  Inside avail/.
  *
- * A state is a row of bytes: of each unit whether it is up (0), being repaired (1; also: failed where nobody
- * has to wait), or the how-manieth in line its crew will come to (2, 3, ...); of each member of a group that
- * has roles whether it is active; of each group its mode.
+ * A state is a row of bytes: of each unit whether it is up (0), being repaired (1; also: failed
+ * where nobody has to wait), or the how-manieth in line its crew will come to (2, 3, ...); of each
+ * member of a group that has roles whether it is active; of each group its mode.
  *
  * Threads: one.  Memory: of the model. */
 #ifndef AVAIL_MACHINE_H
@@ -12,7 +12,8 @@
 #include "avail/graph.h"
 
 enum avail_fate {
-	AVAIL_LIVES,      /* fails, and perhaps is repaired */
+	AVAIL_LIVES,  /* fails, and perhaps is repaired */
+	AVAIL_SPARED, /* does not fail by itself, but may be dragged along, and is repaired then */
 	AVAIL_STAYS_UP,
 	AVAIL_STAYS_DOWN, /* for good; nobody repairs it */
 };
@@ -20,14 +21,21 @@ enum avail_fate {
 struct avail_unit {
 	uint32_t leaf;
 	enum avail_fate fate;
-	uint32_t crew;                   /* of the machine, or AVAIL_NONE */
+	uint32_t crew;			 /* of the machine, or AVAIL_NONE */
 	uint32_t first_role, role_count; /* machine->roles[...] */
 };
+
+/* Whether the unit can be failed at one time and not at another. */
+static inline bool avail_unit_changes(const struct avail_unit *unit)
+{
+	return unit->fate == AVAIL_LIVES || unit->fate == AVAIL_SPARED;
+}
 
 /* An own unit of a member. */
 struct avail_role {
 	uint32_t group, member;
-	uint32_t within; /* another role of the unit, of a group that has this group in a member; or NONE */
+	uint32_t within; /* another role of the unit, of a group that has this group in a member; or
+			    NONE */
 	bool innermost;
 };
 
@@ -36,7 +44,7 @@ struct avail_role {
 struct avail_machine_gate {
 	enum avail_gate_kind kind;
 	uint32_t low, high, first, count; /* machine->args */
-	uint32_t group;                   /* of the machine, or AVAIL_NONE */
+	uint32_t group;			  /* of the machine, or AVAIL_NONE */
 };
 
 enum avail_mode { AVAIL_NORMAL, AVAIL_SWITCHING, AVAIL_WAITING };
@@ -45,11 +53,12 @@ struct avail_machine_group {
 	const struct avail_standby *standby;
 	uint32_t node, first, count; /* members: machine->args[first .. first + count - 1] */
 	uint32_t roles_at, mode_at;  /* in the state; roles_at: AVAIL_NONE when it has none */
-	uint32_t seen_at;            /* of its members, among all members */
-	uint32_t first_own;          /* machine->own[machine->own_first[seen_at + member] ...] */
+	uint32_t seen_at;	     /* of its members, among all members */
+	uint32_t first_own;	     /* machine->own[machine->own_first[seen_at + member] ...] */
 };
 
-/* Runs of equal blocks: blocks 0 .. count - 1 of 'width' bytes of the state each; places[block * width + i]. */
+/* Runs of equal blocks: blocks 0 .. count - 1 of 'width' bytes of the state each; places[block *
+ * width + i]. */
 struct avail_orbit {
 	uint32_t count, width, first; /* machine->places[first ...] */
 };
@@ -63,20 +72,21 @@ struct avail_machine {
 	uint32_t role_count, role_room;
 	struct avail_machine_gate *gates;
 	struct avail_machine_group *groups;
-	uint32_t *crews;        /* how many there are of each */
+	uint32_t *crews;	/* how many there are of each */
 	struct avail_list args; /* references */
-	struct avail_list own;  /* units; of each member those that are its own, in the order of mention */
+	struct avail_list
+		own; /* units; of each member those that are its own, in the order of mention */
 	struct avail_list own_first; /* one a member of any group, and one more */
 	struct avail_list outputs;   /* references */
 	struct avail_orbit *orbits;  /* inner ones first */
 	uint32_t orbit_count, orbit_room;
 	struct avail_list places;
 	/* scratch of steps */
-	uint8_t *values;        /* one a node, and one a member */
-	uint8_t *stack;         /* states on hold with what their groups have seen */
+	uint8_t *values; /* one a node, and one a member */
+	uint8_t *stack;	 /* states on hold with what their groups have seen */
 	uint32_t stack_rows;
-	double *shares;         /* of the states on hold */
-	uint32_t *multiple;     /* one a unit: how many equal ones it stands for now */
+	double *shares;	    /* of the states on hold */
+	uint32_t *multiple; /* one a unit: how many equal ones it stands for now */
 };
 
 /* Where the moves of a machine come from. */
@@ -105,13 +115,13 @@ int avail_machine_find_equals(struct avail_machine *machine);
 /* The state in which everything works that can. */
 void avail_machine_start(struct avail_machine *machine, uint8_t *state);
 
-/* What may happen next, with 'factor' times the rate of the source.  Returns 0, or an error that ends
- * the walk. */
+/* What may happen next, with 'factor' times the rate of the source.  Returns 0, or an error that
+ * ends the walk. */
 typedef int avail_machine_next_fn(void *context, struct avail_source source, double factor,
 				  const uint8_t *next);
 
-/* All states that might be when no unit is failed: whoever may be active, in any mode, with a source and
- * factor that mean nothing.  0; -E2BIG: more than 'most'; or what 'each' returned. */
+/* All states that might be when no unit is failed: whoever may be active, in any mode, with a
+ * source and factor that mean nothing.  0; -E2BIG: more than 'most'; or what 'each' returned. */
 int avail_machine_whole(struct avail_machine *machine, uint32_t most, avail_machine_next_fn *each,
 			void *context);
 
@@ -124,8 +134,8 @@ uint32_t avail_machine_failures(const struct avail_machine *machine, const uint8
 /* Values of the outputs in a state. */
 void avail_machine_outputs(struct avail_machine *machine, const uint8_t *state, uint8_t *values);
 
-/* Calls 'each' for every move out of 'state', which is sorted; what follows is sorted too.  0; -EOVERFLOW
- * when a line of waiting is longer than a byte tells; or what 'each' returned. */
+/* Calls 'each' for every move out of 'state', which is sorted; what follows is sorted too.  0;
+ * -EOVERFLOW when a line of waiting is longer than a byte tells; or what 'each' returned. */
 int avail_machine_walk(struct avail_machine *machine, const uint8_t *state,
 		       avail_machine_next_fn *each, void *context);
 

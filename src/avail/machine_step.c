@@ -84,7 +84,7 @@ uint32_t avail_machine_failures(const struct avail_machine *machine, const uint8
 	uint32_t count = 0;
 
 	for (uint32_t u = 0; u < machine->unit_count; u++)
-		count += machine->units[u].fate == AVAIL_LIVES && state[u] != 0;
+		count += avail_unit_changes(&machine->units[u]) && state[u] != 0;
 	return count;
 }
 
@@ -212,7 +212,7 @@ static bool drag_down(struct avail_machine *machine, uint32_t g, uint8_t *state)
 
 			if (!member_is_up(machine, group, m))
 				break;
-			if (machine->units[unit].fate != AVAIL_LIVES || state[unit] != 0)
+			if (!avail_unit_changes(&machine->units[unit]) || state[unit] != 0)
 				continue;
 			good &= fail_unit(machine, state, unit);
 			evaluate(machine, state);
@@ -452,7 +452,8 @@ static int walk_unit(struct walk *walk, const uint8_t *state, uint32_t unit)
 	double factor = machine->multiple[unit];
 	struct work work;
 
-	if (machine->units[unit].fate != AVAIL_LIVES || factor == 0 || state[unit] > 1)
+	if (!avail_unit_changes(&machine->units[unit]) || factor == 0 || state[unit] > 1 ||
+	    (machine->units[unit].fate == AVAIL_SPARED && !state[unit]))
 		return 0;
 	walk->source.index = unit;
 	walk->source.kind = state[unit] ? AVAIL_REPAIR : AVAIL_FAILURE;

@@ -82,7 +82,7 @@ static void bridge_network_has_its_published_probability(void **state)
 		for (unsigned k = 0; k < 5; k++)
 			f[k] = fixed("part", 1 - works[i][k]);
 		down = either(either(all(f[0], f[1]), all(f[3], f[4])),
-			   either(all(f[0], all(f[2], f[4])), all(f[1], all(f[2], f[3]))));
+			      either(all(f[0], all(f[2], f[4])), all(f[1], all(f[2], f[3]))));
 		near(steady(down).unavailability.complement, wanted[i], 1e-14);
 		again();
 	}
@@ -121,7 +121,7 @@ static void cards_on_carriers_have_their_published_unavailability(void **state)
 			carrier[i] = part("carrier", 500000, 4);
 		for (unsigned i = 0; i < 2; i++)
 			card[i] = either(part("card", 250000, 4),
-				      either(carrier[carriers == 1 ? 0 : i], chassis));
+					 either(carrier[carriers == 1 ? 0 : i], chassis));
 		struct avail_answer answer = steady(all(card[0], card[1]));
 
 		near(answer.unavailability.value,
@@ -243,6 +243,229 @@ static void four_links_behind_a_pair_of_switches_have_their_published_table(void
 	avail_levels_fini(&levels);
 }
 
+/* ---- importance against enumeration of all states ---- */
+
+enum { FEW = 6 };
+
+/* A random static tree over FEW parts with a unit each; what each part's probability is. */
+static struct avail_term random_tree(uint64_t *seed, bool may_negate, double *p)
+{
+	struct avail_term terms[FEW + 5], args[3];
+	uint32_t count = FEW;
+
+	for (uint32_t i = 0; i < FEW; i++) {
+		double mtbf_h = 5 + 50 * uniform(seed), repair_h = 0.5 + 5 * uniform(seed);
+
+		terms[i] = part("part", mtbf_h, repair_h);
+		p[i] = repair_h / (mtbf_h + repair_h);
+	}
+	for (uint32_t g = 0; g < 5; g++) {
+		for (uint32_t i = 0; i < 3; i++)
+			args[i] = random_term(seed, terms, count, may_negate);
+		terms[count++] = gate(below(seed, 2) ? AVAIL_FORMULA_OR : AVAIL_FORMULA_AT_LEAST,
+				      1 + below(seed, 3), args, 3);
+	}
+	return terms[count - 1];
+}
+
+static bool is_true(struct avail_term term, uint32_t failed)
+{
+	const struct avail_gate *formula;
+	uint32_t yes = 0;
+	bool value;
+
+	if (term.kind == AVAIL_TERM_EVENT)
+		return (failed >> term.index & 1) ^ term.negated;
+	formula = &model.gates[term.index];
+	for (uint32_t i = 0; i < formula->count; i++)
+		yes += is_true(model.terms[formula->first + i], failed);
+	value = formula->kind == AVAIL_FORMULA_OR ? yes > 0 : yes >= formula->low;
+	return value ^ term.negated;
+}
+
+static double enumerate(struct avail_term top, const double *p)
+{
+	double sum = 0;
+
+	for (uint32_t failed = 0; failed < 1U << FEW; failed++) {
+		double product = 1;
+
+		for (uint32_t i = 0; i < FEW; i++)
+			product *= failed >> i & 1 ? p[i] : 1 - p[i];
+		if (is_true(top, failed))
+			sum += product;
+	}
+	return sum;
+}
+
+/* Like near, for differences of numbers of size 1. */
+static void close_to(double found, double wanted)
+{
+	if (!(fabs(found - wanted) <= 1e-12 + 1e-9 * fabs(wanted)) && found != wanted) {
+		print_error("%.17g is not %.17g\n", found, wanted);
+		fail();
+	}
+}
+
+static void check_row(const struct avail_importance *row, struct avail_term top, const double *p,
+		      uint32_t event, double u)
+{
+	double pinned[FEW], u0, u1;
+
+	memcpy(pinned, p, sizeof pinned);
+	pinned[event] = 0;
+	u0 = enumerate(top, pinned);
+	pinned[event] = 1;
+	u1 = enumerate(top, pinned);
+	close_to(row->unavailability, p[event]);
+	close_to(row->birnbaum, u1 - u0);
+	close_to(row->criticality, p[event] * (u1 - u0) / u);
+	close_to(row->fussell_vesely, (u - u0) / u);
+	close_to(row->risk_achievement, u1 / u);
+	close_to(row->minutes_a_year / 525600, u - u0);
+	if (u0 == 0)
+		assert_true(isinf(row->risk_reduction));
+	else if (u0 > 1e-12)
+		close_to(row->risk_reduction, u / u0);
+}
+
+static void importance_of_random_trees_is_that_of_enumeration(void **state)
+{
+	uint64_t seed = check_seed();
+	unsigned rows_checked = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 200; round++) {
+		struct avail_importance rows[FEW];
+		double p[FEW], u;
+		struct avail_term top = random_tree(&seed, round & 1, p);
+		const struct avail_flat *flat;
+
+		u = enumerate(top, p);
+		if (u > 0) {
+			open_service(top);
+			flat = avail_dynamic_flat(avail_service_dynamic(service));
+			assert_int_equal(avail_service_importance(service, NULL, rows, NULL), 0);
+			for (uint32_t i = 0; i < flat->leaf_count; i++) {
+				assert_int_equal(rows[i].index, i);
+				check_row(&rows[i], top, p, flat->leaves[i].event, u);
+				rows_checked++;
+			}
+			avail_service_close(service);
+		}
+		again();
+	}
+	assert_true(rows_checked > 500);
+}
+
+/* A unit with two parts is perfect when both are. */
+static void a_unit_costs_what_all_its_parts_cost_together(void **state)
+{
+	uint32_t card = avail_model_fru(&model, "card", "nic1");
+	uint32_t carrier = avail_model_fru(&model, "carrier", "amc1");
+	struct avail_term hardware, software, board;
+	struct avail_importance rows[2];
+
+	(void)state;
+	hardware = event_term(avail_model_repairable(&model, "hardware", card, 1e5, 4));
+	software = event_term(avail_model_repairable(&model, "software", card, 1e3, 0.1));
+	board = event_term(avail_model_repairable(&model, "board", carrier, 1e6, 4));
+	open_service(either(board, either(hardware, software)));
+	assert_int_equal(avail_service_fru_importance(service, NULL, rows, NULL), 0);
+	double h = 4 / 100004.0, s = 0.1 / 1000.1, b = 4 / 1000004.0;
+
+	near(rows[card].unavailability, h + s - h * s, 1e-12);
+	near(rows[card].minutes_a_year, (h + s - h * s) * (1 - b) * 525600, 1e-9);
+	near(rows[carrier].minutes_a_year, b * (1 - h) * (1 - s) * 525600, 1e-9);
+	near(rows[carrier].risk_achievement, 1 / (1 - (1 - h) * (1 - s) * (1 - b)), 1e-12);
+	avail_service_close(service);
+}
+
+static void what_alone_fails_the_service_has_infinite_risk_reduction(void **state)
+{
+	struct avail_importance rows[2];
+
+	(void)state;
+	open_service(all(part("a", 100, 1), part("b", 1e9, 1)));
+	assert_int_equal(avail_service_importance(service, NULL, rows, NULL), 0);
+	assert_true(isinf(rows[0].risk_reduction) && isinf(rows[1].risk_reduction));
+	near(rows[0].fussell_vesely, 1, 1e-14);
+	avail_service_close(service);
+}
+
+/* A part in a chain: perfect or failed for good is another model, built by hand. */
+static double pair_unavailability(double a_mtbf_h, double coverage)
+{
+	struct avail_term pair[2] = { part("a", a_mtbf_h, 4), part("b", 1e4, 4) }, down;
+
+	standby(pair, 2, 1, &down)->coverage = coverage;
+	crew(1, pair, 2);
+	return steady(down).unavailability.value;
+}
+
+static void importance_in_a_chain_is_the_difference_of_two_chains(void **state)
+{
+	struct avail_importance rows[2];
+	double u, u0,
+		u1 = 4 / 10004.0; /* failed: only the other one is left, and nothing to cover */
+
+	(void)state;
+	u0 = pair_unavailability(1e300, 0.9);
+	again();
+	u = pair_unavailability(1e4, 0.9);
+	open_service(gate_term(0));
+	assert_int_equal(avail_service_importance(service, NULL, rows, NULL), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		near(rows[i].fussell_vesely, (u - u0) / u, 1e-12);
+		near(rows[i].risk_achievement, u1 / u, 1e-12);
+		near(rows[i].risk_reduction, u / u0, 1e-12);
+		near(rows[i].birnbaum, u1 - u0, 1e-12);
+		assert_true(isnan(rows[i].unavailability));
+	}
+	/* And afterwards nothing is supposed any more. */
+	struct avail_answer answer;
+
+	assert_int_equal(avail_service_steady(service, NULL, NULL, &answer, NULL), 0);
+	near(answer.unavailability.value, u, 0);
+	avail_service_close(service);
+}
+
+static void pins_suppose_what_they_say(void **state)
+{
+	uint32_t fru = avail_model_fru(&model, "card", "nic1");
+	struct avail_term a = event_term(avail_model_repairable(&model, "a", fru, 100, 1));
+	struct avail_term b = part("b", 50, 1);
+	uint8_t pins[2] = { 0, 0 };
+	struct avail_answer answer;
+
+	(void)state;
+	open_service(either(a, b));
+	avail_service_pin_fru(service, fru, AVAIL_PIN_PERFECT, pins);
+	assert_int_equal(avail_service_steady(service, NULL, pins, &answer, NULL), 0);
+	near(answer.unavailability.value, 1 / 51.0, 1e-14);
+	near(answer.frequency, 1 / 51.0, 1e-14);
+	avail_service_pin_event(service, a.index, AVAIL_PIN_FAILED, pins);
+	assert_int_equal(avail_service_steady(service, NULL, pins, &answer, NULL), 0);
+	near(answer.unavailability.value, 1, 0);
+	near(answer.frequency, 0, 0);
+	avail_service_close(service);
+}
+
+/* ---- missions ---- */
+
+static void parts_in_series_last_as_long_as_all_of_them(void **state)
+{
+	struct avail_term args[3] = { part("a", 1000, 5), unrepaired("b", 2e-3),
+				      fixed("demand", 0.01) };
+	struct avail_mission found = mission(gate(AVAIL_FORMULA_OR, 0, args, 3), 100);
+
+	(void)state;
+	assert_int_equal(found.quality, AVAIL_EXACT);
+	assert_int_equal(found.parts, 3);
+	near(found.unreliability.complement, 0.99 * exp(-0.3), 1e-14);
+	near(found.mean_time_h, 0.99 / 3e-3, 1e-14);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -256,6 +479,12 @@ int main(void)
 		TEST(unit_with_a_warm_spare_lasts_46_of_13_hours),
 		TEST(capacity_of_three_units_has_its_published_outage_table),
 		TEST(four_links_behind_a_pair_of_switches_have_their_published_table),
+		TEST(importance_of_random_trees_is_that_of_enumeration),
+		TEST(a_unit_costs_what_all_its_parts_cost_together),
+		TEST(what_alone_fails_the_service_has_infinite_risk_reduction),
+		TEST(importance_in_a_chain_is_the_difference_of_two_chains),
+		TEST(pins_suppose_what_they_say),
+		TEST(parts_in_series_last_as_long_as_all_of_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
