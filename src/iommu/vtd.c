@@ -53,8 +53,6 @@ static const char *check_ecap(const struct vtd_config *config)
 		return "ECAP.PRS needs DT, SMTS and the call-back page_response";
 	if (has(ecap, SPEC_VTD_ECAP_VCS) || has(ecap, SPEC_VTD_ECAP_PMS))
 		return "ECAP.VCS and PMS ask for registers that there are not";
-	if (has(ecap, SPEC_VTD_ECAP_HPTS))
-		return "ECAP.HPTS asks for host permission tables, which there are not";
 	return NULL;
 }
 

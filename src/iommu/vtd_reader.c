@@ -337,7 +337,9 @@ static void translated(struct vtd_reader *reader, const struct iommu_request *re
 	    reader_find_other(&reader->base, &trusted, answer))
 		return;
 	walk_whole(reader, request, BY_ITSELF, answer);
-	if (answer->outcome == IOMMU_OK && answer->rights)
+	/* What host permission tables say is asked each time: no invalidation names their pages. */
+	if (answer->outcome == IOMMU_OK && answer->rights &&
+	    !field_is_set(reader->tables.ecap, SPEC_VTD_ECAP_HPTS))
 		reader_keep(&reader->base, &trusted, answer, SPEC_VTD_PAGE_SHIFT, answer->rights);
 }
 

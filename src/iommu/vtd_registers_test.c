@@ -364,7 +364,6 @@ static void configurations_that_cannot_be_are_refused(void **state)
 		{ 0, 0, UINT64_C(1) << 43, 0, "SMTS" },
 		{ 0, 0, 1 << 2, 0, "DT" },
 		{ 0, 0, 0, UINT64_C(1) << 44, "VCS" },
-		{ 0, 0, 0, UINT64_C(1) << 55, "HPTS" },
 	};
 	struct vtd_driver d;
 
