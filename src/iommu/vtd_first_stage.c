@@ -19,7 +19,7 @@ struct first {
 	const struct vtd_stages *stages;
 	unsigned level;
 	bool writable, user, executable; /* by all entries up to this one */
-	uint8_t entry_rights;		 /* what the second stage allows with the entry itself */
+	uint8_t entry_rights;            /* what the second stage allows with the entry itself */
 	struct iommu_step step;
 };
 
@@ -50,12 +50,17 @@ static unsigned shift_of(unsigned level)
 	return SPEC_VTD_PAGE_SHIFT + (level - 1) * SPEC_VTD_LEVEL_BITS;
 }
 
+/* Canonical addresses have the same bit from this one on. */
+static unsigned sign_bit(unsigned levels)
+{
+	return SPEC_VTD_PAGE_SHIFT + levels * SPEC_VTD_LEVEL_BITS - 1;
+}
+
 static bool is_canonical(uint64_t address, unsigned levels)
 {
-	unsigned width = SPEC_VTD_PAGE_SHIFT + levels * SPEC_VTD_LEVEL_BITS;
-	uint64_t high = address >> (width - 1);
+	uint64_t high = address >> sign_bit(levels);
 
-	return high == 0 || high == UINT64_MAX >> (width - 1);
+	return high == 0 || high == UINT64_MAX >> sign_bit(levels);
 }
 
 /* Section 3.8.1: the second stage must let the unit read the entry, and with second-stage dirty
@@ -265,11 +270,14 @@ enum spec_vtd_reason vtd_first_stage(struct vtd_walk *walk, const struct vtd_sta
 	uint64_t table = stages->first_table, address = walk->request->address;
 	enum spec_vtd_reason reason;
 
-	if (!is_canonical(address, stages->first_levels))
+	if (!is_canonical(address, stages->first_levels)) {
+		vtd_decided(walk, sign_bit(stages->first_levels));
 		return SPEC_VTD_NOT_CANONICAL;
+	}
 	for (;; first.level--) {
 		first.step.table = names[first.level];
-		first.step.shift = walk->decided_shift = (uint8_t)shift_of(first.level);
+		first.step.shift = (uint8_t)shift_of(first.level);
+		vtd_decided(walk, first.step.shift);
 		first.step.index = (address >> shift_of(first.level)) & 511;
 		first.step.address = table + first.step.index * 8;
 		if (is_nested(&first) && (reason = reach_entry(&first)) != SPEC_VTD_NO_FAULT)

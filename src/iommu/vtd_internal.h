@@ -21,7 +21,7 @@ struct vtd_walk {
 	uint8_t access;      /* enum iommu_access, ored: what the request counts as */
 	bool silent;         /* an entry was met whose fault processing disable bit is set */
 	bool privileged;     /* the request asks for supervisor rights */
-	uint8_t decided_shift; /* the last paging entry that was met decides for 2^this bytes of addresses */
+	uint8_t decided_shift; /* what was met so far decides for 2^this bytes of addresses */
 };
 
 /* Where translation goes on after the context entry and the PASID entry. */
@@ -61,6 +61,12 @@ void vtd_walk_init(struct vtd_walk *walk, const struct vtd_tables *tables,
 static inline bool vtd_is_traced(const struct vtd_walk *walk)
 {
 	return walk->trace && walk->trace->step;
+}
+
+/* What is met now decides for no more than 2^shift bytes of addresses. */
+static inline void vtd_decided(struct vtd_walk *walk, unsigned shift)
+{
+	walk->decided_shift = (uint8_t)min_u32(walk->decided_shift, shift);
 }
 
 /* Bits above the host address width, which are reserved in pointers of 63:12. */

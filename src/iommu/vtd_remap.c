@@ -1,6 +1,8 @@
 /* Interrupt remapping (sections 5.1, 5.2.1, 9.9, 9.10). */
 #include "iommu/vtd_internal.h"
 
+#include "iommu/range.h"
+
 struct remap {
 	struct vtd_walk walk; /* for its helpers; there is no DMA request */
 	const struct iommu_message *message;
@@ -60,8 +62,7 @@ static bool is_data_reserved(const struct iommu_message *message)
 /* Interrupt messages have FEEh in bits 31:20 and nothing above. */
 static bool is_address_reserved(const struct iommu_message *message)
 {
-	return message->address < SPEC_VTD_INTERRUPT_FIRST ||
-	       message->address > SPEC_VTD_INTERRUPT_LAST;
+	return !iommu_is_interrupt(message->address);
 }
 
 static enum spec_vtd_reason fetch(struct remap *remap)
@@ -166,7 +167,7 @@ static enum spec_vtd_reason check_entry(const struct remap *remap)
 /* The message that processors take (section 5.1.2.1; with the upper address bits of figure 5-6). */
 static void deliver(struct remap *remap)
 {
-	uint64_t word = remap->step.words[0], address = SPEC_VTD_INTERRUPT_FIRST;
+	uint64_t word = remap->step.words[0], address = IOMMU_INTERRUPT_FIRST;
 	struct iommu_remapped *remapped = remap->remapped;
 	uint64_t destination = field_get(word, is_extended(remap) ? SPEC_VTD_IRTE_0_DST
 								  : SPEC_VTD_IRTE_0_DST_XAPIC);
@@ -276,7 +277,7 @@ void vtd_remap(const struct vtd_tables *tables, const struct iommu_message *mess
 
 bool vtd_ioapic_message(uint16_t source, uint64_t rte, struct iommu_message *message)
 {
-	uint64_t address = SPEC_VTD_INTERRUPT_FIRST;
+	uint64_t address = IOMMU_INTERRUPT_FIRST;
 
 	/* The APIC copies bits 63:48 to address bits 19:4, and sends them undecoded: that is how a
 	 * remappable entry's index, format and (as delivery mode bit 0 and destination mode) SHV

@@ -250,18 +250,21 @@ enum spec_vtd_reason vtd_second_stage(struct vtd_walk *walk, const struct vtd_st
 		.level = stages->second_levels,
 		.rights = IOMMU_READ | IOMMU_WRITE,
 	};
+	unsigned width = vtd_second_width(walk, stages->second_levels);
 	uint64_t table = stages->second_table;
 	enum spec_vtd_reason reason;
 
 	/* LGN.1.1, SGN.5 */
-	if (use->address >> vtd_second_width(walk, stages->second_levels))
+	if (use->address >> width) {
+		if (!use->for_table)
+			vtd_decided(walk, width);
 		return with_legacy ? SPEC_VTD_ADDRESS_BEYOND_WIDTH : SPEC_VTD_SM_BEYOND_WIDTH;
+	}
 	for (;; second.level--) {
 		second.step.table = names[second.level];
 		second.step.shift = (uint8_t)shift_of(second.level);
 		if (!use->for_table)
-			walk->decided_shift =
-				(uint8_t)min_u32(walk->decided_shift, second.step.shift);
+			vtd_decided(walk, second.step.shift);
 		second.step.index = (use->address >> shift_of(second.level)) & 511;
 		second.step.address = table + second.step.index * 8;
 		reason = look(&second);

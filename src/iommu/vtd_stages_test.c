@@ -65,6 +65,7 @@ static void first_stage_addresses_are_canonical(void **state)
 	set_up(&world, SPEC_VTD_PGTT_FIRST);
 	world.request.address = UINT64_C(1) << 47;
 	expect_fault(&world, SPEC_VTD_NOT_CANONICAL);
+	assert_int_equal(world.answer.page_shift, 47);
 	world.request.address = IOVA | UINT64_C(1) << 63;
 	expect_fault(&world, SPEC_VTD_NOT_CANONICAL);
 	/* The upper half, whose tables are those of bits 47:12. */

@@ -1,21 +1,14 @@
 #include "iommu/vtd_internal.h"
 
 #include "base/bytes.h"
+#include "iommu/range.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-static bool in_interrupt_range(uint64_t address)
-{
-	return address >= SPEC_VTD_INTERRUPT_FIRST && address <= SPEC_VTD_INTERRUPT_LAST;
-}
-
 static bool touches_interrupt_range(uint64_t address, unsigned shift)
 {
-	uint64_t first = address >> shift << shift;
-	uint64_t last = first + ((UINT64_C(1) << shift) - 1);
-
-	return first <= SPEC_VTD_INTERRUPT_LAST && last >= SPEC_VTD_INTERRUPT_FIRST;
+	return iommu_page_touches(address, shift, IOMMU_INTERRUPT_FIRST, IOMMU_INTERRUPT_LAST);
 }
 
 uint64_t vtd_beyond_host(const struct vtd_walk *walk)
@@ -140,8 +133,8 @@ static enum spec_vtd_reason check_result(struct vtd_walk *walk, const struct vtd
 	bool whole = is_translation_request(walk) || (walk->quirks & VTD_QUIRK_INTERRUPT_PAGE);
 
 	if (touches && !whole)
-		walk->decided_shift = SPEC_VTD_PAGE_SHIFT;
-	if (whole ? touches : in_interrupt_range(leaf->address))
+		vtd_decided(walk, SPEC_VTD_PAGE_SHIFT);
+	if (whole ? touches : iommu_is_interrupt(leaf->address))
 		return interrupt_reason(walk, stages);
 	if (touches)
 		leaf->page_shift = SPEC_VTD_PAGE_SHIFT;
@@ -149,18 +142,19 @@ static enum spec_vtd_reason check_result(struct vtd_walk *walk, const struct vtd
 }
 
 /* An address that is a result as it stands: SGN.4 or LGN.1, then SGN.8 or LGN.4. */
-static enum spec_vtd_reason check_host_address(const struct vtd_walk *walk,
+static enum spec_vtd_reason check_host_address(struct vtd_walk *walk,
 					       const struct vtd_stages *stages, uint64_t address)
 {
+	vtd_decided(walk, walk->host_width);
 	if (address & vtd_beyond_host(walk))
 		return stages->scalable ? SPEC_VTD_SM_BEYOND_HOST_WIDTH
 					: SPEC_VTD_ADDRESS_BEYOND_WIDTH;
-	return in_interrupt_range(address) ? interrupt_reason(walk, stages) : SPEC_VTD_NO_FAULT;
+	return iommu_is_interrupt(address) ? interrupt_reason(walk, stages) : SPEC_VTD_NO_FAULT;
 }
 
 /* Section 3.9; in section 4.2.3 the size: the largest page that the unit has. */
-static enum spec_vtd_reason pass_through(const struct vtd_walk *walk,
-					 const struct vtd_stages *stages, struct vtd_leaf *leaf)
+static enum spec_vtd_reason pass_through(struct vtd_walk *walk, const struct vtd_stages *stages,
+					 struct vtd_leaf *leaf)
 {
 	uint64_t sizes = field_get(walk->tables->cap, SPEC_VTD_CAP_SSLPS);
 
@@ -212,6 +206,7 @@ static enum spec_vtd_reason translated(struct vtd_walk *walk, const struct vtd_s
 	leaf->rights = IOMMU_READ | IOMMU_WRITE;
 	leaf->page_shift = SPEC_VTD_PAGE_SHIFT;
 	reason = check_host_address(walk, stages, leaf->address);
+	vtd_decided(walk, SPEC_VTD_PAGE_SHIFT);
 	if (!reason && stages->permitted_only)
 		reason = vtd_host_permission(walk, stages, leaf);
 	if (touches_interrupt_range(leaf->address, leaf->page_shift))
@@ -255,7 +250,7 @@ static void refuse(const struct vtd_walk *walk, enum spec_vtd_reason reason,
 		answer->completion = (uint8_t)vtd_reason_completion(walk->request, reason);
 	}
 	answer->reason = (uint16_t)reason;
-	if (!in_interrupt_range(walk->request->address))
+	if (!iommu_is_interrupt(walk->request->address))
 		answer->page_shift = walk->decided_shift;
 	answer->outcome =
 		walk->silent && vtd_reason_is_qualified(walk, reason) ? IOMMU_SILENT : IOMMU_FAULT;
@@ -274,7 +269,7 @@ static enum spec_vtd_reason answer_remapped(struct vtd_walk *walk, struct iommu_
 	answer->domain = stages.domain;
 	if (reason)
 		return reason;
-	if (is_translation_request(walk) && in_interrupt_range(request->address) &&
+	if (is_translation_request(walk) && iommu_is_interrupt(request->address) &&
 	    (request->pasid == IOMMU_NO_PASID || stages.type == VTD_PASS_THROUGH)) {
 		answer_interrupt_range(walk, answer);
 		return SPEC_VTD_NO_FAULT;
@@ -309,7 +304,7 @@ static bool answer_without_tables(const struct vtd_walk *walk, struct iommu_answ
 		return true;
 	}
 	if (request->type != IOMMU_UNTRANSLATED || request->pasid != IOMMU_NO_PASID ||
-	    !in_interrupt_range(request->address))
+	    !iommu_is_interrupt(request->address))
 		return false;
 	answer->page_shift = SPEC_VTD_PAGE_SHIFT;
 	if (!request->zero_length)

@@ -453,6 +453,7 @@ static void an_address_beyond_the_tables_or_the_unit_faults(void **state)
 	world.request.address = UINT64_C(1) << 39;
 	expect_fault(&world, SPEC_VTD_ADDRESS_BEYOND_WIDTH);
 	assert_int_equal(world.physical.reads, 2);
+	assert_int_equal(world.answer.page_shift, 39);
 	world.request.address = (UINT64_C(1) << 39) - 1;
 	expect_fault(&world, SPEC_VTD_READ_DENIED);
 	world.tables.cap = capability(36, 0xe, 3);
@@ -519,6 +520,7 @@ static void pass_through_checks_the_host_width_and_the_interrupt_range(void **st
 	assert_int_equal(world.answer.page_shift, 21);
 	world.request.address = UINT64_C(1) << 48;
 	expect_fault(&world, SPEC_VTD_ADDRESS_BEYOND_WIDTH);
+	assert_int_equal(world.answer.page_shift, 48);
 }
 
 static void fault_processing_disable_silences_qualified_faults_only(void **state)
