@@ -68,6 +68,7 @@ struct iommu_answer {
 	                     * refusal: for all addresses that the entry decides for */
 	bool snoop, transient; /* attributes of the leaf; snoop is the N bit of an ATS completion */
 	bool global;
+	bool report_once;       /* AMD: see amdvi_walk() */
 	bool untranslated_only; /* ATS: the U bit; the range is reached by untranslated requests alone */
 	uint64_t address;   /* OK: where the request's address leads to, offset included */
 };
