@@ -145,32 +145,42 @@ static bool in_state(const struct openpsa_walk *walk, const char *functional, co
 	return false;
 }
 
+/* What a test names, or NULL: there is no such thing, which never happens. */
+static const char *tested(struct openpsa *reader, const xmlNode *node, enum openpsa_space space,
+			  const char *what, uint32_t *thing)
+{
+	char room[OPENPSA_XML_VALUE];
+	const char *name = openpsa_needed(reader, node, "name", room);
+
+	*thing = name ? openpsa_get(reader, space, NULL, name) : NAME_TABLE_NONE;
+	if (name && *thing == NAME_TABLE_NONE && reader->walk->initiating == AVAIL_NONE)
+		openpsa_warn(reader, node, "there is no %s %.128s, so the test is never true", what, name);
+	return *thing == NAME_TABLE_NONE ? NULL : reader->things[*thing].name;
+}
+
 static bool test_functional(struct openpsa *reader, const xmlNode *node, bool *value)
 {
 	char room[OPENPSA_XML_VALUE];
-	uint32_t found;
-	const char *state;
+	const char *name, *state;
+	uint32_t thing;
 
 	if (!openpsa_plain(reader, node, "name state"))
 		return false;
-	found = openpsa_refer(reader, node, "name", OPENPSA_ANY_FUNCTIONAL, NULL,
-			      "functional event");
+	name = tested(reader, node, OPENPSA_ANY_FUNCTIONAL, "functional event", &thing);
 	state = openpsa_needed(reader, node, "state", room);
-	if (found == NAME_TABLE_NONE || !state)
-		return false;
-	*value = in_state(reader->walk, reader->things[found].name, state);
-	return true;
+	*value = name && state && in_state(reader->walk, name, state);
+	return state && xmlHasProp(node, (const xmlChar *)"name");
 }
 
 static bool test_initiating(struct openpsa *reader, const xmlNode *node, bool *value)
 {
-	uint32_t found;
+	uint32_t thing;
 
 	if (!openpsa_plain(reader, node, "name"))
 		return false;
-	found = openpsa_refer(reader, node, "name", OPENPSA_INITIATINGS, NULL, "initiating event");
-	*value = found == reader->walk->initiating;
-	return found != NAME_TABLE_NONE;
+	*value = tested(reader, node, OPENPSA_INITIATINGS, "initiating event", &thing) &&
+		 thing == reader->walk->initiating;
+	return xmlHasProp(node, (const xmlChar *)"name");
 }
 
 bool openpsa_walk_test(struct openpsa *reader, const xmlNode *node, bool *value)

@@ -24,12 +24,15 @@ static bool is_private(struct openpsa *reader, const xmlNode *node)
 {
 	char room[OPENPSA_XML_VALUE];
 	const char *role = openpsa_xml_value(node, "role", room);
+	bool closed = role && strcmp(role, "private") == 0;
 
 	if (!role)
 		return reader->containers[reader->container].closed;
-	if (strcmp(role, "private") != 0 && strcmp(role, "public") != 0)
+	if (!closed && strcmp(role, "public") != 0)
 		openpsa_find(reader, node, "the role '%.64s' is neither private nor public", role);
-	return strcmp(role, "private") == 0;
+	if (closed && reader->container == 0)
+		openpsa_find(reader, node, "is private, and in no fault tree that it is private to");
+	return closed;
 }
 
 /* The name in the model: the full path of what is private. */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { PATHS_COMPARED = 100 }; /* of a fork */
+
 /* --- names --- */
 
 /* Declares what has a name in a space; 'scope' goes before it. */
@@ -19,36 +21,49 @@ static uint32_t declare(struct openpsa *reader, const xmlNode *node, enum openps
 	return thing;
 }
 
-static void declare_functional(struct openpsa *reader, const xmlNode *node, const char *tree)
+static void declare_functional(struct openpsa *reader, const xmlNode *node, uint32_t tree)
 {
-	uint32_t thing =
-		declare(reader, node, OPENPSA_FUNCTIONAL, OPENPSA_FUNCTIONALS, tree, "name");
+	uint32_t thing = declare(reader, node, OPENPSA_FUNCTIONAL, OPENPSA_FUNCTIONALS,
+				 reader->things[tree].name, "name");
 	const char *name;
 
 	if (thing == AVAIL_NONE)
 		return;
 	name = reader->things[thing].name;
+	reader->things[thing].tree = tree;
 	if (openpsa_get(reader, OPENPSA_ANY_FUNCTIONAL, NULL, name) == NAME_TABLE_NONE)
 		openpsa_put(reader, OPENPSA_ANY_FUNCTIONAL, NULL, name, thing, node);
+}
+
+/* Sequences are known in the whole model, branches only in their tree. */
+static void declare_way(struct openpsa *reader, const xmlNode *node, uint32_t tree)
+{
+	bool branch = openpsa_xml_is(node, "define-branch");
+	uint32_t thing = branch ? declare(reader, node, OPENPSA_BRANCH, OPENPSA_BRANCHES,
+					  reader->things[tree].name, "name")
+				: declare(reader, node, OPENPSA_SEQUENCE, OPENPSA_SEQUENCES, NULL,
+					  "name");
+
+	if (thing != AVAIL_NONE)
+		reader->things[thing].tree = tree;
 }
 
 void openpsa_declare_tree(struct openpsa *reader, const xmlNode *node)
 {
 	uint32_t tree = declare(reader, node, OPENPSA_TREE, OPENPSA_TREES, NULL, "name");
-	const char *name, *outer = reader->subject;
+	const char *outer = reader->subject;
 	const xmlNode *child;
 	unsigned states = 0;
 
 	if (tree == AVAIL_NONE)
 		return;
-	name = reader->subject = reader->things[tree].name;
+	reader->subject = reader->things[tree].name;
 	for (child = openpsa_first(reader, node); child; child = openpsa_next(reader, child)) {
 		if (openpsa_xml_is(child, "define-functional-event"))
-			declare_functional(reader, child, name);
-		else if (openpsa_xml_is(child, "define-sequence"))
-			declare(reader, child, OPENPSA_SEQUENCE, OPENPSA_SEQUENCES, name, "name");
-		else if (openpsa_xml_is(child, "define-branch"))
-			declare(reader, child, OPENPSA_BRANCH, OPENPSA_BRANCHES, name, "name");
+			declare_functional(reader, child, tree);
+		else if (openpsa_xml_is(child, "define-sequence") ||
+			 openpsa_xml_is(child, "define-branch"))
+			declare_way(reader, child, tree);
 		else if (!openpsa_xml_is(child, "initial-state") || states++ > 0)
 			openpsa_misplaced(
 				reader, child,
@@ -196,6 +211,40 @@ static void check_instruction(struct openpsa *reader, const xmlNode *node, struc
 
 static void check_branch(struct openpsa *reader, const xmlNode *node, const char *tree);
 
+/* Whether a path of the fork before this one is for the same state. */
+static bool is_repeated(const xmlNode *path, const char *state)
+{
+	const xmlNode *before = openpsa_xml_first(path->parent);
+	char room[OPENPSA_XML_VALUE];
+
+	for (; before != path; before = openpsa_xml_next(before)) {
+		const char *other = openpsa_xml_value(before, "state", room);
+
+		if (other && strcmp(other, state) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_path(struct openpsa *reader, const xmlNode *path, const char *tree,
+		       unsigned number)
+{
+	char room[OPENPSA_XML_VALUE];
+	const char *state;
+
+	if (!openpsa_xml_is(path, "path")) {
+		openpsa_misplaced(reader, path, "path");
+		return;
+	}
+	if (!openpsa_plain(reader, path, "state"))
+		return;
+	state = openpsa_needed(reader, path, "state", room);
+	if (state && number < PATHS_COMPARED && is_repeated(path, state))
+		openpsa_find(reader, path, "the fork has two paths for the state %.64s", state);
+	if (state)
+		check_branch(reader, path, tree);
+}
+
 static void check_fork(struct openpsa *reader, const xmlNode *node, const char *tree)
 {
 	const xmlNode *path = openpsa_first(reader, node);
@@ -206,15 +255,8 @@ static void check_fork(struct openpsa *reader, const xmlNode *node, const char *
 		      "functional event");
 	if (!path)
 		openpsa_find(reader, node, "the fork has no path");
-	for (; path; path = openpsa_next(reader, path)) {
-		char room[OPENPSA_XML_VALUE];
-
-		if (!openpsa_xml_is(path, "path"))
-			openpsa_misplaced(reader, path, "path");
-		else if (openpsa_plain(reader, path, "state") &&
-			 openpsa_needed(reader, path, "state", room))
-			check_branch(reader, path, tree);
-	}
+	for (unsigned number = 0; path; path = openpsa_next(reader, path))
+		check_path(reader, path, tree, number++);
 }
 
 /* Instructions, and a fork or an end at last. */
@@ -235,7 +277,7 @@ static void check_branch(struct openpsa *reader, const xmlNode *node, const char
 	else if (!openpsa_plain(reader, child, "name"))
 		return;
 	else if (openpsa_xml_is(child, "sequence"))
-		openpsa_refer(reader, child, "name", OPENPSA_SEQUENCES, tree, "sequence");
+		openpsa_refer(reader, child, "name", OPENPSA_SEQUENCES, NULL, "sequence");
 	else
 		openpsa_refer(reader, child, "name", OPENPSA_BRANCHES, tree, "branch");
 }
@@ -310,6 +352,6 @@ void openpsa_check_trees(struct openpsa *reader)
 			check_initiating(reader, thing);
 		else if (thing->kind == OPENPSA_RULE)
 			check_all(reader, openpsa_first(reader, thing->node),
-				  (struct block){ NULL, false });
+				  (struct block){ NULL, true });
 	}
 }

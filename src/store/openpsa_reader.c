@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { IDENTIFIER_MAX = 255, PATH_MAX_BYTES = 1000 };
+enum { IDENTIFIER_MAX = 255, PATH_MAX_BYTES = 1000, ATTRIBUTES_COMPARED = 100 };
 
 void openpsa_find(struct openpsa *reader, const xmlNode *node, const char *format, ...)
 {
@@ -19,6 +19,18 @@ void openpsa_find(struct openpsa *reader, const xmlNode *node, const char *forma
 	vsnprintf(what.text, sizeof what.text, format, args);
 	va_end(args);
 	avail_find_refusal(reader->findings, file->name, node ? openpsa_xml_line(node) : 0, &what);
+}
+
+void openpsa_warn(struct openpsa *reader, const xmlNode *node, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	avail_warn(reader->findings, reader->files[reader->file].name, openpsa_xml_line(node),
+		   reader->subject, "%s", text);
 }
 
 void openpsa_no_room(struct openpsa *reader)
@@ -109,16 +121,36 @@ const char *openpsa_identifier(struct openpsa *reader, const xmlNode *node)
 	return copy;
 }
 
+/* Whether an attribute before this one has its name. */
+static bool is_repeated(const xmlNode *node, const char *name)
+{
+	const xmlNode *before = openpsa_xml_first(node->parent);
+	char room[OPENPSA_XML_VALUE];
+
+	for (; before != node; before = openpsa_xml_next(before)) {
+		const char *other = openpsa_xml_value(before, "name", room);
+
+		if (other && strcmp(other, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void check_attributes(struct openpsa *reader, const xmlNode *node)
 {
+	unsigned count = 0;
+
 	openpsa_plain(reader, node, "");
 	for (node = openpsa_xml_first(node); node; node = openpsa_xml_next(node)) {
 		char room[OPENPSA_XML_VALUE];
+		const char *name = NULL;
 
 		if (!openpsa_xml_is(node, "attribute"))
 			openpsa_misplaced(reader, node, "attribute");
 		else if (openpsa_plain(reader, node, "name value type"))
-			openpsa_needed(reader, node, "name", room);
+			name = openpsa_needed(reader, node, "name", room);
+		if (name && count++ < ATTRIBUTES_COMPARED && is_repeated(node, name))
+			openpsa_find(reader, node, "the attribute %.64s is there twice", name);
 	}
 }
 
@@ -267,7 +299,8 @@ uint32_t openpsa_add(struct openpsa *reader, enum openpsa_kind kind, const char 
 					.node = node,
 					.file = reader->file,
 					.container = reader->container,
-					.index = AVAIL_NONE };
+					.index = AVAIL_NONE,
+					.tree = AVAIL_NONE };
 	return reader->thing_count++;
 }
 

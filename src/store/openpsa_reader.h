@@ -43,8 +43,8 @@ enum openpsa_space {
 	OPENPSA_RULES = 'r',
 	OPENPSA_FUNCTIONALS = 'f',    /* of a tree: its name and a dot before */
 	OPENPSA_ANY_FUNCTIONAL = 'F', /* of whatever tree */
-	OPENPSA_SEQUENCES = 's',
-	OPENPSA_BRANCHES = 'b',
+	OPENPSA_SEQUENCES = 's', /* of whatever tree */
+	OPENPSA_BRANCHES = 'b', /* of a tree */
 };
 
 enum openpsa_unit {
@@ -69,7 +69,10 @@ struct openpsa_thing {
 	uint32_t container;
 	uint32_t index; /* in the model: gate, event, expression of a parameter, group */
 	enum openpsa_unit unit; /* of a parameter */
-	bool busy;	/* being walked: to come again would be a cycle */
+	bool busy;             /* being walked: to come again would be a cycle */
+	bool done;             /* openpsa_order.c has been here */
+	bool links;            /* a rule that leads to another event tree */
+	uint32_t tree;         /* of a functional event, sequence or branch: its event tree */
 };
 
 /* The model (0), a fault tree or a component: a scope of names. */
@@ -143,6 +146,10 @@ void openpsa_note(struct openpsa *reader, struct openpsa_places *places, uint32_
 
 /* Checks attributes and text of an element that is otherwise known; false with a finding. */
 bool openpsa_plain(struct openpsa *reader, const xmlNode *node, const char *attributes);
+
+/* Says what the model can do without. */
+void openpsa_warn(struct openpsa *reader, const xmlNode *node, const char *format, ...)
+	printf_like(3, 4);
 
 /* An attribute that must be there; NULL with a finding. */
 const char *openpsa_needed(struct openpsa *reader, const xmlNode *node, const char *attribute,

@@ -344,9 +344,79 @@ static void test_conditions_ask_for_the_initiating_event_and_for_states(void **s
 	near(frequency("J.end"), 0.75, 1e-14);
 }
 
+static void test_a_test_of_what_does_not_exist_is_false_with_a_warning(void **state)
+{
+	static const char text[] =
+		"<opsa-mef><define-initiating-event name='I' event-tree='T'/>"
+		"<define-event-tree name='T'><define-sequence name='s'/><initial-state>\n"
+		"<if><or><test-initiating-event name='x'/>"
+		"<test-functional-event name='y' state='z'/></or>"
+		"<collect-expression><float value='0.5'/></collect-expression></if>"
+		"<sequence name='s'/></initial-state></define-event-tree></opsa-mef>";
+
+	(void)state;
+	assert_int_equal(read_text(text), 0);
+	assert_string_equal(
+		reported,
+		"2: T: warning: there is no initiating event x, so the test is never true\n"
+		"2: T: warning: there is no functional event y, so the test is never true\n");
+	assert_int_equal(model.tops[top_of("I.s")].frequency, AVAIL_NONE);
+}
+
+/* Three trains of a valve and a pump, with a group each; figures of the format's reference tool, SCRAM, for the
+ * same model. */
+static void three_trains(const char *kind, const char *factors, double p)
+{
+	static const char train[] = "<define-gate name='t%u'><or><event name='v%u'/>"
+				    "<event name='p%u'/></or></define-gate>";
+	static const char group[] =
+		"<define-CCF-group name='%s' model='%s'><members><basic-event name='%s1'/>"
+		"<basic-event name='%s2'/><basic-event name='%s3'/></members>"
+		"<distribution><float value='0.1'/></distribution><factors>%s</factors>"
+		"</define-CCF-group>";
+	char text[4096] = "<opsa-mef><define-fault-tree name='f'><define-gate name='top'><and>"
+			  "<event name='t1'/><event name='t2'/><event name='t3'/></and>"
+			  "</define-gate>";
+
+	for (unsigned i = 1; i <= 3; i++)
+		add(text, train, i, i, i);
+	add(text, "</define-fault-tree>");
+	add(text, group, "p", kind, "p", "p", "p", factors);
+	add(text, group, "v", kind, "v", "v", "v", factors);
+	add(text, "</opsa-mef>");
+	without_a_word(read_text(text));
+	assert_true(fabs(probability("top") - p) < 1e-5);
+	assert_int_equal(end(NULL), 0);
+	begin(NULL);
+}
+
+#define FACTOR(level, value) "<factor level='" level "'><float value='" value "'/></factor>"
+
+static void test_groups_have_the_figures_of_another_tool(void **state)
+{
+	(void)state;
+	three_trains("beta-factor", FACTOR("3", "0.2"), 0.04308);
+	three_trains("MGL", FACTOR("2", "0.2") FACTOR("3", "0.1"), 0.01630);
+	three_trains("alpha-factor", FACTOR("1", "0.7") FACTOR("2", "0.2") FACTOR("3", "0.1"),
+		     0.05298);
+	three_trains("phi-factor", FACTOR("1", "0.7") FACTOR("2", "0.2") FACTOR("3", "0.1"),
+		     0.04104);
+}
+
+static void test_what_other_tools_add_with_a_prefix_is_passed_over(void **state)
+{
+	(void)state;
+	without_a_word(read_text("<opsa-mef xmlns:x='https://example.org'>"
+				 "<define-fault-tree name='f'><define-gate name='g'>"
+				 "<and x:flavor='inhibit'>" AB_ "</and></define-gate>" ABC
+				 "</define-fault-tree></opsa-mef>"));
+	near(probability("g"), 0.02, 1e-14);
+}
+
 static const char branch[] =
-	"<define-branch name='b%u'><if><test-functional-event name='F' state='x'/><block/></if>"
-	"<fork functional-event='F'>"
+	"<define-functional-event name='F%u'/>"
+	"<define-branch name='b%u'><if><test-functional-event name='F0' state='x'/><block/></if>"
+	"<fork functional-event='F%u'>"
 	"<path state='x'><collect-expression><float value='0.25'/></collect-expression>"
 	"<branch name='b%u'/></path>"
 	"<path state='y'><collect-expression><float value='0.75'/></collect-expression>"
@@ -355,12 +425,11 @@ static const char branch[] =
 static void test_many_ways_share_what_was_read_once(void **state)
 {
 	char text[16384] = "<opsa-mef><define-initiating-event name='I' event-tree='T'/>"
-			   "<define-event-tree name='T'><define-functional-event name='F'/>"
-			   "<define-sequence name='s'/>";
+			   "<define-event-tree name='T'><define-sequence name='s'/>";
 
 	(void)state;
 	for (unsigned i = 0; i < 12; i++)
-		add(text, branch, i, i + 1, i + 1);
+		add(text, branch, i, i, i, i + 1, i + 1);
 	add(text, "%s",
 	    "<define-branch name='b12'><sequence name='s'/></define-branch>"
 	    "<initial-state><branch name='b0'/></initial-state></define-event-tree></opsa-mef>");
@@ -531,6 +600,9 @@ int main(void)
 		TEST(test_a_way_with_formula_and_share_has_an_event_for_its_share),
 		TEST(test_a_house_event_flavours_what_is_collected_behind_it),
 		TEST(test_conditions_ask_for_the_initiating_event_and_for_states),
+		TEST(test_a_test_of_what_does_not_exist_is_false_with_a_warning),
+		TEST(test_groups_have_the_figures_of_another_tool),
+		TEST(test_what_other_tools_add_with_a_prefix_is_passed_over),
 		TEST(test_many_ways_share_what_was_read_once),
 		TEST(test_included_files_stand_where_they_are_included),
 		TEST(test_a_document_that_is_no_file_includes_none),

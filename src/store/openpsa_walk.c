@@ -54,9 +54,7 @@ static void find_cycle(struct openpsa *reader, const xmlNode *node, uint32_t thi
 		     text, reader->things[thing].name);
 }
 
-/* Goes into a branch, a rule, a tree or a group; false with a finding when the walk is in it
- * already. */
-static bool go_in(struct openpsa *reader, const xmlNode *node, uint32_t thing)
+bool openpsa_go_in(struct openpsa *reader, const xmlNode *node, uint32_t thing)
 {
 	struct openpsa_walk *walk = reader->walk;
 
@@ -79,7 +77,7 @@ static bool go_in(struct openpsa *reader, const xmlNode *node, uint32_t thing)
 	return true;
 }
 
-static void go_out(struct openpsa *reader, uint32_t file)
+void openpsa_go_out(struct openpsa *reader, uint32_t file)
 {
 	struct openpsa_walk *walk = reader->walk;
 
@@ -139,10 +137,10 @@ static bool follow_rule(struct openpsa *reader, const xmlNode *node, uint32_t *l
 	uint32_t file = reader->file;
 	bool good;
 
-	if (rule == NAME_TABLE_NONE || !go_in(reader, node, rule))
+	if (rule == NAME_TABLE_NONE || !openpsa_go_in(reader, node, rule))
 		return false;
 	good = follow_all(reader, openpsa_first(reader, reader->things[rule].node), link);
-	go_out(reader, file);
+	openpsa_go_out(reader, file);
 	return good;
 }
 
@@ -190,9 +188,7 @@ static bool walk_tree(struct openpsa *reader, const xmlNode *node, uint32_t tree
 
 static bool end_in(struct openpsa *reader, const xmlNode *node)
 {
-	const char *tree = reader->things[reader->walk->tree].name;
-	uint32_t sequence =
-		openpsa_refer(reader, node, "name", OPENPSA_SEQUENCES, tree, "sequence");
+	uint32_t sequence = openpsa_refer(reader, node, "name", OPENPSA_SEQUENCES, NULL, "sequence");
 	uint32_t link = AVAIL_NONE;
 
 	if (sequence == NAME_TABLE_NONE ||
@@ -213,10 +209,10 @@ static bool go_to(struct openpsa *reader, const xmlNode *node)
 	uint32_t file = reader->file;
 	bool good;
 
-	if (branch == NAME_TABLE_NONE || !go_in(reader, node, branch))
+	if (branch == NAME_TABLE_NONE || !openpsa_go_in(reader, node, branch))
 		return false;
 	good = walk_branch(reader, reader->things[branch].node);
-	go_out(reader, file);
+	openpsa_go_out(reader, file);
 	return good;
 }
 
@@ -280,14 +276,14 @@ static bool walk_tree(struct openpsa *reader, const xmlNode *node, uint32_t tree
 	const xmlNode *child;
 	bool good;
 
-	if (!go_in(reader, node, tree))
+	if (!openpsa_go_in(reader, node, tree))
 		return false;
 	walk->tree = tree;
 	child = openpsa_first(reader, reader->things[tree].node);
 	while (!openpsa_xml_is(child, "initial-state"))
 		child = openpsa_next(reader, child);
 	good = walk_branch(reader, child);
-	go_out(reader, file);
+	openpsa_go_out(reader, file);
 	walk->tree = outer;
 	return good;
 }
@@ -356,7 +352,7 @@ static bool walk_group(struct openpsa *reader, uint32_t group, uint32_t tree)
 {
 	const xmlNode *child = openpsa_first(reader, reader->things[group].node);
 	uint32_t file = reader->file;
-	bool good = go_in(reader, reader->things[group].node, group);
+	bool good = openpsa_go_in(reader, reader->things[group].node, group);
 
 	if (!good)
 		return false;
@@ -369,7 +365,7 @@ static bool walk_group(struct openpsa *reader, uint32_t group, uint32_t tree)
 							  : walk_event(reader, member, tree));
 		reader->file = reader->things[group].file;
 	}
-	go_out(reader, file);
+	openpsa_go_out(reader, file);
 	return good;
 }
 
@@ -397,6 +393,8 @@ void openpsa_walk_trees(struct openpsa *reader)
 
 	reader->walk = &walk;
 	openpsa_check_trees(reader);
+	if (reader->findings->found == 0 && !reader->full)
+		openpsa_check_order(reader);
 	if (reader->findings->found == 0 && !reader->full)
 		walk_all(reader);
 	openpsa_flavour_fini(reader);

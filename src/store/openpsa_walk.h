@@ -81,6 +81,20 @@ uint32_t openpsa_refer(struct openpsa *reader, const xmlNode *node, const char *
 /* Whether all trees, rules and initiating events are well formed; findings otherwise. */
 void openpsa_check_trees(struct openpsa *reader);
 
+/* --- openpsa_order.c --- */
+
+/* Whether no branch, rule or tree leads to itself, rules lead to other trees only from sequences, and each
+ * way passes functional events in their order; findings otherwise.  Everything is well formed. */
+void openpsa_check_order(struct openpsa *reader);
+
+/* --- openpsa_walk.c --- */
+
+/* Goes into a branch, a rule, a tree or a group; false with a finding when the walk is in it already.
+ * node   that refers to it
+ * file   where the walk was before */
+bool openpsa_go_in(struct openpsa *reader, const xmlNode *node, uint32_t thing);
+void openpsa_go_out(struct openpsa *reader, uint32_t file);
+
 /* --- openpsa_collect.c --- */
 
 /* Whether the element is a fork, a sequence or a branch. */

@@ -216,8 +216,8 @@ static bool has_text(const xmlNode *node)
 bool openpsa_xml_alien(const xmlNode *node, const char *attributes, char *text, size_t size)
 {
 	for (const xmlAttr *at = node->properties; at; at = at->next) {
-		if (is_among((const char *)at->name, attributes))
-			continue;
+		if ((at->ns && at->ns->prefix) || is_among((const char *)at->name, attributes))
+			continue; /* what other tools add for themselves has a prefix */
 		snprintf(text, size, "<%.64s> has no attribute %.64s%s%s", (const char *)node->name,
 			 (const char *)at->name, *attributes ? "; it has " : "", attributes);
 		return true;
