@@ -1,15 +1,16 @@
 /* Any bytes as tables: listing what they map ends, asks only for what is in the image, and every
  * mapping that is listed is what a walk to its ends gives.
  *
- * The first 32 bytes are capabilities, extended capabilities, root table address, interrupt
- * remapping table address; the others are memory from address 0. */
+ * The first 40 bytes are registers: capabilities, extended capabilities, root table address,
+ * interrupt remapping table address, and 0; or device table base, extended features, control,
+ * exclusion base, and 1. The others are memory from address 0. */
 #include "base/bytes.h"
 #include "prog/midplane_interrupts.h"
 #include "prog/midplane_spaces.h"
 
 #include <string.h>
 
-enum { HEAD = 32, WALKS_MAX = 4000, SPACES_LOOKED_AT = 64 };
+enum { HEAD = 40, WALKS_MAX = 1000, SPACES_LOOKED_AT = 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,7 +44,7 @@ static void check_end(const struct judge *judge, const struct space *space, uint
 					       .address = iova };
 	struct iommu_answer answer;
 
-	vtd_walk(&judge->unit->tables, &request, NULL, &answer);
+	unit_walk(judge->unit, &request, NULL, &answer);
 	must(answer.outcome == IOMMU_OK && answer.address == target && answer.rights == rights);
 }
 
@@ -67,20 +68,34 @@ static void on_fault(void *context, const struct fault *fault)
 	must(fault->seen->count == 0 || fault->seen->last.step.meaning != NULL);
 }
 
-static void on_interrupt(void *context, const struct interrupt *interrupt)
+static void on_table(void *context, const struct interrupt_table *table)
+{
+	(void)context;
+	must(table->count > 0 && table->entry_size > 0);
+}
+
+static void on_interrupt(void *context, const struct interrupt_table *table,
+			 const struct interrupt *interrupt)
 {
 	char text[INTERRUPT_SOURCE_MAX];
 
 	(void)context;
-	interrupt_source(interrupt, text);
+	must(interrupt->index < table->count);
+	interrupt_source(table, interrupt, text);
 	must(text[0] != 0);
+}
+
+static void on_unreadable(void *context, const struct interrupt_table *table, uint64_t address)
+{
+	(void)context;
+	must(address >= table->address);
 }
 
 static void list(struct unit *unit, struct judge *judge)
 {
 	struct listing listing = { WALKS_MAX, on_mapping, on_fault, NULL, judge };
 	struct spaces spaces;
-	uint64_t unreadable;
+	const struct interrupts_visitor visitor = { on_table, on_interrupt, on_unreadable, judge };
 
 	spaces_find(unit, &spaces, on_fault, judge);
 	for (unsigned i = 0; i < spaces.count && i < SPACES_LOOKED_AT; i++) {
@@ -88,7 +103,26 @@ static void list(struct unit *unit, struct judge *judge)
 		space_list(unit, &spaces.list[i], &listing);
 	}
 	spaces_free(&spaces);
-	interrupts_list(unit, on_interrupt, judge, &unreadable);
+	interrupts_visit(unit, &visitor);
+}
+
+static void set_registers(struct unit *unit, const uint8_t *head)
+{
+	unit->has_remapping = true;
+	unit->format = head[32] & 1 ? UNIT_AMD : UNIT_VTD;
+	unit->vtd = (struct vtd_tables){ .cap = get_le64(head),
+					 .ecap = get_le64(head + 8),
+					 .rtaddr = get_le64(head + 16),
+					 .irta = get_le64(head + 24),
+					 .translation = true,
+					 .remapping = true,
+					 .memory = &unit->memory };
+	unit->amd = (struct amdvi_tables){ .device_tables = { get_le64(head) },
+					   .features = get_le64(head + 8),
+					   .control = get_le64(head + 16),
+					   .exclusion_base = get_le64(head + 24),
+					   .exclusion_limit = get_le64(head + 24) + 0x10000,
+					   .memory = &unit->memory };
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -99,13 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < HEAD)
 		return 0;
-	unit.tables = (struct vtd_tables){ .cap = get_le64(data),
-					   .ecap = get_le64(data + 8),
-					   .rtaddr = get_le64(data + 16),
-					   .irta = get_le64(data + 24),
-					   .translation = true,
-					   .remapping = true,
-					   .memory = &unit.memory };
+	set_registers(&unit, data);
 	list(&unit, &judge);
 	return 0;
 }

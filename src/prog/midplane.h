@@ -43,6 +43,7 @@ enum midplane_exit {
 	X(DATA, 0, "data", "DATA", "data of the interrupt message")                             \
 	X(BATCH, 0, "batch", NULL, "questions come on standard input, one a line")              \
 	X(QUIRKS, 0, "quirks", "NAME", "answer as an implementation does: qemu72")              \
+	X(FORMAT, 0, "format", "vtd|amd", "whose unit it is (default: Intel's VT-d)")           \
 	X(HOST_WIDTH, 0, "host-width", "BITS", "width of physical addresses (default: as CAP.MGAW)")
 
 enum midplane_option {

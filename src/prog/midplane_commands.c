@@ -9,7 +9,7 @@
 	{ noun, "show", "NAME", 0, 0, midplane_show, "everything about " phrase }
 #define BIT(option) OPTION_BIT(OPTION_##option)
 #define IMAGE (BIT(MEMORY) | BIT(REGISTERS))
-#define UNIT (IMAGE | BIT(QUIRKS) | BIT(HOST_WIDTH))
+#define UNIT (IMAGE | BIT(QUIRKS) | BIT(FORMAT) | BIT(HOST_WIDTH))
 
 const struct command midplane_commands[] = {
 	{ "site", "check", "SITE.yaml", 0, 0, midplane_site_check,

@@ -5,9 +5,18 @@
 #ifndef PROG_MIDPLANE_INTERRUPTS_H
 #define PROG_MIDPLANE_INTERRUPTS_H
 
-#include "prog/midplane_iommu.h"
+#include "prog/midplane_unit.h"
 
-enum { INTERRUPT_SOURCE_MAX = 32 };
+enum { INTERRUPT_SOURCE_MAX = 40 };
+
+/* A table of entries: VT-d's one, or AMD's for each function. */
+struct interrupt_table {
+	bool of_one; /* only the messages of 'source' come here */
+	uint16_t source;
+	uint64_t address;
+	uint32_t count;	     /* of entries that a message can name */
+	uint32_t entry_size; /* bytes */
+};
 
 /* One entry that is present. */
 struct interrupt {
@@ -17,17 +26,23 @@ struct interrupt {
 	struct iommu_remapped remapped; /* the answer to its own function */
 };
 
-/* Tells each entry that is present, in ascending order.  False when the table is not in memory from
- * *unreadable on. */
-bool interrupts_list(const struct unit *unit,
-		     void (*each)(void *context, const struct interrupt *interrupt), void *context,
-		     uint64_t *unreadable);
+struct interrupts_visitor {
+	void (*table)(void *context, const struct interrupt_table *table); /* before its entries */
+	void (*entry)(void *context, const struct interrupt_table *table,
+		      const struct interrupt *interrupt);
+	/* The table is not in memory from 'address' on. */
+	void (*unreadable)(void *context, const struct interrupt_table *table, uint64_t address);
+	void *context;
+};
 
-/* Where the table is and how many entries it has. */
-uint64_t interrupts_table(const struct unit *unit, uint32_t *count);
+/* Tells every table, and each entry that is present in ascending order. */
+void interrupts_visit(const struct unit *unit, const struct interrupts_visitor *visitor);
 
-/* Whom an entry accepts: "00:1f.2", "00:02.0-7" (some function bits do not count), "buses 00-03",
- * "any". */
-void interrupt_source(const struct interrupt *interrupt, char text[INTERRUPT_SOURCE_MAX]);
+/* Whom an entry accepts: "00:1f.2", "00:02.0 or bit 2 other" (some function bits do not count),
+ * "buses 00-03", "any". */
+void interrupt_source(const struct interrupt_table *table, const struct interrupt *interrupt,
+		      char text[INTERRUPT_SOURCE_MAX]);
+/* Whether it accepts the messages of every function. */
+bool interrupt_is_for_any(const struct interrupt_table *table, const struct interrupt *interrupt);
 
 #endif

@@ -2,13 +2,9 @@
  * walk. */
 #include "prog/midplane_iommu.h"
 
-#include "spec/vtd.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { WALKS_MIN = 1 << 20, WALKS_MAX = 1 << 26 };
 
 static enum midplane_exit complain(const struct call *call, const struct refusal *why)
 {
@@ -16,50 +12,29 @@ static enum midplane_exit complain(const struct call *call, const struct refusal
 	return MIDPLANE_REFUSED;
 }
 
-/* The status register says what is switched on; a file without it means the tables to be used. */
-static int read_status(struct unit *unit, struct refusal *why)
+static enum midplane_exit read_format(const struct call *call, struct unit *unit)
 {
-	uint64_t gsts = field_mask(SPEC_VTD_GSTS_TES) | field_mask(SPEC_VTD_GSTS_IRES);
-	int err = 0;
+	const char *text = call->option[OPTION_FORMAT];
 
-	if (unit_registers_has(unit->registers, SPEC_VTD_GSTS))
-		err = unit_registers_get(unit->registers, SPEC_VTD_GSTS, 32,
-					 "the global status register", &gsts, why);
-	unit->tables.translation = field_is_set(gsts, SPEC_VTD_GSTS_TES);
-	unit->tables.remapping = field_is_set(gsts, SPEC_VTD_GSTS_IRES);
-	unit->tables.compatibility = field_is_set(gsts, SPEC_VTD_GSTS_CFIS);
-	return err;
-}
-
-static int read_registers(struct unit *unit, unsigned needs, struct refusal *why)
-{
-	const struct unit_registers *registers = unit->registers;
-	struct vtd_tables *tables = &unit->tables;
-	int err = unit_registers_get(registers, SPEC_VTD_CAP, 64, "the capability register",
-				     &tables->cap, why);
-
-	if (!err)
-		err = unit_registers_get(registers, SPEC_VTD_ECAP, 64,
-					 "the extended capability register", &tables->ecap, why);
-	if (!err && (needs & UNIT_NEEDS_TRANSLATION))
-		err = unit_registers_get(registers, SPEC_VTD_RTADDR, 64,
-					 "the root table address register", &tables->rtaddr, why);
-	unit->has_remapping = unit_registers_has(registers, SPEC_VTD_IRTA);
-	if (!err && (unit->has_remapping || (needs & UNIT_NEEDS_REMAPPING)))
-		err = unit_registers_get(registers, SPEC_VTD_IRTA, 64,
-					 "the interrupt remapping table address register",
-					 &tables->irta, why);
-	return err ? err : read_status(unit, why);
+	unit->format = text && strcmp(text, "amd") == 0 ? UNIT_AMD : UNIT_VTD;
+	if (!text || unit->format == UNIT_AMD || strcmp(text, "vtd") == 0)
+		return MIDPLANE_OK;
+	midplane_complain(call, "--format: '%s' is neither vtd (the default) nor amd", text);
+	return MIDPLANE_USAGE;
 }
 
 static enum midplane_exit read_quirks(const struct call *call, struct unit *unit)
 {
 	const char *text = call->option[OPTION_QUIRKS];
 
-	unit->tables.quirks = VTD_QUIRKS_NONE;
+	unit->vtd.quirks = VTD_QUIRKS_NONE;
 	if (!text || strcmp(text, "none") == 0)
 		return MIDPLANE_OK;
-	unit->tables.quirks = VTD_QUIRKS_QEMU72;
+	if (unit->format == UNIT_AMD) {
+		midplane_complain(call, "--quirks: there are none for --format amd");
+		return MIDPLANE_USAGE;
+	}
+	unit->vtd.quirks = VTD_QUIRKS_QEMU72;
 	if (strcmp(text, "qemu72") == 0)
 		return MIDPLANE_OK;
 	midplane_complain(call, "--quirks: '%s' is neither none (the default) nor qemu72", text);
@@ -77,34 +52,42 @@ static enum midplane_exit read_host_width(const struct call *call, struct unit *
 	if (!text)
 		return MIDPLANE_OK;
 	width = strtoul(text, &end, 10);
-	unit->tables.host_width = (uint8_t)width;
-	if (text[0] >= '1' && text[0] <= '9' && !*end && width >= 32 && width <= 52)
+	if (text[0] >= '1' && text[0] <= '9' && !*end && width >= 32 && width <= 52) {
+		unit_set_host_width(unit, (unsigned)width);
 		return MIDPLANE_OK;
+	}
 	midplane_complain(call, "--host-width: '%s' is not a number of bits, 32 to 52", text);
 	return MIDPLANE_USAGE;
 }
 
-enum midplane_exit unit_open(const struct call *call, unsigned needs, struct unit *unit)
+static enum midplane_exit open_files(const struct call *call, unsigned needs, struct unit *unit)
 {
+	struct unit_registers *registers;
 	struct refusal why;
+	int err = unit_registers_load(call->option[OPTION_REGISTERS], &registers, &why);
+
+	if (!err)
+		err = unit_read_registers(unit, registers, needs, &why);
+	if (!err)
+		err = unit_open_image(unit, call->option[OPTION_MEMORY], &why);
+	unit_registers_free(registers);
+	return err ? complain(call, &why) : MIDPLANE_OK;
+}
+
+enum midplane_exit iommu_open(const struct call *call, unsigned needs, struct unit *unit)
+{
 	enum midplane_exit code;
 
 	memset(unit, 0, sizeof *unit);
-	code = read_quirks(call, unit);
+	code = read_format(call, unit);
+	if (!code)
+		code = read_quirks(call, unit);
 	if (!code)
 		code = read_host_width(call, unit);
-	if (code)
-		return code;
-	if (unit_registers_load(call->option[OPTION_REGISTERS], &unit->registers, &why) ||
-	    read_registers(unit, needs, &why) ||
-	    memory_image_open(call->option[OPTION_MEMORY], &unit->image, &why))
-		return complain(call, &why);
-	unit->memory = memory_image_memory(unit->image);
-	unit->tables.memory = &unit->memory;
-	return MIDPLANE_OK;
+	return code ? code : open_files(call, needs, unit);
 }
 
-enum midplane_exit unit_close(const struct call *call, struct unit *unit, enum midplane_exit code)
+enum midplane_exit iommu_close(const struct call *call, struct unit *unit, enum midplane_exit code)
 {
 	int err = unit->image ? memory_image_error(unit->image) : 0;
 
@@ -114,21 +97,8 @@ enum midplane_exit unit_close(const struct call *call, struct unit *unit, enum m
 				  call->option[OPTION_MEMORY], strerror(-err));
 		code = MIDPLANE_REFUSED;
 	}
-	memory_image_close(unit->image);
-	unit_registers_free(unit->registers);
+	unit_fini(unit);
 	return code;
-}
-
-uint64_t unit_walks_enough(const struct unit *unit)
-{
-	const struct memory_segment *segments;
-	uint64_t bytes = 0;
-	unsigned count;
-
-	segments = memory_image_segments(unit->image, &count);
-	for (unsigned i = 0; i < count; i++)
-		bytes += segments[i].size;
-	return min_u64(WALKS_MAX, max_u64(WALKS_MIN, bytes / 2));
 }
 
 json_t *iommu_json_hex(uint64_t value)

@@ -87,7 +87,7 @@ static void tell_fault(struct check *check, const struct fault *fault)
 	describe(fault, where, sizeof where);
 	if (fault->seen->count == 0) {
 		tell(check, FORBIDDEN, "unit", fault->reason, "reason %u, %s", fault->reason,
-		     vtd_reason_text(fault->reason));
+		     unit_reason_text(check->unit, fault->reason));
 		return;
 	}
 	describe_entry(&fault->seen->last.step, entry, sizeof entry);
@@ -95,7 +95,7 @@ static void tell_fault(struct check *check, const struct fault *fault)
 		tell(check, FORBIDDEN, where, 0, "%s: the page tables lead into themselves", entry);
 	else
 		tell(check, FORBIDDEN, where, fault->reason, "%s: reason %u, %s", entry,
-		     fault->reason, vtd_reason_text(fault->reason));
+		     fault->reason, unit_reason_text(check->unit, fault->reason));
 }
 
 static void close_fault(struct check *check)
@@ -287,7 +287,7 @@ static void check_domain_zero(struct check *check, const struct spaces *spaces)
 {
 	char where[WORDS_SOURCE_MAX];
 
-	if (!field_is_set(check->unit->tables.cap, SPEC_VTD_CAP_CM))
+	if (check->unit->format != UNIT_VTD || !field_is_set(check->unit->vtd.cap, SPEC_VTD_CAP_CM))
 		return;
 	for (unsigned i = 0; i < spaces->count; i++) {
 		if (spaces->list[i].domain || !spaces->list[i].known)
@@ -298,34 +298,56 @@ static void check_domain_zero(struct check *check, const struct spaces *spaces)
 	}
 }
 
-static void on_interrupt(void *context, const struct interrupt *interrupt)
+/* "interrupt entry 3", "00:02.0 interrupt entry 3" */
+static void describe_interrupt(const struct interrupt_table *table, const char *what, char *text,
+			       size_t size)
+{
+	char source[WORDS_SOURCE_MAX];
+
+	words_print_source(table->source, source);
+	snprintf(text, size, "%s%s%s", table->of_one ? source : "", table->of_one ? " " : "", what);
+}
+
+static void on_interrupt_table(void *context, const struct interrupt_table *table)
+{
+	(void)context;
+	(void)table;
+}
+
+static void on_interrupt(void *context, const struct interrupt_table *table,
+			 const struct interrupt *interrupt)
 {
 	struct check *check = context;
 	const struct iommu_remapped *remapped = &interrupt->remapped;
-	char where[64], source[INTERRUPT_SOURCE_MAX];
+	char what[64], where[96];
 
-	snprintf(where, sizeof where, "interrupt entry %" PRIu32, interrupt->index);
-	if (remapped->outcome != IOMMU_OK) {
+	snprintf(what, sizeof what, "interrupt entry %" PRIu32, interrupt->index);
+	describe_interrupt(table, what, where, sizeof where);
+	if (remapped->outcome != IOMMU_OK)
 		tell(check, FORBIDDEN, where, remapped->reason,
 		     "at 0x%" PRIx64 " (0x%016" PRIx64 ", 0x%016" PRIx64 "): reason %u, %s",
 		     interrupt->address, interrupt->words[0], interrupt->words[1], remapped->reason,
-		     vtd_reason_text(remapped->reason));
-		return;
-	}
-	interrupt_source(interrupt, source);
-	if (field_get(interrupt->words[1], SPEC_VTD_IRTE_1_SVT) == SPEC_VTD_SVT_NONE)
+		     unit_reason_text(check->unit, remapped->reason));
+	else if (interrupt_is_for_any(table, interrupt))
 		tell(check, WARNING, where, 0, "it accepts messages of any function");
+}
+
+static void on_unreadable(void *context, const struct interrupt_table *table, uint64_t address)
+{
+	char where[96];
+
+	describe_interrupt(table, "interrupt entries", where, sizeof where);
+	tell(context, FORBIDDEN, where, 0, "0x%" PRIx64 " and what is behind it is not in memory",
+	     address);
 }
 
 static void check_interrupts(struct check *check)
 {
-	uint64_t unreadable;
+	const struct interrupts_visitor visitor = { on_interrupt_table, on_interrupt, on_unreadable,
+						    check };
 
-	if (!check->unit->has_remapping || !check->unit->tables.remapping)
-		return;
-	if (!interrupts_list(check->unit, on_interrupt, check, &unreadable))
-		tell(check, FORBIDDEN, "interrupt entries", SPEC_VTD_IR_ACCESS,
-		     "0x%" PRIx64 " and what is behind it is not in memory", unreadable);
+	if (check->unit->format == UNIT_AMD || check->unit->vtd.remapping)
+		interrupts_visit(check->unit, &visitor);
 }
 
 static enum midplane_exit conclude(struct check *check)
@@ -348,11 +370,11 @@ enum midplane_exit midplane_iommu_check(const struct call *call)
 {
 	struct unit unit;
 	struct check check = { .call = call, .unit = &unit };
-	enum midplane_exit code = unit_open(call, UNIT_NEEDS_TRANSLATION, &unit);
+	enum midplane_exit code = iommu_open(call, UNIT_NEEDS_TRANSLATION, &unit);
 	struct spaces spaces;
 
 	if (code)
-		return unit_close(call, &unit, code);
+		return iommu_close(call, &unit, code);
 	check.list = call->json ? json_array() : NULL;
 	spaces_find(&unit, &spaces, on_fault, &check);
 	close_fault(&check);
@@ -363,5 +385,5 @@ enum midplane_exit midplane_iommu_check(const struct call *call)
 	code = conclude(&check);
 	free(check.tables);
 	spaces_free(&spaces);
-	return unit_close(call, &unit, code);
+	return iommu_close(call, &unit, code);
 }

@@ -75,7 +75,7 @@ static void on_fault(void *context, const struct fault *fault)
 	dump->faults++;
 }
 
-static void print_head(const struct space *space)
+static void print_head(const struct unit *unit, const struct space *space)
 {
 	printf("domain %u: %s", space->domain, space->kind);
 	if (space->second)
@@ -85,7 +85,7 @@ static void print_head(const struct space *space)
 		       space->first);
 	if (!space->known)
 		printf(", cannot be used: reason %u, %s", space->reason,
-		       vtd_reason_text(space->reason));
+		       unit_reason_text(unit, space->reason));
 	puts(space->silent ? ", faults not reported" : "");
 }
 
@@ -133,7 +133,7 @@ static bool print_space(struct dump *dump, const struct space *space, unsigned c
 	if (dump->call->json)
 		print_head_json(space);
 	else
-		print_head(space);
+		print_head(dump->unit, space);
 	print_functions(dump->call, space, count);
 	dump->printed = 0;
 	whole = space_list(dump->unit, space, listing);
@@ -161,16 +161,15 @@ static bool print_spaces(struct dump *dump, const struct spaces *spaces, struct 
 	return whole;
 }
 
-static void print_interrupt(const struct interrupt *interrupt)
+static void print_interrupt(const struct unit *unit, const char *source,
+			    const struct interrupt *interrupt)
 {
 	const struct iommu_remapped *remapped = &interrupt->remapped;
-	char source[INTERRUPT_SOURCE_MAX];
 
-	interrupt_source(interrupt, source);
 	printf("  %5" PRIu32 "  from %s: ", interrupt->index, source);
 	if (remapped->outcome != IOMMU_OK)
 		printf("blocked, reason %u, %s\n", remapped->reason,
-		       vtd_reason_text(remapped->reason));
+		       unit_reason_text(unit, remapped->reason));
 	else if (remapped->posted)
 		printf("vector 0x%x posted to 0x%" PRIx64 "%s\n", remapped->vector,
 		       remapped->descriptor, remapped->urgent ? ", urgent" : "");
@@ -179,12 +178,10 @@ static void print_interrupt(const struct interrupt *interrupt)
 		       remapped->vector);
 }
 
-static void print_interrupt_json(const struct interrupt *interrupt)
+static void print_interrupt_json(const char *source, const struct interrupt *interrupt)
 {
 	const struct iommu_remapped *remapped = &interrupt->remapped;
-	char source[INTERRUPT_SOURCE_MAX];
 
-	interrupt_source(interrupt, source);
 	printf("    {\"index\": %" PRIu32 ", \"source\": \"%s\", \"words\": [\"0x%" PRIx64
 	       "\", \"0x%" PRIx64 "\"], ",
 	       interrupt->index, source, interrupt->words[0], interrupt->words[1]);
@@ -200,30 +197,49 @@ static void print_interrupt_json(const struct interrupt *interrupt)
 		       remapped->address, remapped->data, remapped->vector);
 }
 
-static void on_interrupt(void *context, const struct interrupt *interrupt)
+static void on_interrupt_table(void *context, const struct interrupt_table *table)
+{
+	const struct dump *dump = context;
+	char source[WORDS_SOURCE_MAX];
+
+	if (dump->call->json)
+		return;
+	words_print_source(table->source, source);
+	printf("interrupt entries%s%s at 0x%" PRIx64 ", %" PRIu32 " places\n",
+	       table->of_one ? " of " : "", table->of_one ? source : "", table->address,
+	       table->count);
+}
+
+static void on_interrupt(void *context, const struct interrupt_table *table,
+			 const struct interrupt *interrupt)
+{
+	struct dump *dump = context;
+	char source[INTERRUPT_SOURCE_MAX];
+
+	interrupt_source(table, interrupt, source);
+	separate(dump);
+	if (dump->call->json)
+		print_interrupt_json(source, interrupt);
+	else
+		print_interrupt(dump->unit, source, interrupt);
+}
+
+static void on_unreadable(void *context, const struct interrupt_table *table, uint64_t address)
 {
 	struct dump *dump = context;
 
-	separate(dump);
-	if (dump->call->json)
-		print_interrupt_json(interrupt);
-	else
-		print_interrupt(interrupt);
+	(void)table;
+	(void)address;
+	dump->faults++;
 }
 
 static void print_interrupts(struct dump *dump)
 {
-	uint64_t unreadable;
-	uint32_t count;
-	uint64_t table = interrupts_table(dump->unit, &count);
+	const struct interrupts_visitor visitor = { on_interrupt_table, on_interrupt, on_unreadable,
+						    dump };
 
 	dump->printed = 0;
-	if (!dump->unit->has_remapping)
-		return;
-	if (!dump->call->json)
-		printf("interrupt entries at 0x%" PRIx64 ", %" PRIu32 " places\n", table, count);
-	if (!interrupts_list(dump->unit, on_interrupt, dump, &unreadable))
-		dump->faults++;
+	interrupts_visit(dump->unit, &visitor);
 }
 
 enum midplane_exit midplane_iommu_dump(const struct call *call)
@@ -231,11 +247,11 @@ enum midplane_exit midplane_iommu_dump(const struct call *call)
 	struct unit unit;
 	struct dump dump = { .call = call, .unit = &unit };
 	struct listing listing = { 0, on_mapping, on_fault, NULL, &dump };
-	enum midplane_exit code = unit_open(call, UNIT_NEEDS_TRANSLATION, &unit);
+	enum midplane_exit code = iommu_open(call, UNIT_NEEDS_TRANSLATION, &unit);
 	struct spaces spaces;
 
 	if (code)
-		return unit_close(call, &unit, code);
+		return iommu_close(call, &unit, code);
 	spaces_find(&unit, &spaces, on_fault, &dump);
 	listing.walks_left = unit_walks_enough(&unit);
 	fputs(call->json ? "{\n  \"domains\": [" : "", stdout);
@@ -253,5 +269,5 @@ enum midplane_exit midplane_iommu_dump(const struct call *call)
 		       "which\n",
 		       dump.faults);
 	spaces_free(&spaces);
-	return unit_close(call, &unit, code);
+	return iommu_close(call, &unit, code);
 }

@@ -2,23 +2,14 @@
 #include "prog/midplane_batch.h"
 #include "prog/midplane_iommu.h"
 #include "prog/midplane_words.h"
-#include "spec/vtd.h"
 
 #include <inttypes.h>
-
-/* Whether an entry of the table is used: with remapping on, for the remappable format
- * (section 5.1.2). */
-static bool uses_entry(const struct unit *unit, const struct iommu_message *message)
-{
-	return unit->tables.remapping &&
-	       field_is_set(message->address, SPEC_VTD_MSI_ADDRESS_FORMAT);
-}
 
 /* "3", or "-" where no entry was used. */
 static void print_index(const struct unit *unit, const struct iommu_message *message,
 			const struct iommu_remapped *remapped, char text[16])
 {
-	if (uses_entry(unit, message))
+	if (unit_remap_uses_entry(unit, message))
 		snprintf(text, 16, "%u", remapped->index);
 	else
 		snprintf(text, 16, "-");
@@ -33,7 +24,7 @@ static bool answer_line(void *context, char *line, char text[BATCH_ANSWER_MAX], 
 
 	if (!words_parse_message(line, &message, why))
 		return false;
-	vtd_remap(&unit->tables, &message, NULL, &remapped);
+	unit_remap(unit, &message, NULL, &remapped);
 	print_index(unit, &message, &remapped, index);
 	if (remapped.outcome != IOMMU_OK)
 		snprintf(text, BATCH_ANSWER_MAX, "blocked\t%u", remapped.reason);
@@ -46,11 +37,12 @@ static bool answer_line(void *context, char *line, char text[BATCH_ANSWER_MAX], 
 	return true;
 }
 
-static void print_answer(const struct iommu_remapped *remapped, const char *index)
+static void print_answer(const struct unit *unit, const struct iommu_remapped *remapped,
+			 const char *index)
 {
 	if (remapped->outcome != IOMMU_OK)
 		printf("blocked: reason %u, %s%s\n", remapped->reason,
-		       vtd_reason_text(remapped->reason),
+		       unit_reason_text(unit, remapped->reason),
 		       remapped->outcome == IOMMU_SILENT ? "; its entry disables the report" : "");
 	else if (remapped->posted)
 		printf("posted: vector 0x%x%s into the descriptor at 0x%" PRIx64 ", by entry %s\n",
@@ -77,12 +69,13 @@ static json_t *json_answer(const struct unit *unit, const struct iommu_message *
 					    : "ok");
 	if (!ok) {
 		json_object_set_new(json, "reason", json_integer(remapped->reason));
-		json_object_set_new(json, "text", json_string(vtd_reason_text(remapped->reason)));
+		json_object_set_new(json, "text",
+				    json_string(unit_reason_text(unit, remapped->reason)));
 		return json;
 	}
 	json_object_set_new(json, "index",
-			    uses_entry(unit, message) ? json_integer(remapped->index)
-						      : json_null());
+			    unit_remap_uses_entry(unit, message) ? json_integer(remapped->index)
+								 : json_null());
 	if (remapped->posted) {
 		json_object_set_new(json, "descriptor", iommu_json_hex(remapped->descriptor));
 		json_object_set_new(json, "vector", json_integer(remapped->vector));
@@ -107,10 +100,10 @@ static void explain(const struct call *call, const struct unit *unit,
 	if (!call->json)
 		printf("%s writes 0x%x to 0x%" PRIx64 "\n", source, message->data,
 		       message->address);
-	vtd_remap(&unit->tables, message, &trace, &remapped);
+	unit_remap(unit, message, &trace, &remapped);
 	if (!call->json) {
 		print_index(unit, message, &remapped, index);
-		print_answer(&remapped, index);
+		print_answer(unit, &remapped, index);
 		return;
 	}
 	json = json_answer(unit, message, &remapped);
@@ -163,10 +156,10 @@ enum midplane_exit midplane_iommu_remap(const struct call *call)
 
 	if (code)
 		return code;
-	code = unit_open(call, UNIT_NEEDS_REMAPPING, &unit);
+	code = iommu_open(call, UNIT_NEEDS_REMAPPING, &unit);
 	if (!code && call->option[OPTION_BATCH])
 		code = batch_run(call, answer_line, &unit);
 	else if (!code)
 		explain(call, &unit, &message);
-	return unit_close(call, &unit, code);
+	return iommu_close(call, &unit, code);
 }

@@ -28,7 +28,7 @@ static bool answer_line(void *context, char *line, char text[BATCH_ANSWER_MAX], 
 
 	if (!words_parse_walk(line, &request, why))
 		return false;
-	vtd_walk(&batch->unit->tables, &request, NULL, &answer);
+	unit_walk(batch->unit, &request, NULL, &answer);
 	if (answer.outcome == IOMMU_OK)
 		snprintf(text, BATCH_ANSWER_MAX, "ok\t0x%" PRIx64 "\t0x%" PRIx64, answer.address,
 			 page_size(&answer));
@@ -51,7 +51,7 @@ static void print_question(const struct iommu_request *request)
 	putchar('\n');
 }
 
-static void print_answer(const struct iommu_answer *answer)
+static void print_answer(const struct unit *unit, const struct iommu_answer *answer)
 {
 	char size[16];
 
@@ -61,11 +61,12 @@ static void print_answer(const struct iommu_answer *answer)
 		       answer->address, size, words_rights(answer->rights), answer->domain);
 	else
 		printf("%s: reason %u, %s%s\n", answer->outcome == IOMMU_FAULT ? "fault" : "silent",
-		       answer->reason, vtd_reason_text(answer->reason),
+		       answer->reason, unit_reason_text(unit, answer->reason),
 		       answer->outcome == IOMMU_SILENT ? "; its entry disables the report" : "");
 }
 
-static json_t *json_answer(const struct iommu_request *request, const struct iommu_answer *answer)
+static json_t *json_answer(const struct unit *unit, const struct iommu_request *request,
+			   const struct iommu_answer *answer)
 {
 	static const char *const outcomes[] = { "ok", "fault", "silent" };
 	static const char *const accesses[] = { "-", "r", "w" };
@@ -86,7 +87,8 @@ static json_t *json_answer(const struct iommu_request *request, const struct iom
 		json_object_set_new(json, "domain", json_integer(answer->domain));
 	} else {
 		json_object_set_new(json, "reason", json_integer(answer->reason));
-		json_object_set_new(json, "text", json_string(vtd_reason_text(answer->reason)));
+		json_object_set_new(json, "text",
+				    json_string(unit_reason_text(unit, answer->reason)));
 	}
 	return json;
 }
@@ -101,12 +103,12 @@ static void explain(const struct call *call, const struct unit *unit,
 
 	if (!call->json)
 		print_question(request);
-	vtd_walk(&unit->tables, request, &trace, &answer);
+	unit_walk(unit, request, &trace, &answer);
 	if (!call->json) {
-		print_answer(&answer);
+		print_answer(unit, &answer);
 		return;
 	}
-	json = json_answer(request, &answer);
+	json = json_answer(unit, request, &answer);
 	json_object_set_new(json, "steps", steps.list);
 	iommu_print_json(json);
 }
@@ -156,10 +158,10 @@ enum midplane_exit midplane_iommu_walk(const struct call *call)
 
 	if (code)
 		return code;
-	code = unit_open(call, UNIT_NEEDS_TRANSLATION, &unit);
+	code = iommu_open(call, UNIT_NEEDS_TRANSLATION, &unit);
 	if (!code && call->option[OPTION_BATCH])
 		code = batch_run(call, answer_line, &(struct walk_batch){ &unit, request.pasid });
 	else if (!code)
 		explain(call, &unit, &request);
-	return unit_close(call, &unit, code);
+	return iommu_close(call, &unit, code);
 }

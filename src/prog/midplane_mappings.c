@@ -48,34 +48,10 @@ static void add_page(struct walker *walker, uint64_t iova, const struct iommu_an
 		open->largest = answer->page_shift;
 }
 
-/* What is no fault of the tables: there is just nothing, or the address can never reach them. */
-static bool is_nothing(uint16_t reason)
-{
-	switch (reason) {
-	case SPEC_VTD_ADDRESS_BEYOND_WIDTH:
-	case SPEC_VTD_WRITE_DENIED:
-	case SPEC_VTD_READ_DENIED:
-	case SPEC_VTD_IR_NO_INTERRUPT:
-	case SPEC_VTD_FS_NOT_PRESENT:
-	case SPEC_VTD_FS_BEYOND_WIDTH:
-	case SPEC_VTD_SS_NOT_PRESENT:
-	case SPEC_VTD_NOT_CANONICAL:
-	case SPEC_VTD_PRIVILEGE:
-	case SPEC_VTD_SM_BEYOND_HOST_WIDTH:
-	case SPEC_VTD_SM_BEYOND_WIDTH:
-	case SPEC_VTD_SM_WRITE_DENIED:
-	case SPEC_VTD_SM_READ_DENIED:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static void tell_fault(struct walker *walker, uint64_t iova, const struct iommu_answer *answer,
-		       unsigned shift)
+static void tell_fault(struct walker *walker, uint64_t iova, unsigned reason, unsigned shift)
 {
 	const struct fault fault = { walker->space, walker->space->source, walker->space->pasid,
-				     iova,	    UINT64_C(1) << shift,  answer->reason,
+				     iova,	    UINT64_C(1) << shift,  reason,
 				     &walker->seen };
 
 	walker->listing->fault(walker->listing->context, &fault);
@@ -100,22 +76,21 @@ static unsigned look(struct walker *walker, uint64_t iova)
 	if (traced)
 		seen_walk(walker->unit, &request, &walker->seen, &answer);
 	else
-		vtd_walk(&walker->unit->tables, &request, NULL, &answer);
+		unit_walk(walker->unit, &request, NULL, &answer);
 	if (traced)
 		tell_tables(walker);
 	if (walker->seen.loop_shift) {
-		answer.reason = FAULT_LOOP;
-		tell_fault(walker, iova, &answer, walker->seen.loop_shift);
+		tell_fault(walker, iova, FAULT_LOOP, walker->seen.loop_shift);
 		return walker->seen.loop_shift;
 	}
 	if (answer.outcome == IOMMU_OK) {
 		add_page(walker, iova, &answer);
 		return answer.page_shift;
 	}
-	if (!is_nothing(answer.reason)) {
+	if (!unit_reason_is_nothing(walker->unit, answer.reason)) {
 		if (!traced)
 			seen_walk(walker->unit, &request, &walker->seen, &answer);
-		tell_fault(walker, iova, &answer, answer.page_shift);
+		tell_fault(walker, iova, answer.reason, answer.page_shift);
 	}
 	return answer.page_shift;
 }
@@ -133,7 +108,7 @@ static uint64_t behind(const struct space *space, uint64_t iova, unsigned shift)
 	iova = (iova | ((UINT64_C(1) << shift) - 1)) + 1;
 	if (space->first && iova == UINT64_C(1) << (width - 1))
 		return UINT64_MAX << (width - 1);
-	return !space->first && iova >> width ? 0 : iova;
+	return !space->first && width < 64 && iova >> width ? 0 : iova;
 }
 
 bool space_list(const struct unit *unit, const struct space *space, struct listing *listing)

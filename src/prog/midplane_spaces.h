@@ -8,7 +8,7 @@
 #ifndef PROG_MIDPLANE_SPACES_H
 #define PROG_MIDPLANE_SPACES_H
 
-#include "prog/midplane_iommu.h"
+#include "prog/midplane_unit.h"
 
 /* One entry that a walk met, with its words. */
 struct seen_step {
@@ -21,7 +21,7 @@ struct seen {
 	unsigned count;
 	unsigned head_count;
 	struct seen_step head[4]; /* the steps that are not page tables': root, context, PASID
-				     directory, PASID entry */
+				   * directory and PASID entry, or AMD's device table entry */
 	struct seen_step last;
 	uint64_t tables[32]; /* pages of the page table entries on the way */
 	unsigned table_count;
@@ -49,12 +49,12 @@ struct fault {
 	uint16_t source;
 	uint32_t pasid;
 	uint64_t iova, size; /* size 0: not about an address */
-	uint16_t reason;
+	unsigned reason;     /* of the format, or FAULT_LOOP */
 	const struct seen *seen;
 };
 
 /* A reason beside those of the specification: tables that lead into themselves. */
-enum { FAULT_LOOP = 0xffff };
+enum { FAULT_LOOP = 1 << 16 };
 
 struct mapping {
 	uint64_t iova, target;

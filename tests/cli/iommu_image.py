@@ -58,3 +58,32 @@ class Image:
         with open(path, "wb") as out:
             out.write((header + headers).ljust(0x1000, b"\0") + self.bytes)
         return ["--memory", path, "--registers", self.registers]
+
+
+DEVICES = 0x1000 # AMD: a device table of one page, for 00:00.0 to 00:0f.7
+AMD_READ, AMD_WRITE = 1 << 61, 1 << 62
+
+
+class AmdImage(Image):
+    """The same for a unit of AMD's: 00:02.0 in domain 5, with three levels."""
+
+    def __init__(self, directory):
+        super().__init__(directory, "amd")
+        self.bytes = bytearray(64 << 10)
+        self.values = {0x00: DEVICES, 0x18: 1, 0x30: 0}
+        self.device(0x10, TOP | 3 << 9 | 3 | AMD_READ | AMD_WRITE, 5,
+                    2 << 60 | INTERRUPTS | 4 << 1 | 1)
+        both = AMD_READ | AMD_WRITE
+        self.words(TOP, MIDDLE | 2 << 9 | both | 1)
+        self.words(MIDDLE, LOW | 1 << 9 | both | 1, 0x40200000 | both | 1)
+        self.words(LOW + 8, 0x9000 | both | 1, 0xa000 | both | 1, 0xd000 | AMD_READ | 1)
+        for page in range(4): # one page of 16 KiB
+            self.words(LOW + 8 * (8 + page), 0x10000 | 1 << 12 | 7 << 9 | both | 1)
+        # entry 2: vector 22h to processor 1
+        struct.pack_into("<I", self.bytes, INTERRUPTS + 8, 0x22 << 16 | 1 << 8 | 1)
+
+    def device(self, source, *words):
+        self.words(DEVICES + 32 * source, *words)
+
+    def options(self):
+        return [*super().options(), "--format", "amd"]

@@ -9,8 +9,9 @@ import tempfile
 import time
 import unittest
 
-from iommu_image import (CAP, CONTEXTS, ECAP, INTERRUPTS, LARGE, LOW, MIDDLE, READ, ROOT, TOP,
-                         WRITE, Image)
+from iommu_image import (AMD_READ, AMD_WRITE, CAP, CONTEXTS, DEVICES, ECAP, INTERRUPTS, LARGE, LOW,
+                         MIDDLE, READ, ROOT, TOP,
+                         WRITE, AmdImage, Image)
 
 TOOL = sys.argv[1]
 
@@ -461,6 +462,103 @@ class Check(Case):
         self.assertIn("0x4008", finding["text"])
 
 
+class Amd(Case):
+    def setUp(self):
+        super().setUp()
+        self.image = AmdImage(self.directory.name).save()
+
+    def test_addresses_and_messages_are_answered(self):
+        self.assertEqual(self.batch("walk", "00:02.0\t0x1234\tw", "00:02.0\t0x3000\tw", "00:02.0\t0x4000\tr",
+                                    "00:02.0\t0xabcd\tr", "00:02.0\t0x2abcde\tr", "00:03.0\t0x9000\tw",
+                                    "01:00.0\t0x9000\tw"),
+                         [["ok", "0x9234", "0x1000"], ["fault", str(2 << 12 | 0x70)],
+                          ["fault", str(2 << 12)], ["ok", "0x12bcd", "0x4000"],
+                          ["ok", "0x402abcde", "0x200000"], ["ok", "0x9000", "0x40000000"],
+                          ["fault", str(2 << 12)]])
+        self.assertEqual(self.batch("remap", "00:02.0\t0xfee00000\t0x2", "00:02.0\t0xfee00000\t0x3",
+                                    "00:03.0\t0xfee01000\t0x31"),
+                         [["ok", "0xfee01000", "0x4022", "2"], ["blocked", str(2 << 12 | 8)],
+                          ["ok", "0xfee01000", "0x31", "-"]])
+
+    def test_an_address_is_explained(self):
+        done = self.iommu("walk", "--source", "00:02.0", "--iova", "0x1234")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("  device table entry 16 at 0x1200\n", done.stdout)
+        self.assertIn("  I/O page entry (level 1) 1 at 0x5008\n", done.stdout)
+        self.assertTrue(done.stdout.endswith(
+            "ok: 0x9234, in a page of 4 KiB, rights rw, domain 5\n"), done.stdout)
+
+    def test_everything_is_listed(self):
+        self.image.device(0x11, 3 | AMD_READ | AMD_WRITE, 6)
+        self.image.device(0x12, 3, 0) # lets nothing pass, as Linux writes it for functions it does not know
+        self.image.save()
+        self.assertEqual(self.iommu("dump").stdout, """\
+domain 5: page tables, 3 levels at 0x3000
+  of 00:02.0
+  0x000000001000-0x000000002fff -> 0x000000009000  rw   2 x 4 KiB
+  0x000000003000-0x000000003fff -> 0x00000000d000  r    1 x 4 KiB
+  0x000000008000-0x00000000bfff -> 0x000000010000  rw   1 x 16 KiB
+  0x000000200000-0x0000003fffff -> 0x000040200000  rw   1 x 2 MiB
+domain 6: pass-through
+  of 00:02.1
+  every address leads to itself
+interrupt entries of 00:02.0 at 0x6000, 16 places
+      2  from 00:02.0: 0x4022 to 0xfee01000, vector 0x22
+""")
+        dump = self.json("dump")
+        self.assertEqual([domain["domain"] for domain in dump["domains"]], [5, 6])
+        self.assertEqual(dump["interrupts"][0]["source"], "00:02.0")
+
+    def test_good_tables_have_no_findings(self):
+        done = self.iommu("check")
+        self.assertEqual((done.returncode, done.stdout),
+                         (0, "0 things that the specification forbids, 0 warnings\n"))
+
+    def finding(self, text):
+        self.image.save()
+        done = self.iommu("check")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(len(done.stdout.splitlines()), 2, done.stdout)
+        self.assertIn(text, done.stdout)
+
+    def test_wrong_entries_are_findings(self):
+        self.image.device(0x11, 3 | 1 << 2, 6)
+        self.image.words(DEVICES + 0x11 * 32, 3 | 1 << 2 | AMD_READ)
+        self.finding("00:02.1: device table entry 17 at 0x1220")
+        self.image.device(0x11, 0)
+        self.image.words(LOW + 8 * 20, 0x9000 | 1 << 55 | 1)
+        self.finding("00:02.0 iova 0x14000-0x14fff: I/O page entry (level 1) 20 at 0x50a0")
+        self.image.words(LOW + 8 * 20, 0)
+        self.image.words(MIDDLE + 16, 0x100000 | 1 << 9 | AMD_READ | 1)
+        self.finding("00:02.0 iova 0x400000-0x5fffff: I/O page entry (level 1) 0 at 0x100000")
+        self.image.words(MIDDLE + 16, MIDDLE | 1 << 9 | AMD_READ | 1)
+        self.finding("the page tables lead into themselves")
+        self.image.words(MIDDLE + 16, 0)
+        self.image.words(INTERRUPTS, 1 << 24 | 1)
+        self.finding("00:02.0 interrupt entry 0: at 0x6000")
+
+    def test_registers_that_are_missing_are_named(self):
+        for missing, name in ((0x00, "the device table base address register"),
+                              (0x30, "the extended feature register")):
+            image = AmdImage(self.directory.name)
+            del image.values[missing]
+            image.save()
+            done = self.iommu("dump")
+            self.assertEqual((done.returncode, done.stderr),
+                             (1, f"midplane: iommu dump: {image.registers}: {name} (0x{missing:03x}) is "
+                                 "needed and not there\n"))
+        self.image.values[0x18] = 1 | 1 << 34
+        self.image.save()
+        self.assertIn("the base address register of a device table segment (0x100) is needed",
+                      self.iommu("dump").stderr)
+
+    def test_a_unit_that_is_off_lets_everything_pass(self):
+        self.image.values[0x18] = 0
+        self.image.save()
+        self.assertEqual(self.batch("walk", "00:09.0\t0x123456\tw"), [["ok", "0x123456", "0x1000"]])
+        self.assertEqual(self.json("dump"), {"domains": [], "interrupts": []})
+
+
 class Refusals(Case):
     def refused(self, code, text, *words):
         done = run("iommu", *words)
@@ -532,6 +630,10 @@ class Refusals(Case):
                  ["walk", *options, "--source", "00:02.0", "--iova", "0", "--pasid", "1048576"]),
                 ("--quirks: 'qemu' is neither none (the default) nor qemu72",
                  ["check", *options, "--quirks", "qemu"]),
+                ("--format: 'arm' is neither vtd (the default) nor amd",
+                 ["dump", *options, "--format", "arm"]),
+                ("--quirks: there are none for --format amd",
+                 ["dump", *options, "--format", "amd", "--quirks", "qemu72"]),
                 ("--host-width: '53' is not a number of bits, 32 to 52",
                  ["dump", *options, "--host-width", "53"]),
                 ("does not take --pasid", ["dump", *options, "--pasid", "1"])]:
