@@ -1,0 +1,262 @@
+/* fuzz/iommu_unit_fuzz.c -- a remapping unit driven by hostile system software and hostile devices
+ * at once: the input is memory with tables and queues in it, register accesses, requests,
+ * interrupts, completions and page requests, while a second reader goes in and out.
+ *
+ * Whatever comes, the unit asks memory only for what may be asked (request.h), comes to rest when
+ * readers have left, and counts each refusal once.  The sanitizers watch the rest.
+ *
+ * Input: 8 bytes of set-up, then the number of steps, then steps of 16 bytes {kind, three bytes,
+ * le32, le64}, then words of memory {le16 index, le64}. */
+#include "base/bytes.h"
+#include "iommu/vtd.h"
+#include "sim/vtd_driver.h"
+#include "spec/vtd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MEMORY = 1 << 16, SETUP = 9, STEP = 16, WORD = 10, POLLS_MAX = 200 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct world {
+	uint8_t memory[MEMORY];
+	struct vtd *vtd;
+	bool answers; /* devices complete invalidations at once, from within the call */
+	uint64_t now_ns;
+} world;
+
+static bool is_fair(uint64_t address, uint32_t size)
+{
+	must(size >= 1 && size <= 64);
+	must((address & 0xfff) + size <= 0x1000);
+	return address < MEMORY && size <= MEMORY - address;
+}
+
+static bool memory_read(void *context, uint64_t address, void *bytes, uint32_t size)
+{
+	(void)context;
+	if (!is_fair(address, size))
+		return false;
+	memcpy(bytes, world.memory + address, size);
+	return true;
+}
+
+static bool memory_write(void *context, uint64_t address, const void *bytes, uint32_t size)
+{
+	(void)context;
+	if (!is_fair(address, size))
+		return false;
+	memcpy(world.memory + address, bytes, size);
+	return true;
+}
+
+static bool memory_replace(void *context, uint64_t address, uint64_t old, uint64_t now)
+{
+	(void)context;
+	must(address % 8 == 0);
+	if (!is_fair(address, 8) || get_le64(world.memory + address) != old)
+		return false;
+	put_le64(world.memory + address, now);
+	return true;
+}
+
+static void on_interrupt(void *context, uint64_t address, uint32_t data)
+{
+	(void)context, (void)address, (void)data;
+	/* A handler that runs at once and looks at the unit. */
+	if (world.vtd)
+		vtd_read(world.vtd, SPEC_VTD_FSTS, 4);
+}
+
+static void on_invalidation(void *context, const struct vtd_device_invalidation *invalidation)
+{
+	(void)context;
+	must(invalidation->itag < 32);
+	must(invalidation->size == 0 || is_power_of_two(invalidation->size));
+	must(invalidation->size == 0 || invalidation->address % invalidation->size == 0);
+	if (world.answers)
+		vtd_device_tlb_done(world.vtd, invalidation->source, 1u << invalidation->itag, 1);
+}
+
+static void on_response(void *context, uint16_t source, uint32_t pasid, uint16_t group,
+			uint8_t code)
+{
+	(void)context, (void)source;
+	must(pasid == IOMMU_NO_PASID || pasid < 1 << 20);
+	must(group < 512 && code < 16);
+}
+
+static void translate(struct vtd_reader *reader, const uint8_t *step)
+{
+	struct iommu_request request = {
+		.source = get_le16(step + 2),
+		.type = step[1] & 3,
+		.access = step[1] >> 2 & 7,
+		.pasid = step[1] >> 5 & 1 ? get_le32(step + 4) & 0xfffff : IOMMU_NO_PASID,
+		.privileged = step[1] >> 6 & 1,
+		.zero_length = step[1] >> 7,
+		.address = get_le64(step + 8),
+	};
+	struct iommu_answer answer;
+
+	if (request.type == 3)
+		request.type = 0;
+	if (request.zero_length)
+		request.access = IOMMU_READ;
+	vtd_translate(reader, &request, &answer);
+	must(answer.outcome <= IOMMU_SILENT);
+	must(answer.outcome != IOMMU_FAULT || answer.reason != 0);
+	if (answer.outcome == IOMMU_OK && request.type != IOMMU_TRANSLATION_REQUEST) {
+		must(answer.page_shift >= 12 && answer.page_shift <= 64);
+		must(request.zero_length || (request.access & ~answer.rights & 3) == 0);
+		/* What lies in the page is kept. */
+		must(((answer.address ^ request.address) & 0xfff) == 0);
+	}
+}
+
+static void interrupt(struct vtd_reader *reader, const uint8_t *step)
+{
+	struct iommu_remapped remapped;
+	struct iommu_message message = { .source = get_le16(step + 2),
+					 .address = 0xfee00000 | (get_le32(step + 4) & 0xfffff),
+					 .data = get_le32(step + 8) };
+
+	vtd_interrupt(reader, &message, &remapped);
+	must(remapped.outcome <= IOMMU_SILENT);
+}
+
+static void page_request(const uint8_t *step)
+{
+	vtd_page_request(world.vtd, &(struct vtd_page_request){
+					    .source = get_le16(step + 2),
+					    .pasid = step[1] & 1 ? get_le32(step + 4) & 0xfffff
+								 : IOMMU_NO_PASID,
+					    .address = get_le64(step + 8),
+					    .group = (uint16_t)(step[1] << 1),
+					    .access = step[1] >> 1 & 3,
+					    .last = step[1] >> 3 & 1,
+					    .privileged = step[1] >> 4 & 1 });
+}
+
+/* One step; *inside: whether the second reader is. */
+static void take_step(struct vtd_reader *const readers[2], const uint8_t *step, bool *inside)
+{
+	switch (step[0] % 9) {
+	case 0:
+		vtd_write(world.vtd, get_le32(step + 4) & 0xfff, step[1] & 1 ? 8 : 4,
+			  get_le64(step + 8));
+		break;
+	case 1:
+		vtd_read(world.vtd, get_le32(step + 4) & 0x1fff, step[1] & 1 ? 8 : 4);
+		break;
+	case 2:
+		vtd_reader_enter(readers[0]);
+		translate(readers[0], step);
+		vtd_reader_leave(readers[0]);
+		break;
+	case 3:
+		vtd_reader_enter(readers[0]);
+		interrupt(readers[0], step);
+		vtd_reader_leave(readers[0]);
+		break;
+	case 4:
+		*inside = !*inside;
+		(*inside ? vtd_reader_enter : vtd_reader_leave)(readers[1]);
+		if (*inside)
+			translate(readers[1], step);
+		break;
+	case 5:
+		world.now_ns += get_le32(step + 4) * UINT64_C(1000);
+		must(vtd_poll(world.vtd, world.now_ns) >= world.now_ns);
+		break;
+	case 6:
+		vtd_device_tlb_done(world.vtd, get_le16(step + 2), get_le32(step + 4), step[1]);
+		break;
+	case 7:
+		page_request(step);
+		break;
+	default:
+		put_le64(world.memory + get_le32(step + 4) % (MEMORY - 7), get_le64(step + 8));
+	}
+}
+
+static struct vtd_config config_of(const uint8_t *setup)
+{
+	/* A unit with everything, less what the set-up takes away. */
+	uint64_t cap = VTD_DRIVER_CAP, ecap = VTD_DRIVER_ECAP;
+
+	cap ^= field_make(SPEC_VTD_CAP_CM, setup[0]) | field_make(SPEC_VTD_CAP_PSI, setup[0] >> 1) |
+	       field_make(SPEC_VTD_CAP_SSLPS, setup[0] >> 2) |
+	       field_make(SPEC_VTD_CAP_PLMR, setup[0] >> 4);
+	ecap ^= (uint64_t)(setup[1] & 1) << 7 | (uint64_t)(setup[1] >> 1 & 3) << 45 |
+		(uint64_t)(setup[1] >> 3 & 1) << 26;
+	return (struct vtd_config){
+		.cap = cap,
+		.ecap = ecap,
+		.version = setup[2] & 1 ? 0x80 : 0x10,
+		.host_width = setup[2] & 2 ? 39 : 46,
+		.quirks = setup[2] & 4 ? VTD_QUIRKS_QEMU72 : VTD_QUIRKS_NONE,
+		.trust = setup[2] & 8 ? VTD_TRUST_CONTEXT : VTD_TRUST_WHEN_INVALIDATED,
+		.memory = { .read = memory_read, .write = memory_write, .replace = memory_replace },
+		.interrupt = on_interrupt,
+		.invalidate_device = on_invalidation,
+		.page_response = on_response,
+		.readers = 2,
+		.iotlb_sets = 4,
+		.device_tlb_timeout_ns = 1000000,
+	};
+}
+
+static void *fresh(size_t size)
+{
+	void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
+
+	must(memory != NULL);
+	return memory;
+}
+
+static void come_to_rest(void)
+{
+	unsigned polls = 0;
+
+	world.answers = true;
+	while (vtd_poll(world.vtd, world.now_ns) == world.now_ns)
+		must(++polls < POLLS_MAX);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct vtd_reader *readers[2];
+	struct vtd_config config;
+	bool inside = false;
+	unsigned steps;
+
+	if (size < SETUP || size < SETUP + (size_t)data[8] * STEP)
+		return 0;
+	steps = data[8];
+	config = config_of(data);
+	if (vtd_config_check(&config))
+		return 0;
+	memset(world.memory, 0, MEMORY);
+	for (size_t at = SETUP + (size_t)steps * STEP; at + WORD <= size; at += WORD)
+		put_le64(world.memory + get_le16(data + at) % (MEMORY / 8) * 8,
+			 get_le64(data + at + 2));
+	world.answers = data[3] & 1;
+	world.now_ns = 0;
+	world.vtd = vtd_init(fresh(vtd_size(&config)), &config);
+	for (unsigned i = 0; i < 2; i++)
+		readers[i] = vtd_reader_init(fresh(vtd_reader_size()), world.vtd, i);
+	for (unsigned i = 0; i < steps; i++)
+		take_step(readers, data + SETUP + i * STEP, &inside);
+	if (inside)
+		vtd_reader_leave(readers[1]);
+	come_to_rest();
+	for (unsigned i = 0; i < 2; i++) {
+		vtd_reader_fini(readers[i]);
+		free(readers[i]);
+	}
+	free(world.vtd);
+	world.vtd = NULL;
+	return 0;
+}
