@@ -3,8 +3,9 @@
  *
  * Nothing here subtracts one probability from another where it can be helped: steady states come from
  * elimination after Grassmann, Taksar and Heyman, whose error does not depend on how stiff the rates are
- * (O'Cinneide, Numer. Math. 65, 1993), or for large chains from sweeps that are repeated until they
- * change nothing, with a bound of the error that is computed and not hoped for.
+ * (O'Cinneide, Numer. Math. 65, 1993), in sparse rows where there are many states; or, when too many moves
+ * come of that, from sweeps that are repeated until they change nothing.  Either way the bound of the error
+ * is computed and not hoped for.
  *
  * Threads: one a chain.  Memory: from the struct avail_memory of avail_chain_init; vectors are the caller's,
  * of state_count doubles. */
@@ -13,7 +14,10 @@
 
 #include "avail/memory.h"
 
-enum { AVAIL_CHAIN_DENSE = 400 }; /* states up to which elimination and squaring are used */
+enum {
+	AVAIL_CHAIN_DENSE = 400,    /* states up to which elimination and squaring are used */
+	AVAIL_CHAIN_SPARSE = 30000, /* states up to which elimination in sparse rows is tried */
+};
 
 struct avail_move {
 	uint32_t from, to;
@@ -25,6 +29,8 @@ struct avail_chain {
 	uint32_t state_count;
 	struct avail_move *moves; /* several between the same two states add up; rates may be changed */
 	uint32_t move_count, move_room;
+	uint32_t eliminate_most; /* states up to which steady states come from elimination, where its
+				  * moves do not become too many; AVAIL_CHAIN_SPARSE to begin with */
 	/* Asked now and then in long work; false ends it with -EINTR.  NULL: never asked. */
 	bool (*go_on)(void *context);
 	void *context;

@@ -1,5 +1,6 @@
 #include "avail/chain.h"
 #include "avail/chain_rows.h"
+#include "avail/chain_sparse.h"
 
 #include <errno.h>
 #include <float.h>
@@ -361,8 +362,14 @@ static int steady_of_closed(const struct avail_chain *chain, const struct avail_
 	if (!out)
 		return -ENOMEM;
 	sum_out(in, out);
-	err = n <= AVAIL_CHAIN_DENSE ? steady_dense(in, chain->memory, x)
-				     : steady_sweeps(chain, in, out, x, &sweeps);
+	err = n <= AVAIL_CHAIN_DENSE ? steady_dense(in, chain->memory, x) : -EDQUOT;
+	if (n > AVAIL_CHAIN_DENSE && n <= chain->eliminate_most) {
+		err = avail_steady_sparse(chain, in, x);
+		if (!err)
+			scale(x, n);
+	}
+	if (err == -EDQUOT) /* too large to eliminate */
+		err = steady_sweeps(chain, in, out, x, &sweeps);
 	if (!err)
 		err = avail_rows_error(in, out, x, &error);
 	if (!err && sweeps && !(error < ERROR_MOST))

@@ -256,6 +256,24 @@ static void answer_noun(const struct manage_conf *conf, const struct manage_requ
 		answer_json(response, 200, manage_json_list(&conf->provider, noun));
 }
 
+static void answer_metrics(const struct manage_conf *conf, const struct manage_request *request,
+			   struct manage_response *response)
+{
+	struct refusal why;
+
+	if (request->method != MANAGE_GET) {
+		answer_method(response, "GET");
+		return;
+	}
+	if (manage_metrics(&conf->provider, &response->body) != 0) {
+		refuse(&why, "", "no memory for the metrics");
+		manage_answer_error(response, 503, &why);
+		return;
+	}
+	response->status = 200;
+	response->type = "text/plain; version=0.0.4; charset=utf-8";
+}
+
 void manage_answer(const struct manage_conf *conf, const struct manage_request *request,
 		   struct manage_response *response)
 {
@@ -274,7 +292,9 @@ void manage_answer(const struct manage_conf *conf, const struct manage_request *
 		noun = tree_noun_find(path.segment[1]);
 		schema = path.count == 2 && strcmp(path.segment[1], "schema") == 0;
 	}
-	if (path.count == 0 || strcmp(path.segment[0], "v1") != 0 ||
+	if (path.count == 1 && strcmp(path.segment[0], "metrics") == 0) {
+		answer_metrics(conf, request, response);
+	} else if (path.count == 0 || strcmp(path.segment[0], "v1") != 0 ||
 	    (path.count > 1 && noun == TREE_NOUN_COUNT && !schema)) {
 		refuse(&why, "", "there is no such path; /v1/ lists what there is");
 		manage_answer_error(response, 404, &why);

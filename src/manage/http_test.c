@@ -187,6 +187,30 @@ static void test_the_schema_lists_every_property_action_and_report(void **state)
 	assert_int_equal(ask("HEAD", "/v1/card", "", NULL), 200);
 }
 
+static void test_metrics_are_every_number_under_its_heading(void **state)
+{
+	static const char request[] = "GET /metrics HTTP/1.1\r\nHost: site\r\n\r\n";
+	const char *text, *type, *help;
+	int fd = dial();
+
+	(void)state;
+	say(fd, request, sizeof request - 1);
+	text = hear(fd, 5000);
+	assert_non_null(strstr(text, "text/plain; version=0.0.4"));
+	type = strstr(text, "\n# TYPE midplane_card_line_up untyped\n");
+	assert_non_null(type);
+	assert_null(strstr(type + 2, "# TYPE midplane_card_line_up "));
+	help = strstr(text, "# HELP midplane_card_line_up ");
+	assert_true(help && help < type);
+	assert_memory_equal(strchr(type + 1, '\n') + 1, "midplane_card_line_up{name=\"nic0\"} 0\n"
+			    "midplane_card_line_up{name=\"nic1\"} 0\n", 72);
+	assert_non_null(strstr(text, "\nmidplane_card_worker{name=\"nic1\"} 3000\n"));
+	assert_null(strstr(text, "midplane_event_"));
+	assert_null(strstr(text, "midplane_card_state"));
+	close(fd);
+	assert_int_equal(ask("POST", "/metrics", "", NULL), 405);
+}
+
 static void test_requests_that_cannot_be_are_refused_with_the_reason(void **state)
 {
 	(void)state;
@@ -372,6 +396,7 @@ int main(void)
 		SERVED(test_every_object_has_every_property_in_its_place),
 		SERVED(test_a_list_leaves_out_what_is_for_show),
 		SERVED(test_the_schema_lists_every_property_action_and_report),
+		SERVED(test_metrics_are_every_number_under_its_heading),
 		SERVED(test_requests_that_cannot_be_are_refused_with_the_reason),
 		SERVED(test_arguments_are_checked_before_the_action_runs),
 		SERVED(test_an_action_answers_with_the_object_as_it_is_then),

@@ -46,4 +46,7 @@ int manage_arguments(const struct manage_argument *arguments, const char *body, 
 json_t *manage_schema_root(const struct manage_conf *conf);
 json_t *manage_schema(const struct manage_conf *conf);
 
+/* What GET /metrics answers, allocated.  0, or -ENOMEM. */
+int manage_metrics(const struct tree_provider *provider, char **text);
+
 #endif

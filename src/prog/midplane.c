@@ -21,6 +21,11 @@ struct words {
 	const char *word[WORDS_MAX]; /* noun, verb, name */
 };
 
+const char *midplane_option_word(enum midplane_option option)
+{
+	return options[option].word;
+}
+
 void midplane_complain(const struct call *call, const char *format, ...)
 {
 	va_list args;
@@ -55,6 +60,20 @@ static int find_option(const char *argument, const char **value)
 	return -1;
 }
 
+/* --what-if may be there several times. */
+static enum midplane_exit add_change(struct call *call, const char *value)
+{
+	size_t used = strlen(call->changes);
+	int size = snprintf(call->changes + used, sizeof call->changes - used, "%s%s",
+			    used ? ";" : "", value);
+
+	if ((size_t)size < sizeof call->changes - used)
+		return MIDPLANE_OK;
+	midplane_complain(call, "--what-if: all changes together have at most %zu characters",
+			  sizeof call->changes - 1);
+	return MIDPLANE_USAGE;
+}
+
 /* Reads the option at *at, and its value. */
 static enum midplane_exit read_option(struct call *call, char **argv, int argc, int *at)
 {
@@ -73,7 +92,7 @@ static enum midplane_exit read_option(struct call *call, char **argv, int argc, 
 		return MIDPLANE_USAGE;
 	}
 	call->option[option] = value ? value : "";
-	return MIDPLANE_OK;
+	return option == OPTION_WHAT_IF ? add_change(call, value) : MIDPLANE_OK;
 }
 
 static enum midplane_exit read_line(struct call *call, struct words *words, char **argv, int argc)

@@ -44,7 +44,26 @@ enum midplane_exit {
 	X(BATCH, 0, "batch", NULL, "questions come on standard input, one a line")              \
 	X(QUIRKS, 0, "quirks", "NAME", "answer as an implementation does: qemu72")              \
 	X(FORMAT, 0, "format", "vtd|amd", "whose unit it is (default: Intel's VT-d)")           \
-	X(HOST_WIDTH, 0, "host-width", "BITS", "width of physical addresses (default: as CAP.MGAW)")
+	X(HOST_WIDTH, 0, "host-width", "BITS", "width of physical addresses (default: as CAP.MGAW)") \
+	X(TOP, 0, "top", "NAME", "the top or gate that is meant")                               \
+	X(CUT_SETS, 0, "cut-sets", "N", "list so many cut sets (default 10)")                   \
+	X(BY, 0, "by", "WHAT", "list them by order (default) or probability")                   \
+	X(CUT_OFF, 0, "cut-off", "P", "list none less probable than this")                      \
+	X(PRIME, 0, "prime-implicants", NULL, "also prime implicants, with what must work")    \
+	X(APPROXIMATE, 0, "approximate", NULL, "also rare-event and min-cut approximations")   \
+	X(MISSION, 0, "mission", "TIME", "time that reliability is asked for")                  \
+	X(WHAT_IF, 0, "what-if", "CHANGE", "the figure with a change; several: repeat, or with ';'") \
+	X(IMPROVE, 0, "improve", NULL, "look for changes that help, cheapest first")             \
+	X(REPORT, 0, "report", "FILE", "write a page of HTML that needs no other file")         \
+	X(DOT, 0, "dot", "FILE", "write the tree as Graphviz reads it")                          \
+	X(CURVE, 0, "curve", "TIME", "unavailability at times up to this one")                  \
+	X(DRAWS, 0, "draws", "N", "draw the parameters' distributions so often")                \
+	X(SIMULATE, 0, "simulate", "N", "also simulate so many histories")                      \
+	X(SEED, 0, "seed", "N", "of draws and simulation (default 1)")                          \
+	X(THREADS, 0, "threads", "N", "of the simulation (default one a CPU)")                  \
+	X(NODES, 0, "nodes", "N", "budget of the decision diagrams")                            \
+	X(MEMORY_LIMIT, 0, "memory-limit", "SIZE", "budget of memory (default half of the machine's)") \
+	X(SECONDS, 0, "seconds", "N", "budget of time (default 60; 0: none)")
 
 enum midplane_option {
 #define X(name, letter, word, value, text) OPTION_##name,
@@ -81,7 +100,11 @@ struct call {
 	const char *name;                  /* NULL: none given */
 	const char *option[OPTION_COUNT];  /* the value, "" without one, NULL when not given */
 	bool json;
+	char changes[1024]; /* the values of --what-if, joined by ';' */
 };
+
+/* "cut-sets": an option's long name. */
+const char *midplane_option_word(enum midplane_option option);
 
 /* Prints "midplane: card pull: TEXT" to standard error. */
 void midplane_complain(const struct call *call, const char *format, ...) printf_like(2, 3);
@@ -107,5 +130,6 @@ enum midplane_exit midplane_iommu_walk(const struct call *call);
 enum midplane_exit midplane_iommu_remap(const struct call *call);
 enum midplane_exit midplane_iommu_dump(const struct call *call);
 enum midplane_exit midplane_iommu_check(const struct call *call);
+enum midplane_exit midplane_avail_solve(const struct call *call);
 
 #endif

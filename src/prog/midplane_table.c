@@ -1,6 +1,7 @@
 #include "prog/midplane_table.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 enum { COLUMNS_MAX = 32 };
@@ -40,11 +41,15 @@ static const char *const said_by_value[TREE_UNIT_COUNT] = {
 	[TREE_UNIT_NS] = "_ns",
 };
 
-/* Up to three digits behind the point, none that are 0 at the end. */
+/* Up to three digits behind the point, none that are 0 at the end; small values with an exponent. */
 static void trim(double value, const char *unit, char *text)
 {
 	char digits[64];
 
+	if (value != 0 && fabs(value) < 0.01) {
+		snprintf(text, TABLE_CELL_MAX, "%.4g%s", value, unit);
+		return;
+	}
 	snprintf(digits, sizeof digits, "%.*f", value < 10 ? 3 : value < 100 ? 2 : 1, value);
 	if (strchr(digits, '.')) {
 		size_t end = strlen(digits);

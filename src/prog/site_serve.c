@@ -16,6 +16,7 @@ struct site_serve {
 	struct site_tree tree;
 	struct tree_provider provider;
 	struct manage_http *http;
+	struct site_avail *avail;
 };
 
 static struct run_card *card_of(struct site_serve *serve, const char *name)
@@ -173,7 +174,10 @@ static const struct manage_report reports[] = {
 
 static void on_event(void *owner)
 {
-	manage_http_event(((struct site_serve *)owner)->http);
+	struct site_serve *serve = owner;
+
+	manage_http_event(serve->http);
+	site_avail_look(serve->avail);
 }
 
 int site_serve_create(struct site_serve **result, struct site_run *run, const char *socket,
@@ -196,11 +200,17 @@ int site_serve_create(struct site_serve **result, struct site_run *run, const ch
 		return -ENOMEM;
 	signal(SIGPIPE, SIG_IGN); /* a client that leaves in the middle of an answer */
 	serve->run = run;
-	serve->tree = (struct site_tree){ run, socket };
+	err = site_avail_create(&serve->avail, run);
+	if (err) {
+		free(serve);
+		return err;
+	}
+	serve->tree = (struct site_tree){ run, socket, serve->avail };
 	serve->provider = (struct tree_provider){ &site_tree_ops, &serve->tree };
 	conf.provider = serve->provider;
 	err = manage_http_create(&serve->http, &conf, why);
 	if (err) {
+		site_avail_destroy(serve->avail);
 		free(serve);
 		return err;
 	}
@@ -216,5 +226,6 @@ void site_serve_destroy(struct site_serve *serve)
 		return;
 	serve->run->events.added = NULL;
 	manage_http_destroy(serve->http);
+	site_avail_destroy(serve->avail);
 	free(serve);
 }

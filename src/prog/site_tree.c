@@ -103,6 +103,8 @@ static unsigned count(void *owner, enum tree_noun noun)
 		return site->groups_count;
 	case TREE_EVENT:
 		return (unsigned)(run->events.next_id - oldest_event(&run->events));
+	case TREE_AVAIL:
+		return site_avail_count(((struct site_tree *)owner)->avail);
 	default:
 		must(noun == TREE_WORKER);
 		return workers_count(run->workers);
@@ -143,6 +145,8 @@ static void name(void *owner, enum tree_noun noun, unsigned index, char text[TRE
 	const char *given = given_name(run, noun, index);
 	char function[SITE_FUNCTION_NAME_MAX];
 
+	if (noun == TREE_AVAIL)
+		given = site_avail_name(((struct site_tree *)owner)->avail, index);
 	if (given) {
 		snprintf(text, TREE_NAME_MAX, "%s", given);
 	} else if (noun == TREE_FUNCTION) {
@@ -427,6 +431,9 @@ static void describe(void *owner, enum tree_noun noun, unsigned index, struct tr
 		break;
 	case TREE_EVENT:
 		describe_event(event_at(run, index), out);
+		break;
+	case TREE_AVAIL:
+		site_avail_describe(tree->avail, index, out);
 		break;
 	default:
 		describe_worker(run, index, out);

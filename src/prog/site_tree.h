@@ -5,12 +5,13 @@
 #ifndef PROG_SITE_TREE_H
 #define PROG_SITE_TREE_H
 
-#include "prog/site_run.h"
+#include "prog/site_avail.h"
 #include "tree/tree.h"
 
 struct site_tree {
 	struct site_run *run;
 	const char *socket; /* where the daemon answers */
+	struct site_avail *avail;
 };
 
 extern const struct tree_provider_ops site_tree_ops; /* owner: struct site_tree */

@@ -237,6 +237,37 @@ static const struct tree_property worker[] = {
 	END,
 };
 
+static const struct tree_property cost_columns[] = {
+	ROW("fru",            TEXT,   PLAIN,   READ, LISTED, "unit"),
+	ROW("kind",           TEXT,   PLAIN,   READ, LISTED, "what it is"),
+	ROW("minutes_a_year", NUMBER, MINUTES, READ, LISTED,
+	    "how much shorter outages were if it never failed"),
+	END,
+};
+
+static const struct tree_property avail[] = {
+	ROW("name",               TEXT,    PLAIN,   CONF, LISTED, "system, or site for any of them"),
+	ROW("minutes_a_year",     NUMBER,  MINUTES, READ, LISTED, "out, with every card in service"),
+	ROW("minutes_a_year_now", NUMBER,  MINUTES, READ, LISTED,
+	    "out, while the cards that are out now stay out"),
+	ROW("nines",              NUMBER,  PLAIN,   READ, LISTED,
+	    "-log10 of the unavailability, with every card in service"),
+	ROW("unavailability",     NUMBER,  PLAIN,   READ, SHOWN,  "with every card in service"),
+	ROW("unavailability_now", NUMBER,  PLAIN,   READ, SHOWN,  "as the site stands"),
+	ROW("outages_a_year",     NUMBER,  PLAIN,   READ, SHOWN,  "with every card in service"),
+	ROW("mtbf_h",             NUMBER,  HOURS,   READ, SHOWN,  "mean time between outages"),
+	ROW("mttr_h",             NUMBER,  HOURS,   READ, SHOWN,  "mean length of an outage"),
+	ROW("exact",              BOOLEAN, PLAIN,   READ, LISTED,
+	    "no approximation; else the middle of bounds"),
+	ROW("cards_out",          LIST,    PLAIN,   READ, LISTED, "cards that are not in service"),
+	ROW("units_presumed",     INTEGER, THINGS,  READ, SHOWN,
+	    "units of the site whose figures the site file does not give"),
+	ROW("calculated",         TEXT,    TIME,    READ, SHOWN,  "when; null: not yet"),
+	ROW("calculating",        BOOLEAN, PLAIN,   READ, SHOWN,  "a newer result is on its way"),
+	ROWS_OF("costs",          READ, SHOWN, cost_columns, "units that cost most, as the site stands"),
+	END,
+};
+
 const struct tree_property tree_fdb_columns[] = {
 	ROW("mac",   TEXT,    PLAIN, READ, LISTED, "learned or fixed address"),
 	ROW("vlan",  INTEGER, PLAIN, READ, LISTED, "VLAN it belongs to; 0: untagged"),
@@ -251,5 +282,5 @@ const struct tree_property *const tree_properties[TREE_NOUN_COUNT] = {
 	[TREE_SITE] = site,     [TREE_CHASSIS] = chassis,   [TREE_CARRIER] = carrier,
 	[TREE_CARD] = card,     [TREE_FUNCTION] = function, [TREE_HOST] = host,
 	[TREE_POOL] = pool,     [TREE_SYSTEM] = system_,    [TREE_GROUP] = group,
-	[TREE_EVENT] = event,   [TREE_WORKER] = worker,
+	[TREE_EVENT] = event,   [TREE_WORKER] = worker,     [TREE_AVAIL] = avail,
 };

@@ -25,7 +25,8 @@ enum { TREE_NAME_MAX = 128 }; /* characters of an object's name, with its end */
 	X(SYSTEM,   "system",   "systems",   "a guest with the interfaces it was given")        \
 	X(GROUP,    "group",    "groups",    "cards that stand in for each other")              \
 	X(EVENT,    "event",    "events",    "what happened, newest last")                      \
-	X(WORKER,   "worker",   "workers",   "a data thread that polls cards")
+	X(WORKER,   "worker",   "workers",   "a data thread that polls cards")                   \
+	X(AVAIL,    "avail",    "services",  "how available a system is, and the site as a whole")
 
 enum tree_noun {
 #define X(name, word, plural, text) TREE_##name,
@@ -61,6 +62,8 @@ enum tree_type {
 	X(S,       "s")            \
 	X(US,      "us")           \
 	X(NS,      "ns")           \
+	X(MINUTES, "min")          \
+	X(HOURS,   "h")            \
 	X(TIME,    "ISO 8601 UTC")
 
 enum tree_unit {

@@ -1,0 +1,31 @@
+/* prog/avail_question.h -- what is asked of a model, as the command line or the daemon puts it.
+ *
+ * Threads: one.  Memory: texts are the asker's. */
+#ifndef PROG_AVAIL_QUESTION_H
+#define PROG_AVAIL_QUESTION_H
+
+#include "avail/measures.h"
+
+enum avail_sort { AVAIL_SORT_ORDER, AVAIL_SORT_PROBABILITY };
+
+/* Zero or NULL: not asked for, or the default. */
+struct avail_question {
+	const char *top;          /* a top or a gate; NULL: the model's own */
+	uint64_t cut_sets;        /* how many to list */
+	enum avail_sort sort;
+	double cut_off;           /* sets less probable than this are not listed */
+	bool prime_implicants;    /* instead of minimal cut sets */
+	bool skip_sets;           /* do not even count them */
+	bool approximate;         /* also the rare-event approximation and the min-cut upper bound */
+	uint64_t draws;           /* of the parameters' distributions */
+	uint64_t replications;    /* of the simulation */
+	uint64_t seed;
+	double mission_h;         /* 0: the model's */
+	double curve_h;           /* point availability up to this time */
+	uint64_t nodes;           /* budget of the diagrams; 0: as memory allows */
+	size_t memory_bytes;
+	uint64_t seconds;
+	unsigned threads;         /* of the simulation; 0: one a CPU */
+};
+
+#endif

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""avail solve: answers from files, exit codes, changes, pictures, budgets.
+
+Usage: avail_test.py MIDPLANE SOURCE_ROOT"""
+import html.parser
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TOOL, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
+EXAMPLE = str(ROOT / "examples/04-availability.yaml")
+
+# One of two cards on one carrier: cards 250,000 h, carrier 500,000 h, chassis 1,000,000 h, 4 h each.
+PAIR = """
+name: pair
+chassis:
+  - name: shelf
+    mtbf: 1000000h
+    mttr: 4h
+    carriers:
+      - name: amc1
+        mtbf: 500000h
+        mttr: 4h
+        cards:
+          - {name: nic0, line: net_null0, mtbf: 250000h, mttr: 4h}
+          - {name: nic1, line: net_null1, mtbf: 250000h, mttr: 4h}
+      - {name: amc2, mtbf: 500000h, mttr: 4h}
+hosts: [{name: blade, chassis: shelf, mtbf: 150000h, mttr: 4h}]
+pools: [{name: all, cards: [nic0, nic1]}]
+groups: [{name: g, cards: [nic0, nic1]}]
+systems: [{name: web, host: blade, io: [{pool: all, redundancy: g}]}]
+"""
+INTERFACE = "interface web/net0 down"
+
+
+def run(*words):
+    return subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=60)
+
+
+class Avail(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="midplane-avail-")
+        self.path = self.directory.name + "/pair.yaml"
+        pathlib.Path(self.path).write_text(PAIR)
+
+    def tearDown(self):
+        self.directory.cleanup()
+
+    def solve(self, *words, path=None):
+        done = run("avail", "solve", path or self.path, "-o", "json", *words)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return json.loads(done.stdout)
+
+    def refused(self, code, text, *words):
+        done = run(*words)
+        self.assertEqual((done.returncode, done.stdout), (code, ""))
+        self.assertIn(text, done.stderr)
+
+    def close(self, value, expected, relative=1e-11):
+        self.assertLessEqual(abs(value - expected), relative * abs(expected), (value, expected))
+
+    def test_cards_on_one_carrier_are_no_redundant_pair(self):
+        answer = self.solve("--top", INTERFACE)
+        self.close(answer["unavailability"], 1.200014398961e-5)
+        self.close(answer["minutes_a_year"], 6.307275681, 1e-9)
+        self.assertIs(answer["exact"], True)
+        self.assertEqual(answer["cut_sets"]["count"], "3")
+        self.assertEqual(answer["cut_sets"]["by_order"], ["2", "1"])
+        self.assertEqual([s["events"] for s in answer["cut_sets"]["list"]],
+                         [["carrier amc1"], ["chassis shelf"], ["card nic0", "card nic1"]])
+
+    def test_moving_a_card_to_another_carrier_shows_what_it_saves(self):
+        answer = self.solve("--top", INTERFACE, "--what-if", "move card nic1 to amc2")
+        row = answer["what_if"][0]
+        self.close(row["unavailability"], 4.0005599762566645e-6)
+        self.close(row["saves_minutes_a_year"], 6.307275681 - 2.102694323, 1e-8)
+
+    def test_what_costs_most_comes_first(self):
+        frus = self.solve("--top", INTERFACE)["frus"]
+        self.assertEqual([f["fru"] for f in frus][:2], ["amc1", "shelf"])
+        self.close(frus[0]["minutes_a_year"], 525600 * 4 / 500004, 1e-4)
+
+    def test_changes_follow_each_other(self):
+        answer = self.solve("--what-if", "carrier amc1 mtbf 200000h", "--what-if",
+                            "carrier amc1 mtbf 500000h; pull card nic0")
+        before, back, out = [row["unavailability"] for row in answer["what_if"]]
+        self.assertGreater(before, answer["unavailability"])
+        self.close(back, answer["unavailability"], 1e-12)
+        self.assertGreater(out, back)
+
+    def test_an_event_may_be_changed_by_the_name_it_is_shown_with(self):
+        rows = self.solve("--top", INTERFACE, "--what-if", 'event "chassis shelf" never fails',
+                          "--what-if", 'event "carrier amc1" fails')["what_if"]
+        self.assertLess(rows[0]["unavailability"], 8.1e-6)
+        self.assertEqual(rows[1]["unavailability"], 1)
+
+    def test_improvements_help_and_are_sorted_by_cost(self):
+        found = self.solve("--top", INTERFACE, "--improve")["improvements"]
+        self.assertEqual(found["tried"], found["candidates"])
+        best = found["list"][0]
+        self.assertEqual(best["change"], "add card spare-g to amc2 group g")
+        self.assertGreater(best["saves_minutes_a_year"], 4)
+        for row, following in zip(found["list"], found["list"][1:]):
+            self.assertLessEqual(row["cost"], following["cost"])
+        self.assertTrue(all(row["saves_minutes_a_year"] > 0 for row in found["list"]))
+
+    def test_the_same_question_has_the_same_bytes_as_answer(self):
+        words = ["avail", "solve", EXAMPLE, "-o", "json", "--simulate", "3000", "--draws", "100"]
+        first, second = run(*words), run(*words, "--threads", "1")
+        self.assertEqual(first.returncode, 0)
+        self.assertEqual(first.stdout, second.stdout)
+
+    def test_the_simulation_agrees(self):
+        answer = self.solve("--top", "signalling", "--simulate", "20000", path=EXAMPLE)
+        estimate = answer["simulation"]["unavailability"]
+        self.assertLess(abs(estimate["value"] - answer["unavailability"]),
+                        4 * estimate["standard_error"])
+
+    def test_chains_are_named_where_a_tree_does_not_suffice(self):
+        answer = self.solve("--top", "gateway", path=EXAMPLE)
+        self.assertTrue(answer["modules"])
+        self.assertTrue(all(m["states"] > 1 for m in answer["modules"]))
+        self.assertIn("Markov", answer["method"])
+
+    def test_the_page_names_figure_costs_and_sets(self):
+        done = run("avail", "solve", self.path, "--top", INTERFACE)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for text in ("6.307 min a year", "carrier amc1", "card nic0 and card nic1", "exact"):
+            self.assertIn(text, done.stdout)
+        self.assertLess(len(done.stdout.splitlines()), 60)
+
+    def test_pictures_are_well_formed(self):
+        page, dot = self.directory.name + "/a.html", self.directory.name + "/a.dot"
+        self.solve("--report", page, "--dot", dot, path=EXAMPLE)
+        text = pathlib.Path(page).read_text()
+        self.assertNotIn("http://", text)
+        self.assertNotIn("https://", text)
+        depth = []
+
+        class Parser(html.parser.HTMLParser):
+            def handle_starttag(self, tag, attrs):
+                if tag not in ("meta", "br"):
+                    depth.append(tag)
+
+            def handle_endtag(self, tag):
+                assert depth.pop() == tag, tag
+
+        Parser().feed(text)
+        self.assertEqual(depth, [])
+        self.assertIn("card nic0", text)
+        lines = pathlib.Path(dot).read_text().splitlines()
+        self.assertEqual((lines[0], lines[-1]), ("digraph availability {", "}"))
+        self.assertTrue(any('label="card nic0"' in line for line in lines))
+
+    def test_what_cannot_be_is_refused_with_the_reason(self):
+        self.refused(1, "there is no", "avail", "solve", self.path, "--top", "nobody")
+        self.refused(1, "no card 'nic9'", "avail", "solve", self.path, "--what-if",
+                     "pull card nic9")
+        self.refused(1, "not understood", "avail", "solve", self.path, "--what-if", "do it")
+        self.refused(1, "unit, group and event", "avail", "solve", self.path, "--what-if",
+                     "router r1 mtbf 1h")
+        self.refused(1, "is no time", "avail", "solve", self.path, "--what-if",
+                     "card nic0 mtbf soon")
+        self.refused(1, "cannot be read", "avail", "solve", self.path + "x")
+        self.refused(2, "--mission: 'x'", "avail", "solve", self.path, "--mission", "x")
+        self.refused(2, "--by: 'name'", "avail", "solve", self.path, "--by", "name")
+        self.refused(2, "--threads: '0'", "avail", "solve", self.path, "--threads", "0")
+        done = run("avail", "solve", self.path, "--report", "/nonexistent/a.html")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/nonexistent/a.html: cannot be written", done.stderr)
+
+    def test_help_names_every_option(self):
+        text = run("avail", "solve", "--help").stdout
+        for option in ("--top", "--what-if", "--improve", "--report", "--simulate", "--seconds"):
+            self.assertIn(option, text)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=1)
