@@ -69,7 +69,7 @@ static void on_interrupt(void *context, uint64_t address, uint32_t data)
 		vtd_read(world.vtd, SPEC_VTD_FSTS, 4);
 }
 
-static void on_invalidation(void *context, const struct vtd_device_invalidation *invalidation)
+static void on_invalidation(void *context, const struct iommu_device_invalidation *invalidation)
 {
 	(void)context;
 	must(invalidation->itag < 32);
@@ -100,8 +100,6 @@ static void translate(struct vtd_reader *reader, const uint8_t *step)
 	};
 	struct iommu_answer answer;
 
-	if (request.type == 3)
-		request.type = 0;
 	if (request.zero_length)
 		request.access = IOMMU_READ;
 	vtd_translate(reader, &request, &answer);
@@ -128,7 +126,7 @@ static void interrupt(struct vtd_reader *reader, const uint8_t *step)
 
 static void page_request(const uint8_t *step)
 {
-	vtd_page_request(world.vtd, &(struct vtd_page_request){
+	vtd_page_request(world.vtd, &(struct iommu_page_request){
 					    .source = get_le16(step + 2),
 					    .pasid = step[1] & 1 ? get_le32(step + 4) & 0xfffff
 								 : IOMMU_NO_PASID,
@@ -197,7 +195,7 @@ static struct vtd_config config_of(const uint8_t *setup)
 		.version = setup[2] & 1 ? 0x80 : 0x10,
 		.host_width = setup[2] & 2 ? 39 : 46,
 		.quirks = setup[2] & 4 ? VTD_QUIRKS_QEMU72 : VTD_QUIRKS_NONE,
-		.trust = setup[2] & 8 ? VTD_TRUST_CONTEXT : VTD_TRUST_WHEN_INVALIDATED,
+		.trust = setup[2] & 8 ? IOMMU_TRUST_ENTRY : IOMMU_TRUST_WHEN_INVALIDATED,
 		.memory = { .read = memory_read, .write = memory_write, .replace = memory_replace },
 		.interrupt = on_interrupt,
 		.invalidate_device = on_invalidation,

@@ -18,11 +18,10 @@ void reader_init(struct reader *reader, struct tlb *tlb, unsigned index,
 	tlb_reader(tlb, index, &reader->seen);
 }
 
-bool reader_find_other(struct reader *reader, const struct iommu_request *request,
+bool reader_find_other(struct reader *reader, const struct iommu_request *request, uint64_t key,
 		       struct iommu_answer *answer)
 {
 	unsigned tried = reader->hints[request->source % READER_HINTS];
-	uint64_t key = reader_key(request);
 
 	for (uint64_t sizes = reader->sizes & ~(UINT64_C(1) << tried); sizes; sizes &= sizes - 1) {
 		unsigned shift = lowest_bit(sizes);
@@ -43,7 +42,7 @@ static unsigned shift_below(unsigned shift)
 	return shift >= 30 ? 30 : shift >= 21 ? 21 : 12;
 }
 
-void reader_keep(struct reader *reader, const struct iommu_request *request,
+void reader_keep(struct reader *reader, const struct iommu_request *request, uint64_t key,
 		 const struct iommu_answer *answer, unsigned shift, uint8_t usable)
 {
 	unsigned kept = shift_below(shift);
@@ -51,7 +50,7 @@ void reader_keep(struct reader *reader, const struct iommu_request *request,
 
 	must(answer->outcome == IOMMU_OK && shift >= 12);
 	reader->sizes |= UINT64_C(1) << kept;
-	page->key = reader_key(request);
+	page->key = key;
 	page->page = (request->address >> kept << kept) | kept;
 	page->stamp = reader->stamp;
 	page->marks = tlb_marks(reader->tlb, answer->domain);

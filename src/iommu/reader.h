@@ -66,8 +66,10 @@ struct reader {
 void reader_init(struct reader *reader, struct tlb *tlb, unsigned index,
 		 _Atomic uint64_t *interrupt_marks);
 
-/* What a request is found by beside its address.  A translated request or a translation request
- * has a key that nothing is kept under. */
+/* No request's key has this bit: what is kept with it is found only by whoever asks for it. */
+#define READER_TRUSTED (UINT64_C(1) << 30)
+
+/* What a request is found by beside its address. */
 static inline uint64_t reader_key(const struct iommu_request *request)
 {
 	return (uint64_t)request->pasid << 32 | (uint64_t)request->privileged << 31 |
@@ -103,12 +105,12 @@ static inline void reader_answer(const struct reader_page *page,
 
 /* Answers from what is at hand.  False: somebody must look further. */
 static inline bool reader_find(struct reader *reader, const struct iommu_request *request,
-			       struct iommu_answer *answer)
+			       uint64_t key, struct iommu_answer *answer)
 {
 	unsigned shift = reader->hints[request->source % READER_HINTS];
 	const struct reader_page *page = reader_slot(reader, request, shift);
 
-	if (unlikely(!reader_has(page, reader_key(request), request, shift)))
+	if (unlikely(!reader_has(page, key, request, shift)))
 		return false;
 	reader_answer(page, request, shift, answer);
 	return true;
@@ -123,14 +125,15 @@ static inline bool reader_has_others(const struct reader *reader,
 }
 
 /* The same with every other page size that has been kept. */
-bool reader_find_other(struct reader *reader, const struct iommu_request *request,
+bool reader_find_other(struct reader *reader, const struct iommu_request *request, uint64_t key,
 		       struct iommu_answer *answer);
 
 /* Keeps an answer that is OK.
  *
+ * key     what reader_find() will look for
  * shift   the page for which it holds; at most answer->page_shift
  * usable  enum iommu_access: what it may answer */
-void reader_keep(struct reader *reader, const struct iommu_request *request,
+void reader_keep(struct reader *reader, const struct iommu_request *request, uint64_t key,
 		 const struct iommu_answer *answer, unsigned shift, uint8_t usable);
 
 bool reader_find_interrupt(struct reader *reader, const struct iommu_message *message,

@@ -92,6 +92,36 @@ struct iommu_remapped {
 	bool urgent;
 };
 
+/* An invalidation request for a device's translation cache (ATS, PCI Express 5.0 section 10.3.1). */
+struct iommu_device_invalidation {
+	uint16_t source;  /* who must drop */
+	uint32_t pasid;   /* in this address space, or IOMMU_NO_PASID */
+	bool all_pasids;  /* in every address space */
+	uint64_t address; /* from here, a multiple of 'size' */
+	uint64_t size;    /* bytes, a power of two; 0: 2^64 */
+	uint8_t itag;     /* names it in the completion, 0..31 */
+};
+
+/* Whether a request is believed whose address the device says it has translated. */
+enum iommu_trust {
+	/* Only from functions whose context or device table entry allows it, and not while an
+	 * invalidation of the function's own cache is outstanding or has timed out: it may still use
+	 * what was taken back. */
+	IOMMU_TRUST_WHEN_INVALIDATED,
+	/* From functions whose entry allows it: the specifications' own rule, no more. */
+	IOMMU_TRUST_ENTRY,
+};
+
+/* A device's page request (PRI, PCI Express 5.0 section 10.4.1). */
+struct iommu_page_request {
+	uint16_t source;
+	uint32_t pasid; /* or IOMMU_NO_PASID */
+	uint64_t address;
+	uint16_t group; /* 9 bits */
+	uint8_t access; /* enum iommu_access, ored; 0 with 'last': a stop marker */
+	bool last, privileged;
+};
+
 /* One step of a walk, told while it is walked. */
 struct iommu_step {
 	const char *table;  /* "root entry", "context entry", "level 3 (PDPE)", "PASID entry" */

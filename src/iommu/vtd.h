@@ -28,34 +28,13 @@
 struct vtd;
 struct vtd_reader;
 
-/* An invalidation request for a device's translation cache (ATS, PCI Express 5.0 section 10.3.1).
- */
-struct vtd_device_invalidation {
-	uint16_t source;  /* who must drop */
-	uint32_t pasid;	  /* in this address space, or IOMMU_NO_PASID */
-	bool all_pasids;  /* in every address space */
-	uint64_t address; /* from here, a multiple of 'size' */
-	uint64_t size;	  /* bytes, a power of two; 0: 2^64 */
-	uint8_t itag;	  /* names it in the completion, 0..31 */
-};
-
-/* Whether a request whose address the device says it has translated is believed (section 4.2.3). */
-enum vtd_trust {
-	/* Only from functions whose context entry allows it, and not while an invalidation of the
-	 * function's own cache is outstanding or has timed out: it may still use what was taken
-	 * back. */
-	VTD_TRUST_WHEN_INVALIDATED,
-	/* From functions whose context entry allows it: the specification's own rule, no more. */
-	VTD_TRUST_CONTEXT,
-};
-
 /* What the unit is; sizes and capabilities are fixed for its life (section 11.4.2, 11.4.3). */
 struct vtd_config {
 	uint64_t cap, ecap; /* as the registers show them; vtd_config_check() says what cannot be */
 	uint32_t version;   /* 0x10 for 1.0 and so on: VER */
 	uint8_t host_width; /* bits of a host physical address; 0: as CAP.MGAW says */
 	enum vtd_quirks quirks;
-	enum vtd_trust trust;
+	enum iommu_trust trust;
 	struct iommu_memory
 		memory; /* its functions are called by readers and the control thread at once */
 	/* The unit's own events (fault, invalidation completion, page request): an MSI write. NULL:
@@ -64,7 +43,7 @@ struct vtd_config {
 	/* A device-TLB invalidation for a function; its completion comes by vtd_device_tlb_done(),
 	 * maybe before this returns.  NULL only without ECAP.DT. */
 	void (*invalidate_device)(void *context,
-				  const struct vtd_device_invalidation *invalidation);
+				  const struct iommu_device_invalidation *invalidation);
 	/* A page-group response for a function; code 0 success, 1 invalid, 15 failure.  NULL only
 	 * without ECAP.PRS. */
 	void (*page_response)(void *context, uint16_t source, uint32_t pasid, uint16_t group,
@@ -143,18 +122,10 @@ void vtd_reader_counts(const struct vtd_reader *reader, struct vtd_reader_counts
  * One that nobody waits for is an invalidation completion error (FSTS.ICE). */
 void vtd_device_tlb_done(struct vtd *vtd, uint16_t source, uint32_t itags, unsigned count);
 
-/* A device's page request (PRI, section 7.4); on the control thread. */
-struct vtd_page_request {
-	uint16_t source;
-	uint32_t pasid; /* or IOMMU_NO_PASID */
-	uint64_t address;
-	uint16_t group; /* 9 bits */
-	uint8_t access; /* enum iommu_access, ored; 0 with 'last': a stop marker */
-	bool last, privileged;
-};
-
-/* Puts it into the queue.  False: the function may not, the queue is full or off; then the response
+/* A device's page request (PRI, section 7.4); on the control thread.
+ *
+ * Puts it into the queue.  False: the function may not, the queue is full or off; then the response
  * has been given if the request was the last of its group. */
-bool vtd_page_request(struct vtd *vtd, const struct vtd_page_request *request);
+bool vtd_page_request(struct vtd *vtd, const struct iommu_page_request *request);
 
 #endif

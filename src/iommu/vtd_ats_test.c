@@ -42,7 +42,7 @@ static void drop(struct fixture *f, uint16_t source, uint64_t address)
 			  address);
 }
 
-static const struct vtd_device_invalidation *last(const struct fixture *f)
+static const struct iommu_device_invalidation *last(const struct fixture *f)
 {
 	return &f->d.invalidations[(f->d.invalidation_count - 1) % VTD_DRIVER_LOG];
 }
@@ -88,6 +88,18 @@ static void only_trusted_functions_translate_themselves(void **state)
 	vtd_driver_stop(&f.d);
 }
 
+static void a_reserved_address_type_is_refused(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f, &(struct vtd_config){ 0 });
+	assert_int_equal(ask(&f, TRUSTED, IOMMU_TRANSLATED, 0x80001234).outcome, IOMMU_OK);
+	for (unsigned type = 3; type < 256; type++)
+		assert_int_equal(ask(&f, TRUSTED, type, 0x80001234).outcome, IOMMU_SILENT);
+	vtd_driver_stop(&f.d);
+}
+
 static void trust_taken_from_the_context_entry_ends_with_its_invalidation(void **state)
 {
 	struct fixture f;
@@ -130,7 +142,7 @@ static void the_specifications_own_trust_can_be_had(void **state)
 	struct fixture f;
 
 	(void)state;
-	start(&f, &(struct vtd_config){ .trust = VTD_TRUST_CONTEXT });
+	start(&f, &(struct vtd_config){ .trust = IOMMU_TRUST_ENTRY });
 	drop(&f, TRUSTED, 0x1000);
 	assert_int_equal(ask(&f, TRUSTED, IOMMU_TRANSLATED, 0x80001000).outcome, IOMMU_OK);
 	vtd_driver_stop(&f.d);
@@ -408,12 +420,12 @@ static void start_requests(struct fixture *f)
 
 static bool request(struct fixture *f, uint16_t source, uint32_t pasid, bool is_last)
 {
-	return vtd_page_request(f->d.vtd, &(struct vtd_page_request){ .source = source,
-								      .pasid = pasid,
-								      .address = 0x7f1234567000,
-								      .group = GROUP,
-								      .access = IOMMU_WRITE,
-								      .last = is_last });
+	return vtd_page_request(f->d.vtd, &(struct iommu_page_request){ .source = source,
+									.pasid = pasid,
+									.address = 0x7f1234567000,
+									.group = GROUP,
+									.access = IOMMU_WRITE,
+									.last = is_last });
 }
 
 static void a_page_request_is_put_into_the_queue(void **state)
@@ -514,6 +526,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(translation_requests_say_what_is_allowed),
 		cmocka_unit_test(only_trusted_functions_translate_themselves),
+		cmocka_unit_test(a_reserved_address_type_is_refused),
 		cmocka_unit_test(trust_taken_from_the_context_entry_ends_with_its_invalidation),
 		cmocka_unit_test(a_function_is_not_believed_while_it_is_invalidated),
 		cmocka_unit_test(the_specifications_own_trust_can_be_had),

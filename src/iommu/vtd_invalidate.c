@@ -17,17 +17,20 @@ void vtd_invalidate_all(struct vtd *vtd)
 unsigned vtd_invalidate_contexts(struct vtd *vtd, unsigned granularity, uint16_t domain,
 				 uint16_t source, unsigned function_mask)
 {
+	/* Bits of the function number that do not count: none, the highest, two, all. */
+	static const uint8_t ignored[] = { 0, 4, 6, 7 };
+
 	switch (granularity) {
 	case SPEC_VTD_GRANULARITY_GLOBAL:
 		tlb_end_every(vtd->tlb, OF_CONTEXTS);
-		vtd_device_tlb_forgive_all(vtd);
+		device_tlb_forgive(&vtd->device_tlb, 0, 0);
 		return granularity;
 	case SPEC_VTD_GRANULARITY_DOMAIN:
 		tlb_end(vtd->tlb, OF_CONTEXTS, domain);
 		return granularity;
 	case SPEC_VTD_GRANULARITY_FINE:
 		tlb_end(vtd->tlb, OF_CONTEXTS, domain);
-		vtd_device_tlb_forgive(vtd, source, function_mask);
+		device_tlb_forgive(&vtd->device_tlb, source, (uint16_t)~ignored[function_mask & 3]);
 		/* All contexts of the domain have ended: coarser than asked. */
 		return SPEC_VTD_GRANULARITY_DOMAIN;
 	default:
@@ -156,38 +159,28 @@ static enum vtd_step interrupt(struct vtd *vtd, const uint64_t words[4])
 	return VTD_STEP_DONE;
 }
 
-/* The size is in the address: with S, ones from bit 12 up to the first zero (ATS 10.2.3.2). */
-static void take_range(struct vtd_device_invalidation *invalidation, uint64_t word, bool sized)
+static enum vtd_step drop_at_device(struct vtd *vtd, const uint64_t words[4])
 {
-	uint64_t address = word & field_mask(SPEC_VTD_QI_1_ADDR);
-	uint64_t ones = sized ? ~(address | 0xfff) : UINT64_C(1) << 11;
-	unsigned shift = !sized ? 12 : ones ? lowest_bit(ones) + 1 : 64;
-
-	invalidation->size = shift < 64 ? UINT64_C(1) << shift : 0;
-	invalidation->address = shift < 64 ? address >> shift << shift : 0;
-}
-
-static enum vtd_step device_tlb(struct vtd *vtd, const uint64_t words[4])
-{
-	struct vtd_device_invalidation invalidation = {
+	struct iommu_device_invalidation invalidation = {
 		.source = (uint16_t)field_get(words[0], SPEC_VTD_QI_DEVICE_0_SID),
 		.pasid = IOMMU_NO_PASID,
 	};
 
-	take_range(&invalidation, words[1], field_is_set(words[1], SPEC_VTD_QI_DEVICE_1_S));
+	device_tlb_range(&invalidation, words[1], field_is_set(words[1], SPEC_VTD_QI_DEVICE_1_S));
 	return vtd_device_tlb_send(vtd, &invalidation,
 				   (unsigned)field_get(words[0], SPEC_VTD_QI_DEVICE_0_MIP));
 }
 
-static enum vtd_step pasid_device_tlb(struct vtd *vtd, const uint64_t words[4])
+static enum vtd_step drop_pasid_at_device(struct vtd *vtd, const uint64_t words[4])
 {
-	struct vtd_device_invalidation invalidation = {
+	struct iommu_device_invalidation invalidation = {
 		.source = (uint16_t)field_get(words[0], SPEC_VTD_QI_PASID_DEVICE_0_SID),
 		.pasid = (uint32_t)field_get(words[0], SPEC_VTD_QI_0_PASID),
 		.all_pasids = field_is_set(words[1], SPEC_VTD_QI_PASID_DEVICE_1_G),
 	};
 
-	take_range(&invalidation, words[1], field_is_set(words[1], SPEC_VTD_QI_PASID_DEVICE_1_S));
+	device_tlb_range(&invalidation, words[1],
+			 field_is_set(words[1], SPEC_VTD_QI_PASID_DEVICE_1_S));
 	return vtd_device_tlb_send(vtd, &invalidation,
 				   (unsigned)field_get(words[0], SPEC_VTD_QI_PASID_DEVICE_0_MIP));
 }
@@ -209,11 +202,11 @@ enum vtd_step vtd_invalidate(struct vtd *vtd, const uint64_t words[4])
 	static enum vtd_step (*const steps[SPEC_VTD_QI_TYPES])(struct vtd *, const uint64_t *) = {
 		[SPEC_VTD_QI_CONTEXT] = context,
 		[SPEC_VTD_QI_IOTLB] = iotlb,
-		[SPEC_VTD_QI_DEVICE_TLB] = device_tlb,
+		[SPEC_VTD_QI_DEVICE_TLB] = drop_at_device,
 		[SPEC_VTD_QI_INTERRUPT] = interrupt,
 		[SPEC_VTD_QI_PASID_IOTLB] = pasid_iotlb,
 		[SPEC_VTD_QI_PASID_CACHE] = pasid_cache,
-		[SPEC_VTD_QI_PASID_DEVICE_TLB] = pasid_device_tlb,
+		[SPEC_VTD_QI_PASID_DEVICE_TLB] = drop_pasid_at_device,
 		[SPEC_VTD_QI_PAGE_RESPONSE] = page_response,
 	};
 	uint64_t type = field_get(words[0], SPEC_VTD_QI_0_TYPE);

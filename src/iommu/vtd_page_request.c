@@ -6,7 +6,7 @@
 
 /* Page requests (7.4): checked against the context entry, put into the queue in memory. */
 
-static void respond(struct vtd *vtd, const struct vtd_page_request *request, uint8_t code)
+static void respond(struct vtd *vtd, const struct iommu_page_request *request, uint8_t code)
 {
 	/* Only the last request of a group has a response, and a stop marker has none. */
 	if (request->last && request->access)
@@ -53,7 +53,7 @@ static enum spec_vtd_reason check(struct vtd_walk *walk)
 	return is_enabled(walk) ? SPEC_VTD_NO_FAULT : SPEC_VTD_SMCONTEXT_PRE;
 }
 
-static bool may_ask(struct vtd *vtd, const struct vtd_page_request *page)
+static bool may_ask(struct vtd *vtd, const struct iommu_page_request *page)
 {
 	const struct iommu_request request = { .source = page->source,
 					       .type = IOMMU_TRANSLATION_REQUEST,
@@ -96,7 +96,7 @@ static void set_status(struct vtd *vtd, int field)
 		vtd_event_raise(vtd, VTD_EVENT_PAGE_REQUEST);
 }
 
-static void encode(const struct vtd_page_request *page, uint8_t bytes[SPEC_VTD_PRQ_SIZE])
+static void encode(const struct iommu_page_request *page, uint8_t bytes[SPEC_VTD_PRQ_SIZE])
 {
 	bool pasid = page->pasid != IOMMU_NO_PASID;
 
@@ -117,7 +117,7 @@ static void encode(const struct vtd_page_request *page, uint8_t bytes[SPEC_VTD_P
 }
 
 /* False: there is no room, or no memory; software must make room and clear the overflow. */
-static bool put(struct vtd *vtd, const struct vtd_page_request *page)
+static bool put(struct vtd *vtd, const struct iommu_page_request *page)
 {
 	uint64_t queue = vtd_register(vtd, SPEC_VTD_PQA), tail = vtd_register(vtd, SPEC_VTD_PQT);
 	uint64_t size = UINT64_C(4096) << field_get(queue, SPEC_VTD_PQA_PQS);
@@ -136,7 +136,7 @@ static bool put(struct vtd *vtd, const struct vtd_page_request *page)
 	return true;
 }
 
-bool vtd_page_request(struct vtd *vtd, const struct vtd_page_request *request)
+bool vtd_page_request(struct vtd *vtd, const struct iommu_page_request *request)
 {
 	if (!field_is_set(vtd->config.ecap, SPEC_VTD_ECAP_PRS))
 		return false;

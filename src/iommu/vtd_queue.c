@@ -133,7 +133,7 @@ bool vtd_queue_settled(struct vtd *vtd)
  * again, for an access with an address that a device had translated may have been under way. */
 static bool wait_is_over(struct vtd *vtd)
 {
-	if (!vtd_queue_settled(vtd) || !vtd_device_tlb_is_idle(vtd))
+	if (!vtd_queue_settled(vtd) || !device_tlb_is_idle(&vtd->device_tlb))
 		return false;
 	vtd->queue.marked |= vtd->queue.device_used;
 	vtd->queue.device_used = false;
@@ -262,6 +262,6 @@ bool vtd_queue_is_busy(const struct vtd *vtd)
 		return false;
 	if (queue->waiting)
 		return queue->marked || !tlb_passed(vtd->tlb, queue->generation) ||
-		       vtd_device_tlb_is_idle(vtd);
+		       device_tlb_is_idle(&vtd->device_tlb);
 	return vtd_register(vtd, SPEC_VTD_IQH) != vtd_register(vtd, SPEC_VTD_IQT);
 }

@@ -2,10 +2,6 @@
 
 #include <string.h>
 
-/* Under this type a reader keeps translated requests that were let pass: no request has it, so that
- * none is found before the function is looked at. */
-enum { TYPE_TRUSTED = 3 };
-
 /* Where pages cannot be kept whole: a request to the interrupt range does not meet the tables. */
 static bool touches_interrupts(uint64_t address, unsigned shift)
 {
@@ -169,7 +165,7 @@ static void keep(struct vtd_reader *reader, const struct iommu_request *request,
 		    !touches_interrupts(answer->address, shifts[i]))
 			shift = shifts[i];
 	answer->page_shift = (uint8_t)min_u32(answer->page_shift, shift);
-	reader_keep(&reader->base, request, answer, shift, usable);
+	reader_keep(&reader->base, request, reader_key(request), answer, shift, usable);
 }
 
 /* What a request of this source, PASID and type meets before page tables.  NULL: it is refused
@@ -322,25 +318,23 @@ static void refuse_untrusted(struct vtd_reader *reader, const struct iommu_reque
 static void translated(struct vtd_reader *reader, const struct iommu_request *request,
 		       struct iommu_answer *answer)
 {
-	struct iommu_request trusted = *request;
-	/* seq_cst: pairs with block() in vtd_device_tlb.c */
-	uint8_t blocked =
-		atomic_load_explicit(&reader->vtd->blocked[request->source], memory_order_seq_cst);
+	uint64_t key = reader_key(request) | READER_TRUSTED;
+	const struct vtd *vtd = reader->vtd;
 
-	trusted.type = TYPE_TRUSTED;
-	if (blocked && reader->vtd->config.trust == VTD_TRUST_WHEN_INVALIDATED &&
-	    reader->tables.translation) {
+	if (vtd->config.trust == IOMMU_TRUST_WHEN_INVALIDATED && reader->tables.translation &&
+	    device_tlb_blocks(&vtd->device_tlb, request->source)) {
 		refuse_untrusted(reader, request, answer);
 		return;
 	}
-	if (reader_find(&reader->base, &trusted, answer) ||
-	    reader_find_other(&reader->base, &trusted, answer))
+	if (reader_find(&reader->base, request, key, answer) ||
+	    reader_find_other(&reader->base, request, key, answer))
 		return;
 	walk_whole(reader, request, BY_ITSELF, answer);
 	/* What host permission tables say is asked each time: no invalidation names their pages. */
 	if (answer->outcome == IOMMU_OK && answer->rights &&
 	    !field_is_set(reader->tables.ecap, SPEC_VTD_ECAP_HPTS))
-		reader_keep(&reader->base, &trusted, answer, SPEC_VTD_PAGE_SHIFT, answer->rights);
+		reader_keep(&reader->base, request, key, answer, SPEC_VTD_PAGE_SHIFT,
+			    answer->rights);
 }
 
 void vtd_look_further(struct vtd_reader *reader, const struct iommu_request *request,
@@ -349,12 +343,18 @@ void vtd_look_further(struct vtd_reader *reader, const struct iommu_request *req
 	const struct vtd_context *context = NULL;
 
 	must(reader->base.stamp);
+	if (request->type > IOMMU_TRANSLATED) { /* reserved; PCI Express 5.0, 10.2.2 */
+		*answer = (struct iommu_answer){ .outcome = IOMMU_SILENT,
+						 .completion = IOMMU_UNSUPPORTED_REQUEST,
+						 .page_shift = SPEC_VTD_PAGE_SHIFT };
+		return;
+	}
 	if (request->type == IOMMU_TRANSLATED) {
 		translated(reader, request, answer);
 		return;
 	}
 	if (reader_has_others(&reader->base, request) &&
-	    reader_find_other(&reader->base, request, answer))
+	    reader_find_other(&reader->base, request, reader_key(request), answer))
 		return;
 	if (reader->tables.translation)
 		context = context_of(reader, request);

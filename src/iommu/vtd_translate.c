@@ -5,6 +5,6 @@
 void vtd_translate(struct vtd_reader *reader, const struct iommu_request *request,
 		   struct iommu_answer *answer)
 {
-	if (unlikely(!reader_find(&reader->base, request, answer)))
+	if (unlikely(!reader_find(&reader->base, request, reader_key(request), answer)))
 		vtd_look_further(reader, request, answer);
 }

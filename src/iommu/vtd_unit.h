@@ -8,7 +8,7 @@
  *     vtd_fault.c         the primary fault log
  *     vtd_queue.c         the invalidation queue: fetch, errors, waits
  *     vtd_invalidate.c    what each descriptor does
- *     vtd_device_tlb.c    invalidations under way to devices; which functions are trusted
+ *     vtd_device_tlb.c    invalidations of devices' caches
  *     vtd_page_request.c  the page request queue
  *     vtd_translate.c     a translation that hits
  *     vtd_reader.c        translation by workers: what does not
@@ -18,6 +18,7 @@
 #ifndef IOMMU_VTD_UNIT_H
 #define IOMMU_VTD_UNIT_H
 
+#include "iommu/device_tlb.h"
 #include "iommu/reader.h"
 #include "iommu/vtd.h"
 #include "iommu/vtd_internal.h"
@@ -26,9 +27,6 @@
 
 enum {
 	VTD_WORDS = SPEC_VTD_REGISTERS_SIZE / 4,
-	VTD_SOURCES = 1 << 16,
-	VTD_ITAGS = 32,
-	VTD_DEBTS = 32,
 	VTD_DESCRIPTORS_PER_RUN = 512, /* a run ends after so many, so that a write returns soon */
 	VTD_PROTECTED_SHIFT = 21,      /* protected memory is in units of 2 MiB */
 };
@@ -49,27 +47,6 @@ struct vtd_queue {
 	uint64_t generation; /* that later descriptors wait for */
 	bool waiting;	     /* a wait descriptor was fetched and is not complete */
 	uint64_t wait[2];    /* its words */
-};
-
-/* An invalidation request under way to a device. */
-struct vtd_itag {
-	bool used, dated;
-	uint8_t answers, answers_wanted; /* completions; wanted 0: not known yet */
-	uint64_t deadline_ns;
-	struct vtd_device_invalidation invalidation;
-};
-
-/* What a device has not dropped in time: until it does, nothing that it says is translated is
- * believed. */
-struct vtd_debt {
-	bool used;
-	struct vtd_device_invalidation invalidation;
-};
-
-enum vtd_block {
-	VTD_BLOCK_OUTSTANDING = 1,
-	VTD_BLOCK_TIMED_OUT = 2, /* the debts say what it has not dropped */
-	VTD_BLOCK_FORGOTTEN = 4, /* timed out, and there was no room for the debt */
 };
 
 /* What the unit does with requests, as commands have set it. */
@@ -100,13 +77,10 @@ struct vtd {
 	struct vtd_pending pending;
 	struct vtd_queue queue;
 	uint32_t fault_next; /* fault recording register to be used next */
-	struct vtd_itag itags[VTD_ITAGS];
-	struct vtd_debt debts[VTD_DEBTS];
-	unsigned itag_next; /* used in turn, so that a late completion meets a free one */
+	struct device_tlb device_tlb;
 	struct vtd_reader **readers;
 	struct tlb *tlb;							/* shared */
 	cache_aligned _Atomic uint64_t interrupt_marks[READER_INTERRUPT_MARKS]; /* shared */
-	_Atomic uint8_t blocked[VTD_SOURCES]; /* shared; enum vtd_block, ored */
 };
 
 /* vtd_registers.c */
@@ -176,16 +150,10 @@ unsigned vtd_invalidate_iotlb(struct vtd *vtd, unsigned granularity, uint16_t do
 void vtd_invalidate_all(struct vtd *vtd);
 
 /* vtd_device_tlb.c */
-enum vtd_step vtd_device_tlb_send(struct vtd *vtd,
-				  const struct vtd_device_invalidation *invalidation,
+enum vtd_step vtd_device_tlb_send(struct vtd *vtd, struct iommu_device_invalidation *invalidation,
 				  unsigned most);
-bool vtd_device_tlb_is_idle(const struct vtd *vtd);
 /* Ends what has taken too long; the next deadline. */
 uint64_t vtd_device_tlb_poll(struct vtd *vtd, uint64_t now_ns);
-/* The context of these sources was changed: old debts are theirs no more. */
-void vtd_device_tlb_forgive(struct vtd *vtd, uint16_t source, unsigned function_mask);
-void vtd_device_tlb_forgive_all(struct vtd *vtd);
-
 /* vtd_reader.c */
 bool vtd_reader_take_fault(struct vtd *vtd, unsigned index, struct iommu_fault *fault);
 bool vtd_reader_lost_faults(struct vtd *vtd, unsigned index);

@@ -87,7 +87,7 @@ static void on_interrupt(void *context, uint64_t address, uint32_t data)
 		(struct vtd_driver_message){ address, data };
 }
 
-static void on_invalidation(void *context, const struct vtd_device_invalidation *invalidation)
+static void on_invalidation(void *context, const struct iommu_device_invalidation *invalidation)
 {
 	struct vtd_driver *driver = context;
 

@@ -65,7 +65,7 @@ struct vtd_driver {
 	unsigned interrupt_count, invalidation_count, response_count;
 	_Atomic unsigned wake_count; /* readers call that */
 	struct vtd_driver_message interrupts[VTD_DRIVER_LOG];
-	struct vtd_device_invalidation invalidations[VTD_DRIVER_LOG];
+	struct iommu_device_invalidation invalidations[VTD_DRIVER_LOG];
 	struct vtd_driver_response responses[VTD_DRIVER_LOG];
 };
 
