@@ -80,27 +80,27 @@ enum ring_outcome ring_packed_walk(struct ring_walk *walk, struct ring_cursor *a
 	}
 }
 
-/* Each line is read now and written when its chains are used. */
+/* The lines of 'n' slots that were found available: read now, written when their chains are used.
+ * Never those beyond: the driver is about to write them, and would have to fetch each back. */
 static void prefetch_descs(const struct ring *ring, uint16_t slot, unsigned n)
 {
 	enum { A_LINE = 64 / VIRTQ_DESC_SIZE };
 
-	for (unsigned i = A_LINE; i < n; i += A_LINE) {
-		uint32_t ahead = slot + i;
+	for (unsigned i = 0; i < n; i += A_LINE) {
+		uint32_t at = (uint32_t)slot + i;
 
-		if (ahead >= ring->size)
-			ahead -= ring->size;
-		if (likely(ahead < ring->size))
-			prefetch_write(ring->desc + ahead * VIRTQ_DESC_SIZE);
+		if (at >= ring->size)
+			at -= ring->size;
+		prefetch_write(ring->desc + at * VIRTQ_DESC_SIZE);
 	}
 }
 
 unsigned ring_packed_look(struct ring *ring, struct ring_cursor *at, uint16_t flags,
 			  struct ring_desc *descs, unsigned max)
 {
+	const uint16_t first = at->index;
 	unsigned i;
 
-	prefetch_descs(ring, at->index, max);
 	for (i = 0; i < max; i++) {
 		const uint8_t *desc = ring->desc + (uint32_t)at->index * VIRTQ_DESC_SIZE;
 		uint64_t word = guest_load64_acquire(desc + VIRTQ_DESC_LEN);
@@ -117,6 +117,7 @@ unsigned ring_packed_look(struct ring *ring, struct ring_cursor *at, uint16_t fl
 			break;
 		advance(ring, at, 1);
 	}
+	prefetch_descs(ring, first, i);
 	return i;
 }
 

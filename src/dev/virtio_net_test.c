@@ -1,5 +1,18 @@
 #include "dev/side_test.h"
 
+/* The header of a finished frame, whatever its buffer held before. */
+static void check_header(const struct side *side, const uint8_t *header)
+{
+	static const uint8_t zeroes[VIRTIO_NET_HDR_SIZE];
+
+	assert_memory_equal(header, zeroes, VIRTIO_NET_HDR_LEGACY_SIZE);
+	if (side->guest->header_size == VIRTIO_NET_HDR_SIZE)
+		assert_in_range(get_le16(header + VIRTIO_NET_HDR_NUM_BUFFERS), 1, 512);
+	if (side->guest->header_size == VIRTIO_NET_HDR_SIZE &&
+	    !(side->guest->conf.features & MRG))
+		assert_int_equal(get_le16(header + VIRTIO_NET_HDR_NUM_BUFFERS), 1);
+}
+
 /* Random frames in random layouts through both rings, against a queue of what was sent. */
 static void run_random(uint64_t features, uint16_t ring_size, uint32_t rx_buf, uint32_t frame_max,
 		       unsigned rounds, uint64_t seed)
@@ -15,6 +28,9 @@ static void run_random(uint64_t features, uint16_t ring_size, uint32_t rx_buf, u
 
 	side_open(&a, conf);
 	side_open(&b, conf);
+	for (unsigned i = 0; i < ring_size; i++) /* buffers come with whatever they held */
+		memset(guest_at(&b.guest->rx[0], b.guest->rx_bufs[0] + i * rx_buf), 0xa5,
+		       VIRTIO_NET_HDR_SIZE);
 	guest_net_post(b.guest, 0, ring_size, 1, GUEST_DIRECT);
 	for (unsigned round = 0; round < rounds; round++) {
 		unsigned burst = (unsigned)(rand_u64(&seed) % 40);
@@ -52,6 +68,7 @@ static void run_random(uint64_t features, uint16_t ring_size, uint32_t rx_buf, u
 			assert_int_equal(size, queue[received++ % QUEUE].size);
 			fill(frame, size, &frame_seed);
 			assert_memory_equal(frame, got, size);
+			check_header(&b, header);
 		}
 	}
 	assert_true(ring_size < 4 || received > 0);
