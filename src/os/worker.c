@@ -196,11 +196,15 @@ static void one_round(struct worker *worker)
 
 	atomic_store_explicit(&worker->beat_ns, now_ns, memory_order_release); /* workers_health */
 	counter_add(&worker->rounds, 1);
+	if (worker->busy_since_ns)
+		counter_add(&worker->busy_ns, now_ns - worker->busy_since_ns);
+	worker->busy_since_ns = 0;
 	if (poll_cards(worker, now_ns) == 0) {
 		back_off(worker, now_ns);
 		return;
 	}
 	counter_add(&worker->busy_rounds, 1);
+	worker->busy_since_ns = now_ns;
 	worker->idle_since_ns = 0;
 	worker->line_sleep_ns = LINE_SLEEP_MIN_NS;
 	if (worker->armed)

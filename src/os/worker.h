@@ -27,10 +27,11 @@ struct worker {
 	cache_aligned _Atomic uint64_t beat_ns;
 	_Atomic uint64_t asleep_until_ns; /* 0: awake */
 	_Atomic uint32_t inside;          /* 1 + slot of the card it is in, or WORKER_NOWHERE */
-	struct counter rounds, busy_rounds, sleeps;
+	struct counter rounds, busy_rounds, busy_ns, sleeps;
 	struct cycle_clock clock;
 	bool armed;              /* the cards were asked for wake-ups */
 	uint64_t idle_since_ns;  /* when the first empty round of this row began; 0: busy */
+	uint64_t busy_since_ns;  /* when the last round began, if it moved something; 0: it did not */
 	uint64_t line_sleep_ns;  /* next sleep while a line must be polled */
 
 	/* written by the control thread */

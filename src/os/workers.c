@@ -218,6 +218,7 @@ void workers_usage(struct workers *workers, unsigned index, struct worker_usage 
 
 	usage->rounds = counter_get(&worker->rounds);
 	usage->busy_rounds = counter_get(&worker->busy_rounds);
+	usage->busy_ns = counter_get(&worker->busy_ns);
 	usage->sleeps = counter_get(&worker->sleeps);
 	usage->cpu_ns = worker_cpu_ns(worker);
 }

@@ -61,7 +61,7 @@ enum worker_health workers_health(struct workers *workers, unsigned index, uint6
 				  uint64_t limit_ns);
 
 struct worker_usage {
-	uint64_t rounds, busy_rounds, sleeps;
+	uint64_t rounds, busy_rounds, busy_ns, sleeps;
 	uint64_t cpu_ns; /* CPU time of the thread */
 };
 void workers_usage(struct workers *workers, unsigned index, struct worker_usage *usage);

@@ -387,6 +387,7 @@ static void describe_worker(struct site_run *run, unsigned index, struct tree_ou
 			tree_put_item(out, "cards", run->cards[i].place.card->name);
 	tree_put_integer(out, "rounds", usage.rounds);
 	tree_put_integer(out, "busy_rounds", usage.busy_rounds);
+	tree_put_integer(out, "busy_ns", usage.busy_ns);
 	tree_put_integer(out, "sleeps", usage.sleeps);
 	tree_put_integer(out, "cpu_ns", usage.cpu_ns);
 }

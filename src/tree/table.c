@@ -232,6 +232,7 @@ static const struct tree_property worker[] = {
 	ROW("cards",       LIST,    PLAIN,  READ, LISTED, "cards it runs"),
 	ROW("rounds",      INTEGER, THINGS, READ, LISTED, "times it looked for work"),
 	ROW("busy_rounds", INTEGER, THINGS, READ, LISTED, "times it found some"),
+	ROW("busy_ns",     INTEGER, NS,     READ, LISTED, "time in rounds that found some"),
 	ROW("sleeps",      INTEGER, THINGS, READ, LISTED, "times it went to sleep"),
 	ROW("cpu_ns",      INTEGER, NS,     READ, LISTED, "CPU time it used"),
 	END,
