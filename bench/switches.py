@@ -5,8 +5,10 @@ switch with rate limits, dpdk-testpmd as a plain wire between two vhost ports, a
 DPDK datapath with the NORMAL action.
 """
 
+import glob
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -35,12 +37,12 @@ def unpacked(path):
     return full
 
 
-def start(command, log, **more):
+def start(command, log, stdin=subprocess.DEVNULL, **more):
     """Starts a measured process.  Its session's autogroup gets the CPU before others': with
     autogroups on, a plain nice level has no effect between sessions."""
     prefer = ["sh", "-c", 'echo -19 >/proc/self/autogroup 2>/dev/null; exec "$@"', "sh"]
     with open(log, "ab") as out:
-        return subprocess.Popen([*prefer, *map(str, command)], stdin=subprocess.DEVNULL, stdout=out,
+        return subprocess.Popen([*prefer, *map(str, command)], stdin=stdin, stdout=out,
                                 stderr=out, start_new_session=True, **more)
 
 
@@ -63,6 +65,63 @@ def wait_for(paths, process, log, seconds=20):
             with open(log, encoding="utf-8", errors="replace") as text:
                 raise BenchError(f"no {paths}:\n{text.read()[-3000:]}")
         time.sleep(0.05)
+
+
+def distance(build):
+    """How far the two cores are from each other now, ns, and the cycles of a nanosecond."""
+    program = os.path.join(build, "bench/core_distance")
+    said = subprocess.run([program, str(SOURCE_CPU), str(SWITCH_CPU)], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    return tuple(float(value) for value in re.findall(r"=([\d.]+)", said))
+
+
+class Console:
+    """A dpdk-testpmd with its command line."""
+
+    def __init__(self, arguments, options, log):
+        self.log = log
+        # A file is written line by line only when asked.
+        self.process = start(["stdbuf", "-oL", unpacked("usr/bin/dpdk-testpmd"), *arguments, "--",
+                              "-i", "--record-core-cycles", *options], log, stdin=subprocess.PIPE)
+
+    def said(self):
+        with open(self.log, encoding="utf-8", errors="replace") as text:
+            return text.read()
+
+    def ask(self, command, pattern, seconds=10):
+        """Says 'command' and waits for 'pattern' in what comes; the match."""
+        before = len(self.said())
+        self.process.stdin.write((command + "\n").encode())
+        self.process.stdin.flush()
+        return self.wait(pattern, before, seconds)
+
+    def wait(self, pattern, since=0, seconds=30):
+        deadline = time.monotonic() + seconds
+        while True:
+            found = re.search(pattern, self.said()[since:], re.DOTALL)
+            if found:
+                return found
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise BenchError(f"testpmd does not say {pattern!r}:\n{self.said()[-2500:]}")
+            time.sleep(0.005)
+
+    def forget_cycles(self):
+        self.ask("clear fwd stats all", "testpmd> ")
+
+    def cycles_a_frame(self):
+        """Of all rounds that moved frames since forget_cycles()."""
+        found = self.ask("show fwd stats all", r"CPU cycles/packet=([\d.]+)")
+        return float(found[1])
+
+    def end(self):
+        if self.process.poll() is None:
+            try:
+                self.process.stdin.write(b"stop\nquit\n")
+                self.process.stdin.flush()
+                self.process.wait(5)
+            except (OSError, subprocess.TimeoutExpired):
+                pass
+        end(self.process)
 
 
 def cpu_s(pid):
@@ -101,17 +160,36 @@ class Switch:
     def finish(self):
         end(self.process)
 
+    def cost_begin(self):
+        """From here on counts what the frames cost; cost_ns() says it."""
+        raise NotImplementedError
+
+    def cost_ns(self, rate, cycles_per_ns):
+        """Time that the switch spent on each frame, of those polls only that found any."""
+        raise NotImplementedError
+
 
 class Testpmd(Switch):
     name = "testpmd"
 
     def begin(self):
         vdevs = [f"--vdev=net_vhost{i},iface={path}" for i, path in enumerate(self.sockets)]
-        self.process = start(
-            [unpacked("usr/bin/dpdk-testpmd"), "--lcores", f"0@{SWITCH_CPU},1@{SWITCH_CPU}",
-             "--no-pci", "--in-memory", "--no-telemetry", *vdevs, "--", "--auto-start",
-             "--forward-mode=io", "--stats-period=1000", "--total-num-mbufs=32768"], self.log)
-        wait_for(self.sockets, self.process, self.log)
+        self.console = None
+        self.console = Console(["--lcores", f"0@{SWITCH_CPU},1@{SWITCH_CPU}", "--no-pci",
+                                "--in-memory", "--no-telemetry", *vdevs],
+                               ["--auto-start", "--forward-mode=io", "--total-num-mbufs=32768"],
+                               self.log)
+        wait_for(self.sockets, self.console.process, self.log)
+
+    def finish(self):
+        if self.console:
+            self.console.end()
+
+    def cost_begin(self):
+        self.console.forget_cycles()
+
+    def cost_ns(self, rate, cycles_per_ns):
+        return self.console.cycles_a_frame() / cycles_per_ns
 
 
 class OpenVswitch(Switch):
@@ -149,6 +227,20 @@ class OpenVswitch(Switch):
         if done.returncode:
             raise BenchError(f"ovs-vsctl {args[0]} gave {done.returncode}")
 
+    def pmd(self, command):
+        control = glob.glob(self.dir + "/ovs-vswitchd*.ctl")
+        done = subprocess.run([unpacked("usr/bin/ovs-appctl"), "-t", control[0],
+                               "dpif-netdev/" + command], env=self.env, text=True,
+                              stdout=subprocess.PIPE, check=True)
+        return done.stdout
+
+    def cost_begin(self):
+        self.pmd("pmd-stats-clear")
+
+    def cost_ns(self, rate, cycles_per_ns):
+        found = re.search(r"avg processing cycles per packet: ([\d.]+)", self.pmd("pmd-stats-show"))
+        return float(found[1]) / cycles_per_ns if found else None
+
     def finish(self):
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -163,15 +255,17 @@ class OpenVswitch(Switch):
 class Midplane(Switch):
     """midplaned with one card of 'functions' virtual functions; the first two carry the traffic.
 
+    packed   packed rings are offered
     limited  rate limits on, far above what is reached, so that their cost is in the figure
     """
 
     name = "midplane"
 
-    def __init__(self, build, functions=2, limited=True):
+    def __init__(self, build, functions=2, packed=False, limited=True):
         super().__init__()
         self.build = build
         self.functions = functions
+        self.packed = packed
         self.limited = limited
 
     def site(self):
@@ -179,7 +273,7 @@ class Midplane(Switch):
         systems = []
         for i in range(self.functions):
             io = {"name": "net0", "pool": "pool", "attachment": "vhost-user",
-                  "socket": os.path.join(self.dir, f"v{i}"),
+                  "socket": os.path.join(self.dir, f"v{i}"), "packed": self.packed,
                   "mac": MACS[i] if i < 2 else f"52:54:00:bf:{i >> 8:02x}:{i & 255:02x}"}
             systems.append({"name": f"s{i}", "host": "h", "io": [{**io, **limits}]})
         card = {"name": "nic0", "class": "nic", "vfs": self.functions, "line": "net_null0"}
@@ -198,3 +292,17 @@ class Midplane(Switch):
         self.process = start(["taskset", "-c", str(SWITCH_CPU), program, "--socket",
                               os.path.join(self.dir, "tool.sock"), path], self.log)
         wait_for(self.sockets, self.process, self.log)
+
+    def busy_s(self):
+        """Seconds in rounds that moved something, and when that was."""
+        done = subprocess.run([os.path.join(self.build, "src/prog/midplane"), "--socket",
+                               os.path.join(self.dir, "tool.sock"), "-o", "json", "worker", "list"],
+                              text=True, stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)[0]["busy_ns"] / 1e9, time.monotonic()
+
+    def cost_begin(self):
+        self.before = self.busy_s()
+
+    def cost_ns(self, rate, cycles_per_ns):
+        busy_s, now_s = self.busy_s()
+        return (busy_s - self.before[0]) / (now_s - self.before[1]) / rate * 1e9
