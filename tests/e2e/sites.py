@@ -1,6 +1,8 @@
 """Site files and networks that several end-to-end tests share."""
 
 import os
+import signal
+import time
 
 
 def mac(number):
@@ -63,14 +65,44 @@ class TwoLines:
 
     far_address = "10.77.0.100"
 
-    def __init__(self, world):
-        self.chassis = world.namespace("chassis")
-        self.far = world.namespace("far")
+    def __init__(self, world, suffix=""):
+        self.chassis = world.namespace("chassis" + suffix)
+        self.far = world.namespace("far" + suffix)
         for i in range(2):
-            self.chassis.wire(f"line{i}", self.far, f"far{i}")
+            self.connect(world, i)
         self.far.bridge("switch", ["far0", "far1"])
         self.far.address("switch", self.far_address + "/24")
         self.lines = [packet_port(i, f"line{i}") for i in range(2)]
 
+    def connect(self, world, line):
+        self.chassis.wire(f"line{line}", self.far, f"far{line}")
+
     def link(self, line, state):
         self.far.run(f"ip link set far{line} {state}")
+
+
+class TwoCables(TwoLines):
+    """The same with cables that can be cut (tests/e2e/cable.c): no frame passes from then on, and
+    both ends lose their carrier at once."""
+
+    # Linux tells of a lost carrier at once when it has told of none in the second before.
+    QUIET_S = 1.2
+
+    def __init__(self, world, suffix=""):
+        self.cables = []
+        super().__init__(world, suffix)
+
+    def connect(self, world, line):
+        cable = world.process(world.program("tests/e2e/cable"), self.chassis.name, f"line{line}",
+                              self.far.name, f"far{line}", preferred=True)
+        world.wait_for_output(cable, "up\n")
+        self.cables.append(cable)
+        self.chassis.run(f"ip link set line{line} up")
+        self.far.run(f"ip link set far{line} up")
+
+    def cut(self, line):
+        self.cables[line].send_signal(signal.SIGUSR1)
+
+    def mend(self, line):
+        self.cables[line].send_signal(signal.SIGUSR2)
+        time.sleep(self.QUIET_S)
