@@ -43,7 +43,8 @@ struct attach_conf {
 
 struct attach_facts {
 	char where[108];     /* socket path or interface name */
-	char state[32];      /* "waiting", "connected", "running", "stopped" */
+	char state[32];      /* "waiting", "connected", "running", "stopped", "held": its
+			      * worker has it and does not come back */
 	uint64_t features;   /* negotiated virtio features; 0 for TAP */
 	unsigned queue_pairs;/* in use */
 	uint64_t reconnects;
@@ -70,8 +71,14 @@ struct attachment {
 /* The kinds there are, by enum site_attachment. */
 extern const struct attach_ops *const attach_kinds[];
 
-/* Takes the front's hold for the control thread (waits at most one round of its card), or
- * nothing when it is unbound.  Pair with attach_release. */
+/* Whether a worker gives the front back when it is asked to: waits some milliseconds for that, and not
+ * again while it does not.  Everything that will need the front asks this first, and comes
+ * back later when it is false. */
+bool attach_ready(struct nic_front *front);
+
+/* Takes the front's hold for the control thread (waits for one round of its card), or nothing when
+ * it is unbound.  A worker that got stuck since attach_ready() said yes, and stays so for ten seconds,
+ * ends the program with a sentence.  Pair with attach_release. */
 void attach_hold(struct nic_front *front);
 void attach_release(struct nic_front *front);
 

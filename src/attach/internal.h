@@ -21,6 +21,7 @@ enum {
 	VU_PENDING_MAX = ATC_REQUESTS, /* translations asked of the frontend */
 	VU_MISS_AGAIN_MS = 100,        /* an unanswered question is asked again after that */
 	VU_MISS_TRIES = 50,            /* at most that often, until the front misses it again */
+	VU_LATER_MS = 10,              /* how often a front whose worker keeps it is asked for */
 	VU_WATCH_MS = 500,             /* how often a front is looked at: stopped? driver there? */
 	VU_DISTRUST_MS = 60000,        /* no eventfd is taken after one that made us wait */
 	VU_RETRY_MIN_MS = 50,          /* client mode: first pause between attempts */
@@ -69,7 +70,7 @@ struct vhost_user {
 
 	/* Handles of the loop: each allocated alone and freed by its own close. */
 	uv_poll_t *listener;
-	uv_timer_t *retry, *watch, *again;
+	uv_timer_t *retry, *watch, *again, *later;
 	uv_async_t *async;
 	int listen_fd;
 	unsigned retry_ms;
@@ -105,7 +106,7 @@ struct vhost_user {
 	atomic_bool blocked;        /* a descriptor made a thread of ours wait */
 	uint64_t distrust_until_ms; /* by the loop's clock */
 	atomic_bool config_changed; /* set under the hold by any thread, taken by the async */
-	bool told_stopped, told_ready;
+	bool told_stopped, told_ready, told_held;
 	bool told_lost;             /* memory of the present table was lost, and we said so */
 };
 
@@ -119,6 +120,9 @@ static inline bool vu_has(uint64_t features, unsigned bit)
 /* vhost_user.c: ends the connection and tells why; everything of the guest is given back. */
 void vu_disconnect(struct vhost_user *vu, const char *why);
 void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...) printf_like(3, 4);
+/* Whether the front can be had.  When its worker keeps it, the connection is not read from, and what
+ * the front asks for not looked at, until it can be. */
+bool vu_ready(struct vhost_user *vu);
 /* Tells of a driver that came, or a front that stopped, since it was told last. */
 void vu_look(struct vhost_user *vu);
 /* Queues the drop of a handle; its memory goes when the loop has closed it.  Sets it to NULL. */
@@ -126,6 +130,9 @@ void vu_poll_close(uv_poll_t **poll);
 
 /* vhost_user_socket.c: takes over a connected socket. */
 int vu_socket_open(struct vhost_user *vu, int fd);
+/* Reads on after it was told to wait. */
+void vu_socket_resume(struct vhost_user *vu);
+void vu_socket_wait(struct vhost_user *vu);
 void vu_socket_close(struct vhost_user *vu);
 /* Sends one message and, unless -1, a descriptor.  Never blocks: -EAGAIN when the peer does not
  * read. */

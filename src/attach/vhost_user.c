@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 static void on_retry(uv_timer_t *timer);
+static void on_later(uv_timer_t *timer);
 
 static void free_handle(uv_handle_t *handle)
 {
@@ -90,11 +91,39 @@ static void stop_lost(struct vhost_user *vu)
 	vu_look(vu);
 }
 
+bool vu_ready(struct vhost_user *vu)
+{
+	if (attach_ready(vu->front))
+		return true;
+	if (!uv_is_active((uv_handle_t *)vu->later)) {
+		vu_socket_wait(vu);
+		uv_timer_start(vu->later, on_later, VU_LATER_MS, VU_LATER_MS);
+	}
+	if (!vu->told_held)
+		vu_event(vu, "held", "its worker keeps it and does not come back: the frontend has "
+				     "to wait for that");
+	vu->told_held = true;
+	return false;
+}
+
+static void on_later(uv_timer_t *timer)
+{
+	struct vhost_user *vu = timer->data;
+
+	if (!vu || !attach_ready(vu->front))
+		return;
+	uv_timer_stop(timer);
+	vu->told_held = false;
+	vu_event(vu, "let go", "its worker has come back");
+	vu_socket_resume(vu);
+	uv_async_send(vu->async); /* what the front asked for meanwhile */
+}
+
 static void on_async(uv_async_t *async)
 {
 	struct vhost_user *vu = async->data;
 
-	if (!vu)
+	if (!vu || !vu_ready(vu))
 		return;
 	if (!vu->told_lost && vu_memory_lost(vu))
 		stop_lost(vu);
@@ -309,6 +338,8 @@ static int make_handles(struct vhost_user *vu)
 		err = make_timer(vu, &vu->watch);
 	if (!err)
 		err = make_timer(vu, &vu->again);
+	if (!err)
+		err = make_timer(vu, &vu->later);
 	if (err)
 		return err;
 	vu->async = calloc(1, sizeof *vu->async);
@@ -366,6 +397,7 @@ static void destroy(struct attachment *attachment)
 	handle_close((uv_handle_t *)vu->retry);
 	handle_close((uv_handle_t *)vu->watch);
 	handle_close((uv_handle_t *)vu->again);
+	handle_close((uv_handle_t *)vu->later);
 	handle_close((uv_handle_t *)vu->async);
 	if (vu->listen_fd >= 0) {
 		unlink(vu->where.sun_path);
@@ -443,6 +475,10 @@ static void facts(struct attachment *attachment, struct attach_facts *facts)
 	*facts = (struct attach_facts){ .features = virtio_net_accepted(vu->net),
 					.reconnects = vu->reconnects };
 	snprintf(facts->where, sizeof facts->where, "%s", vu->where.sun_path);
+	if (!attach_ready(vu->front)) {
+		snprintf(facts->state, sizeof facts->state, "held");
+		return;
+	}
 	attach_hold(vu->front);
 	snprintf(facts->state, sizeof facts->state, "%s", state_of(vu));
 	for (unsigned i = 0; i < vu->pairs_max; i++)

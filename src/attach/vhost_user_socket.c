@@ -208,7 +208,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 	(void)status; /* an error shows itself in the read */
 	(void)events;
-	if (!vu || vu->fd < 0)
+	if (!vu || vu->fd < 0 || !vu_ready(vu))
 		return;
 	err = gather(vu, &why);
 	if (err == 1) {
@@ -240,6 +240,18 @@ int vu_socket_open(struct vhost_user *vu, int fd)
 	vu->got = 0;
 	vu->msg.fd_count = 0;
 	return uv_poll_start(vu->poll, UV_READABLE | UV_DISCONNECT, on_readable);
+}
+
+void vu_socket_wait(struct vhost_user *vu)
+{
+	if (vu->fd >= 0)
+		uv_poll_stop(vu->poll);
+}
+
+void vu_socket_resume(struct vhost_user *vu)
+{
+	if (vu->fd >= 0)
+		must(uv_poll_start(vu->poll, UV_READABLE | UV_DISCONNECT, on_readable) == 0);
 }
 
 void vu_socket_close(struct vhost_user *vu)

@@ -9,6 +9,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -251,6 +254,107 @@ static void a_ring_stops_with_its_base_and_goes_on_there(void **state)
 	rounds(w, 3);
 	assert_int_equal(vfe_ring_stop(&w->guest[0], 1), 101);
 	world_destroy(w);
+}
+
+/* The loop without the card: its worker is elsewhere. */
+static void turn_loop(void *arg)
+{
+	uv_run(&((struct world *)arg)->host.loop, UV_RUN_NOWAIT);
+}
+
+static bool has_answer(const struct vfe *guest)
+{
+	struct pollfd p = { .fd = guest->fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static void a_worker_that_keeps_a_front_makes_its_guest_wait_and_nobody_else(void **state)
+{
+	struct world *w = world_start(PROTOCOL);
+	struct nic_front *other = w->host.fronts[1];
+	struct hold free_card = { 0 };
+	struct attach_facts facts;
+	uint64_t began_ns;
+	uint8_t pairs[8];
+
+	(void)state;
+	rounds(w, 5);
+	other->hold = &free_card;
+	must(hold_try(&w->host.hold, HOLD_WORKER)); /* and there it stays */
+	for (unsigned i = 0; i < 2; i++) {
+		w->guest[i].pump = turn_loop;
+		assert_int_equal(vfe_send(&w->guest[i], VHOST_USER_GET_QUEUE_NUM, 0, NULL, 0, NULL, 0),
+				 0);
+	}
+	assert_int_equal(vfe_reply(&w->guest[1], VHOST_USER_GET_QUEUE_NUM, pairs, 8, NULL), 8);
+	began_ns = uv_hrtime();
+	for (unsigned i = 0; i < 30; i++) {
+		turn_loop(w);
+		w->a[0]->ops->facts(w->a[0], &facts);
+		assert_string_equal(facts.state, "held");
+	}
+	assert_true(uv_hrtime() - began_ns < 300000000); /* it was waited for once, not each time */
+	assert_false(has_answer(&w->guest[0]));
+	assert_int_equal(test_host_count(&w->host, "held", NULL), 1);
+
+	hold_give(&w->host.hold, HOLD_WORKER);
+	assert_int_equal(vfe_reply(&w->guest[0], VHOST_USER_GET_QUEUE_NUM, pairs, 8, NULL), 8);
+	assert_int_equal(test_host_count(&w->host, "let go", NULL), 1);
+	other->hold = &w->host.hold;
+	assert_int_equal(talk(w, 0, 20), 20);
+	world_destroy(w);
+}
+
+struct greedy {
+	struct hold hold;
+	atomic_bool stop;
+	atomic_uint rounds, passed_by;
+};
+
+/* A worker whose rounds follow each other without a pause. */
+static void *take_again_and_again(void *arg)
+{
+	struct greedy *g = arg;
+
+	while (!atomic_load(&g->stop)) {
+		uint64_t began_ns = uv_hrtime();
+
+		if (hold_is_wanted(&g->hold)) {
+			atomic_fetch_add(&g->passed_by, 1);
+			sched_yield();
+			continue;
+		}
+		if (!hold_try(&g->hold, HOLD_WORKER))
+			continue;
+		while (uv_hrtime() - began_ns < 100000)
+			;
+		hold_give(&g->hold, HOLD_WORKER);
+		atomic_fetch_add(&g->rounds, 1);
+	}
+	return NULL;
+}
+
+static void a_worker_that_never_rests_passes_by_a_front_that_is_wanted(void **state)
+{
+	struct greedy g = { .stop = false };
+	struct nic_front front = { .hold = &g.hold };
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, take_again_and_again, &g), 0);
+	while (!atomic_load(&g.rounds))
+		sched_yield();
+	for (unsigned i = 0; i < 200; i++) {
+		while (!hold_is(&g.hold, HOLD_WORKER) && i % 2) /* half of them while it has it */
+			sched_yield();
+		attach_hold(&front);
+		attach_release(&front);
+	}
+	atomic_store(&g.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(atomic_load(&g.passed_by) > 0);
+	assert_false(hold_is_wanted(&g.hold));
 }
 
 static void a_server_takes_the_next_frontend_after_one_left(void **state)
@@ -766,6 +870,8 @@ int main(void)
 		cmocka_unit_test(a_second_set_features_without_the_protocol_bit_enables_rings),
 		cmocka_unit_test(a_call_descriptor_that_blocks_stops_its_front_and_nobody_else),
 		cmocka_unit_test(a_ring_stops_with_its_base_and_goes_on_there),
+		cmocka_unit_test(a_worker_that_keeps_a_front_makes_its_guest_wait_and_nobody_else),
+		cmocka_unit_test(a_worker_that_never_rests_passes_by_a_front_that_is_wanted),
 		cmocka_unit_test(a_server_takes_the_next_frontend_after_one_left),
 		cmocka_unit_test(a_client_keeps_trying_and_comes_back),
 		cmocka_unit_test(a_path_in_use_is_refused_and_a_dead_one_is_taken),

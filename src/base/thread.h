@@ -6,10 +6,10 @@
  * neither        pure; any thread, on data it owns
  *
  * A hold says who may touch an object now.  A worker only ever tries: when the control thread
- * has the object, the worker passes by and comes back in its next round, so no packet waits for a
- * lock.  The control thread waits for a worker at most the length of one round of that object.
- * A worker gives the hold back before it enters a driver, so a driver that never returns
- * leaves nothing held. */
+ * has the object, or waits for it, the worker passes by and comes back in its next round, so no packet
+ * waits for a lock.  The control thread waits for a worker at most the length of one round of
+ * that object.  A worker gives the hold back before it enters a line's driver, so one that never
+ * returns leaves nothing held; a front's own calls (a TAP's) are made under the hold. */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
 
@@ -23,7 +23,9 @@ struct worker;
 enum hold_owner { HOLD_NONE, HOLD_WORKER, HOLD_CONTROL };
 
 struct hold {
-	_Atomic uint32_t owner; /* enum hold_owner */
+	_Atomic uint32_t owner;  /* enum hold_owner */
+	_Atomic uint32_t wanted; /* the control thread waits for it: workers pass by */
+	bool late;               /* the control thread's own: the last wait was in vain */
 };
 
 /* Takes the hold when nobody has it; true when taken. */
@@ -45,6 +47,23 @@ static inline void hold_give(struct hold *hold, enum hold_owner owner)
 static inline bool hold_is(struct hold *hold, enum hold_owner owner)
 {
 	return atomic_load_explicit(&hold->owner, memory_order_relaxed) == owner;
+}
+
+/* Control thread: says that it waits, or does no longer.  A hint, so that a worker which is always
+ * busy leaves it a moment; relaxed, the hold itself orders what it guards. */
+static inline void hold_want(struct hold *hold)
+{
+	atomic_store_explicit(&hold->wanted, 1, memory_order_relaxed);
+}
+
+static inline void hold_unwant(struct hold *hold)
+{
+	atomic_store_explicit(&hold->wanted, 0, memory_order_relaxed);
+}
+
+static inline bool hold_is_wanted(struct hold *hold)
+{
+	return atomic_load_explicit(&hold->wanted, memory_order_relaxed) != 0;
 }
 
 /* A counter that one thread advances and any thread reads. */

@@ -71,7 +71,6 @@ struct buf_list {
 
 struct nic_card {
 	struct hold hold;
-	_Atomic uint32_t wanted; /* the control thread waits: workers pass by */
 	uint32_t generation;
 	bool attached;
 	uint16_t vf_count;

@@ -122,7 +122,7 @@ static bool driver_deserves_patience(struct nic_card *card, unsigned waited)
 bool nic_card_hold(struct ctl *ctl, struct nic_card *card, void (*pause)(void), unsigned tries)
 {
 	(void)ctl;
-	atomic_store_explicit(&card->wanted, 1, memory_order_relaxed); /* worker_takes */
+	hold_want(&card->hold); /* worker_takes */
 	for (unsigned i = 0; i < tries; i++) {
 		if (hold_try(&card->hold, HOLD_CONTROL)) {
 			if (i + 1 == tries || !driver_deserves_patience(card, i)) {
@@ -134,14 +134,14 @@ bool nic_card_hold(struct ctl *ctl, struct nic_card *card, void (*pause)(void), 
 		if (pause)
 			pause();
 	}
-	atomic_store_explicit(&card->wanted, 0, memory_order_relaxed);
+	hold_unwant(&card->hold);
 	return false;
 }
 
 void nic_card_release(struct ctl *ctl, struct nic_card *card)
 {
 	(void)ctl;
-	atomic_store_explicit(&card->wanted, 0, memory_order_relaxed);
+	hold_unwant(&card->hold);
 	hold_give(&card->hold, HOLD_CONTROL);
 }
 

@@ -180,8 +180,7 @@ enum taking {
 
 static enum taking worker_takes(struct nic_card *card)
 {
-	if (atomic_load_explicit(&card->wanted, memory_order_relaxed) ||
-	    !hold_try(&card->hold, HOLD_WORKER))
+	if (hold_is_wanted(&card->hold) || !hold_try(&card->hold, HOLD_WORKER))
 		return TAKEN_BY_CONTROL;
 	card_settle(card);
 	if (card->attached && card_window_is(card, WINDOW_CLOSED))

@@ -297,12 +297,12 @@ static void put_io(const struct run_io *io, struct tree_out *out)
 /* How good a state is; the system is as good as its worst interface. */
 static unsigned rank(const char *state)
 {
-	static const char *const order[] = { "stopped", "waiting", "connected", "running" };
+	static const char *const order[] = { "stopped", "held", "waiting", "connected", "running" };
 
 	for (unsigned i = 0; i < array_len(order); i++)
 		if (strcmp(order[i], state) == 0)
 			return i;
-	return 1;
+	return 2;
 }
 
 /* The cards that its interfaces use now, each once. */
