@@ -78,7 +78,10 @@ class TwoLines:
         self.chassis.wire(f"line{line}", self.far, f"far{line}")
 
     def link(self, line, state):
+        """Seconds that the kernel took: it waits for its network lock."""
+        began = time.monotonic()
         self.far.run(f"ip link set far{line} {state}")
+        return time.monotonic() - began
 
 
 class TwoCables(TwoLines):
