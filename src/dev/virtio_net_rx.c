@@ -219,7 +219,8 @@ static unsigned give_plain(struct virtio_net *net, struct ring *ring, struct fra
 			break;
 		prefetch(host[i]);
 		prefetch_write(host[i] + header_size + FRAME_HEAD_SIZE - 1);
-		prefetch(frame->body);
+		if (frame->body) /* of no page, it costs a look through the page tables */
+			prefetch(frame->body);
 	}
 	n = i;
 	for (i = 0; i < n; i++) {
