@@ -4,6 +4,13 @@
 
 #include <errno.h>
 
+static void find(void *arg, unsigned line, const char *text)
+{
+	const struct avail_said *said = arg;
+
+	avail_find(said->findings, said->file, line, "", "%s", text);
+}
+
 int avail_file_read(const char *name, const char *bytes, size_t size, struct avail_model *model,
 		    struct avail_findings *findings)
 {
@@ -17,7 +24,7 @@ int avail_file_read(const char *name, const char *bytes, size_t size, struct ava
 			   AVAIL_FILE_SIZE_MAX >> 20);
 		return -EINVAL;
 	}
-	if (!yaml_document_read(&document, name, bytes, size, findings))
+	if (!yaml_document_read(&document, "model", bytes, size, find, &said))
 		return -EINVAL;
 	avail_said_read(&said);
 	if (!said.full && findings->found == 0)

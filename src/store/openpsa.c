@@ -108,7 +108,11 @@ static bool begin(struct openpsa *reader, const char *name, xmlDoc *document)
 	if (!openpsa_make_room(reader, &reader->files, &reader->file_room, 1,
 			       sizeof *reader->files) ||
 	    !openpsa_make_room(reader, &reader->containers, &reader->container_room, 1,
-			       sizeof *reader->containers)) {
+			       sizeof *reader->containers) ||
+	    !openpsa_make_room(reader, &reader->terms, &reader->term_room, 1,
+			       sizeof *reader->terms) ||
+	    !openpsa_make_room(reader, &reader->numbers, &reader->number_room, 1,
+			       sizeof *reader->numbers)) {
 		xmlFreeDoc(document);
 		return false;
 	}

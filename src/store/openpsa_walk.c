@@ -392,6 +392,7 @@ void openpsa_walk_trees(struct openpsa *reader)
 	struct openpsa_walk walk = { .initiating = AVAIL_NONE, .tree = AVAIL_NONE };
 
 	reader->walk = &walk;
+	openpsa_make_room(reader, &walk.kept, &walk.kept_room, 1, sizeof *walk.kept);
 	openpsa_check_trees(reader);
 	if (reader->findings->found == 0 && !reader->full)
 		openpsa_check_order(reader);

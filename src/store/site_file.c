@@ -1,6 +1,7 @@
 #include "store/site_file.h"
 #include "store/site_schema.h"
 #include "store/site_tree.h"
+#include "store/yaml_document.h"
 
 #include "fabric/site_check.h"
 
@@ -11,8 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { DEPTH_MAX = 16 };
 
 /* One load in progress. */
 struct load {
@@ -50,91 +49,10 @@ static void printf_like(3, 4) tell_text(struct load *load, unsigned line, const 
 	tell(load, line, &what);
 }
 
-/* The line (1..) that byte 'offset' is in. */
-static unsigned line_at(const char *bytes, size_t offset)
+/* What is wrong with the YAML itself. */
+static void tell_problem(void *arg, unsigned line, const char *text)
 {
-	unsigned line = 1;
-
-	for (size_t i = 0; i < offset; i++)
-		line += bytes[i] == '\n';
-	return line;
-}
-
-static void tell_parser(struct load *load, const yaml_parser_t *parser, const char *bytes,
-			size_t size)
-{
-	unsigned line = (unsigned)parser->problem_mark.line + 1;
-
-	if (parser->error == YAML_MEMORY_ERROR)
-		tell_text(load, 0, "out of memory");
-	else if (parser->error == YAML_READER_ERROR)
-		tell_text(load, line_at(bytes, min_u64(parser->problem_offset, size)),
-			  "%s; a site file is UTF-8 text", parser->problem);
-	else
-		tell_text(load, line, "this is not YAML: %s%s%s", parser->problem,
-			  parser->context ? " " : "", parser->context ? parser->context : "");
-}
-
-/* What one event of the YAML stream may not be; NULL when it is fine. */
-static const char *refused_event(const yaml_event_t *event, unsigned documents, unsigned depth)
-{
-	if (event->type == YAML_ALIAS_EVENT)
-		return "an alias (*name) is not used here: write the value out";
-	if ((event->type == YAML_SCALAR_EVENT && event->data.scalar.tag) ||
-	    (event->type == YAML_SEQUENCE_START_EVENT && event->data.sequence_start.tag) ||
-	    (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.tag))
-		return "a tag (!name) is not used here: the key says the type";
-	if (documents > 1)
-		return "a second document begins here: one site a file";
-	if (depth > DEPTH_MAX)
-		return "this is nested deeper than any site";
-	return NULL;
-}
-
-/* Reads the stream of events through, so that what is composed afterwards is small and flat. */
-static bool scan(struct load *load, const void *bytes, size_t size)
-{
-	unsigned depth = 0, documents = 0;
-	yaml_parser_t parser;
-	yaml_event_t event;
-	bool end = false;
-
-	must(yaml_parser_initialize(&parser));
-	yaml_parser_set_input_string(&parser, bytes, size);
-	while (!end && load->found == 0) {
-		const char *refused;
-
-		if (!yaml_parser_parse(&parser, &event)) {
-			tell_parser(load, &parser, bytes, size);
-			break;
-		}
-		documents += event.type == YAML_DOCUMENT_START_EVENT;
-		depth += event.type == YAML_SEQUENCE_START_EVENT ||
-			 event.type == YAML_MAPPING_START_EVENT;
-		depth -= event.type == YAML_SEQUENCE_END_EVENT ||
-			 event.type == YAML_MAPPING_END_EVENT;
-		refused = refused_event(&event, documents, depth);
-		if (refused)
-			tell_text(load, (unsigned)event.start_mark.line + 1, "%s", refused);
-		end = event.type == YAML_STREAM_END_EVENT;
-		yaml_event_delete(&event);
-	}
-	yaml_parser_delete(&parser);
-	return load->found == 0;
-}
-
-static bool compose(struct load *load, const void *bytes, size_t size, yaml_document_t *document)
-{
-	yaml_parser_t parser;
-	bool good;
-
-	must(yaml_parser_initialize(&parser));
-	yaml_parser_set_input_string(&parser, bytes, size);
-	good = yaml_parser_load(&parser, document);
-	if (!good)
-		tell_parser(load, &parser, bytes, size);
-	yaml_parser_delete(&parser);
-	return good;
+	tell_text(arg, line, "%s", text);
 }
 
 static const cyaml_config_t cyaml_config = {
@@ -238,7 +156,7 @@ int site_file_load_bytes(const char *name, const void *bytes, size_t size, struc
 		tell_text(&load, 0, "is larger than %d MiB", SITE_FILE_SIZE_MAX >> 20);
 		return -EINVAL;
 	}
-	if (!scan(&load, bytes, size) || !compose(&load, bytes, size, &document))
+	if (!yaml_document_read(&document, "site", bytes, size, tell_problem, &load))
 		return -EINVAL;
 	load.document = &document;
 	*site = build(&load);

@@ -1,13 +1,14 @@
 #include "store/site_tree.h"
 #include "store/site_number.h"
 #include "store/site_schema.h"
+#include "store/yaml_document.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_SIZE = 128, QUOTE_SIZE = 64, ALLOWS_SIZE = 192 };
+enum { PATH_SIZE = 128, ALLOWS_SIZE = 192 };
 
 /* A path in the making; what does not fit is cut. */
 struct path {
@@ -30,11 +31,6 @@ static struct path path_index(const struct path *parent, unsigned index)
 
 	snprintf(path.text + used, sizeof path.text - used, "[%u]", index);
 	return path;
-}
-
-static unsigned line_of(const yaml_node_t *node)
-{
-	return (unsigned)node->start_mark.line + 1;
 }
 
 static void printf_like(4, 5) find(struct site_tree *tree, unsigned line, const struct path *path,
@@ -105,55 +101,6 @@ static void put_real(struct site_tree *tree, double value)
 	put_word(tree, text);
 }
 
-static const char *kind_of(const yaml_node_t *node)
-{
-	switch (node->type) {
-	case YAML_SEQUENCE_NODE:
-		return "a list";
-	case YAML_MAPPING_NODE:
-		return "a mapping";
-	default:
-		return "a single value";
-	}
-}
-
-/* Whether the scalar is plain ASCII without control characters, so that it is a string too. */
-static bool is_printable(const yaml_node_t *node)
-{
-	const unsigned char *text = node->data.scalar.value;
-
-	for (size_t i = 0; i < node->data.scalar.length; i++)
-		if (text[i] < ' ' || text[i] > '~')
-			return false;
-	return true;
-}
-
-static const char *text_of(const yaml_node_t *node)
-{
-	return (const char *)node->data.scalar.value;
-}
-
-/* The scalar for a message: quoted, control characters replaced, cut when long. */
-static const char *quote(const yaml_node_t *node, char text[QUOTE_SIZE])
-{
-	size_t length = node->data.scalar.length, used = 0;
-
-	text[used++] = '\'';
-	for (size_t i = 0; i < length && used < QUOTE_SIZE - 6; i++) {
-		unsigned char c = node->data.scalar.value[i];
-
-		text[used++] = c < ' ' || c >= 0x7f ? '?' : (char)c;
-	}
-	snprintf(text + used, QUOTE_SIZE - used, "%s'", length > QUOTE_SIZE - 7 ? "..." : "");
-	return text;
-}
-
-static bool is_empty(const yaml_node_t *node)
-{
-	return node->type == YAML_SCALAR_NODE && node->data.scalar.length == 0 &&
-	       node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-}
-
 /* Writes the value as libcyaml reads it; false when the row does not allow it. */
 static bool put_value(struct site_tree *tree, const struct site_row *row, const char *text)
 {
@@ -206,16 +153,17 @@ static bool put_value(struct site_tree *tree, const struct site_row *row, const 
 static void check_scalar(struct site_tree *tree, const struct site_row *row,
 			 const yaml_node_t *node, const struct path *path)
 {
-	char allows[ALLOWS_SIZE], quoted[QUOTE_SIZE];
+	char allows[ALLOWS_SIZE], quoted[YAML_QUOTE_SIZE];
 
 	site_row_allows(row, allows, sizeof allows);
 	if (node->type != YAML_SCALAR_NODE)
-		find(tree, line_of(node), path, "is %s; allowed: %s", kind_of(node), allows);
-	else if (is_empty(node))
-		find(tree, line_of(node), path, "has no value; allowed: %s", allows);
-	else if (!is_printable(node) || !put_value(tree, row, text_of(node)))
-		find(tree, line_of(node), path, "%s is not allowed; allowed: %s",
-		     quote(node, quoted), allows);
+		find(tree, yaml_node_line(node), path, "is %s; allowed: %s", yaml_node_kind(node),
+		     allows);
+	else if (yaml_node_is_empty(node))
+		find(tree, yaml_node_line(node), path, "has no value; allowed: %s", allows);
+	else if (!yaml_node_is_text(node) || !put_value(tree, row, yaml_node_text(node)))
+		find(tree, yaml_node_line(node), path, "%s is not allowed; allowed: %s",
+		     yaml_node_quote(node, quoted), allows);
 }
 
 static void check_section(struct site_tree *tree, enum site_section which, const yaml_node_t *node,
@@ -231,7 +179,7 @@ static void check_list(struct site_tree *tree, const struct site_row *row, const
 	site_row_allows(row, allows, sizeof allows);
 	if (node->type != YAML_SEQUENCE_NODE) {
 		find(tree, line, path, "%s; allowed: %s",
-		     is_empty(node) ? "is empty" : "is no list", allows);
+		     yaml_node_is_empty(node) ? "is empty" : "is no list", allows);
 		return;
 	}
 	count = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
@@ -257,10 +205,10 @@ static void check_list(struct site_tree *tree, const struct site_row *row, const
 static const struct site_row *row_of(const struct site_section_rows *section,
 				     const yaml_node_t *key)
 {
-	if (key->type != YAML_SCALAR_NODE || !is_printable(key))
+	if (key->type != YAML_SCALAR_NODE || !yaml_node_is_text(key))
 		return NULL;
 	for (unsigned i = 0; i < section->row_count; i++)
-		if (strcmp(section->rows[i].key, text_of(key)) == 0)
+		if (strcmp(section->rows[i].key, yaml_node_text(key)) == 0)
 			return &section->rows[i];
 	return NULL;
 }
@@ -268,19 +216,19 @@ static const struct site_row *row_of(const struct site_section_rows *section,
 static void find_unknown(struct site_tree *tree, const struct site_section_rows *section,
 			 const yaml_node_t *key, const struct path *path)
 {
-	char quoted[QUOTE_SIZE], known[320];
+	char quoted[YAML_QUOTE_SIZE], known[320];
 	size_t used = 0;
 
 	if (key->type != YAML_SCALAR_NODE) {
-		find(tree, line_of(key), path, "%s cannot be a key", kind_of(key));
+		find(tree, yaml_node_line(key), path, "%s cannot be a key", yaml_node_kind(key));
 		return;
 	}
 	for (unsigned i = 0; i < section->row_count; i++)
 		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
 					 section->rows[i].key);
 	must(used < sizeof known);
-	find(tree, line_of(key), path, "unknown key %s; %s has: %s", quote(key, quoted),
-	     section->phrase, known);
+	find(tree, yaml_node_line(key), path, "unknown key %s; %s has: %s",
+	     yaml_node_quote(key, quoted), section->phrase, known);
 }
 
 /* Writes what the file leaves out, or reports it where it must be there. */
@@ -294,7 +242,7 @@ static void check_missing(struct site_tree *tree, const struct site_section_rows
 		struct path missing = path_key(path, row->key);
 
 		site_row_allows(row, allows, sizeof allows);
-		find(tree, line_of(node), &missing, "is missing: %s needs it; allowed: %s",
+		find(tree, yaml_node_line(node), &missing, "is missing: %s needs it; allowed: %s",
 		     section->phrase, allows);
 	} else if (row->preset) {
 		put_quoted(tree, row->key);
@@ -312,7 +260,7 @@ static void check_pair(struct site_tree *tree, const struct site_row *row, const
 	put_quoted(tree, row->key);
 	put_word(tree, ": ");
 	if (row->type == SITE_TYPE_NAMES || row->type == SITE_TYPE_SECTION)
-		check_list(tree, row, value, &path, line_of(key));
+		check_list(tree, row, value, &path, yaml_node_line(key));
 	else
 		check_scalar(tree, row, value, &path);
 	put_word(tree, ",\n");
@@ -325,8 +273,8 @@ static void check_section(struct site_tree *tree, enum site_section which, const
 	unsigned seen[SITE_ROWS_MAX] = { 0 }; /* line of each key */
 
 	if (node->type != YAML_MAPPING_NODE) {
-		find(tree, line_of(node), path, "is %s; %s is a mapping of keys to values",
-		     is_empty(node) ? "empty" : kind_of(node), section->phrase);
+		find(tree, yaml_node_line(node), path, "is %s; %s is a mapping of keys to values",
+		     yaml_node_is_empty(node) ? "empty" : yaml_node_kind(node), section->phrase);
 		return;
 	}
 	put_word(tree, "{");
@@ -341,10 +289,10 @@ static void check_section(struct site_tree *tree, enum site_section which, const
 		} else if (*line) {
 			struct path key_path = path_key(path, row->key);
 
-			find(tree, line_of(key), &key_path,
+			find(tree, yaml_node_line(key), &key_path,
 			     "is there twice, first on line %u; each key once", *line);
 		} else {
-			*line = line_of(key);
+			*line = yaml_node_line(key);
 			check_pair(tree, row, key,
 				   yaml_document_get_node(tree->document, pair->value), path);
 		}
@@ -377,7 +325,7 @@ static const yaml_node_t *value_of(yaml_document_t *document, const yaml_node_t 
 		const yaml_node_t *found = yaml_document_get_node(document, pair->key);
 
 		if (found->type != YAML_SCALAR_NODE || found->data.scalar.length != length ||
-		    memcmp(text_of(found), key, length) != 0)
+		    memcmp(yaml_node_text(found), key, length) != 0)
 			continue;
 		*key_node = found;
 		return yaml_document_get_node(document, pair->value);
@@ -397,7 +345,7 @@ static const yaml_node_t *item_of(yaml_document_t *document, const yaml_node_t *
 unsigned site_tree_line(yaml_document_t *document, const char *path)
 {
 	const yaml_node_t *node = yaml_document_get_root_node(document), *key;
-	unsigned line = node ? line_of(node) : 0;
+	unsigned line = node ? yaml_node_line(node) : 0;
 
 	while (node && *path) {
 		if (*path == '[') {
@@ -405,14 +353,14 @@ unsigned site_tree_line(yaml_document_t *document, const char *path)
 
 			node = item_of(document, node, strtoul(path + 1, &end, 10));
 			if (node)
-				line = line_of(node);
+				line = yaml_node_line(node);
 			path = *end == ']' ? end + 1 : end;
 		} else {
 			size_t length = strcspn(path, ".[");
 
 			node = value_of(document, node, path, length, &key);
 			if (node)
-				line = line_of(key);
+				line = yaml_node_line(key);
 			path += length;
 		}
 		path += *path == '.';

@@ -1,5 +1,6 @@
 #include "store/yaml_document.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 enum { DEPTH_MAX = 16 };
@@ -14,53 +15,81 @@ static unsigned line_at(const char *bytes, size_t offset)
 	return line;
 }
 
-static void find_problem(struct avail_findings *findings, const char *name,
-			 const yaml_parser_t *parser, const char *bytes, size_t size)
+/* One reading. */
+struct reading {
+	const char *thing;
+	const char *bytes;
+	size_t size;
+	yaml_problem_fn *problem;
+	void *arg;
+};
+
+static void printf_like(3, 4)
+	tell(const struct reading *reading, unsigned line, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	reading->problem(reading->arg, line, text);
+}
+
+static void tell_parser(const struct reading *reading, const yaml_parser_t *parser)
 {
 	unsigned line = (unsigned)parser->problem_mark.line + 1;
 
 	if (parser->error == YAML_MEMORY_ERROR)
-		avail_find(findings, name, 0, "", "out of memory");
+		tell(reading, 0, "out of memory");
 	else if (parser->error == YAML_READER_ERROR)
-		avail_find(findings, name,
-			   line_at(bytes,
-				   parser->problem_offset < size ? parser->problem_offset : size),
-			   "", "%s; the file is UTF-8 text", parser->problem);
+		tell(reading,
+		     line_at(reading->bytes, min_u64(parser->problem_offset, reading->size)),
+		     "%s; a %s file is UTF-8 text", parser->problem, reading->thing);
 	else
-		avail_find(findings, name, line, "", "this is not YAML: %s%s%s", parser->problem,
-			   parser->context ? " " : "", parser->context ? parser->context : "");
+		tell(reading, line, "this is not YAML: %s%s%s", parser->problem,
+		     parser->context ? " " : "", parser->context ? parser->context : "");
 }
 
-/* What one event of the stream may not be; NULL when it is fine. */
-static const char *refused_event(const yaml_event_t *event, unsigned documents, unsigned depth)
+/* Says what one event of the stream may not be; false when it is fine. */
+static bool refuse_event(const struct reading *reading, const yaml_event_t *event,
+			 unsigned documents, unsigned depth)
 {
+	unsigned line = (unsigned)event->start_mark.line + 1;
+
 	if (event->type == YAML_ALIAS_EVENT)
-		return "an alias (*name) is not used here: write the value out";
-	if ((event->type == YAML_SCALAR_EVENT && event->data.scalar.tag) ||
-	    (event->type == YAML_SEQUENCE_START_EVENT && event->data.sequence_start.tag) ||
-	    (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.tag))
-		return "a tag (!name) is not used here: the key says the type";
-	if (documents > 1)
-		return "a second document begins here: one model a file";
-	if (depth > DEPTH_MAX)
-		return "this is nested deeper than any model";
-	return NULL;
+		tell(reading, line, "an alias (*name) is not used here: write the value out");
+	else if ((event->type == YAML_SCALAR_EVENT && event->data.scalar.tag) ||
+		 (event->type == YAML_SEQUENCE_START_EVENT && event->data.sequence_start.tag) ||
+		 (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.tag))
+		tell(reading, line, "a tag (!name) is not used here: the key says the type");
+	else if (documents > 1)
+		tell(reading, line, "a second document begins here: one %s a file", reading->thing);
+	else if (depth > DEPTH_MAX)
+		tell(reading, line, "this is nested deeper than any %s", reading->thing);
+	else
+		return false;
+	return true;
+}
+
+static void begin(const struct reading *reading, yaml_parser_t *parser)
+{
+	must(yaml_parser_initialize(parser));
+	yaml_parser_set_input_string(parser, (const unsigned char *)reading->bytes, reading->size);
 }
 
 /* Reads the stream of events through, so that what is composed afterwards is small and flat. */
-static bool scan(const char *name, const char *bytes, size_t size, struct avail_findings *findings)
+static bool scan(const struct reading *reading)
 {
 	unsigned depth = 0, documents = 0;
-	const char *refused = NULL;
+	bool end = false, refused = false;
 	yaml_parser_t parser;
 	yaml_event_t event;
-	bool end = false;
 
-	must(yaml_parser_initialize(&parser));
-	yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, size);
+	begin(reading, &parser);
 	while (!end && !refused) {
 		if (!yaml_parser_parse(&parser, &event)) {
-			find_problem(findings, name, &parser, bytes, size);
+			tell_parser(reading, &parser);
 			break;
 		}
 		documents += event.type == YAML_DOCUMENT_START_EVENT;
@@ -68,10 +97,7 @@ static bool scan(const char *name, const char *bytes, size_t size, struct avail_
 			 event.type == YAML_MAPPING_START_EVENT;
 		depth -= event.type == YAML_SEQUENCE_END_EVENT ||
 			 event.type == YAML_MAPPING_END_EVENT;
-		refused = refused_event(&event, documents, depth);
-		if (refused)
-			avail_find(findings, name, (unsigned)event.start_mark.line + 1, "", "%s",
-				   refused);
+		refused = refuse_event(reading, &event, documents, depth);
 		end = event.type == YAML_STREAM_END_EVENT;
 		yaml_event_delete(&event);
 	}
@@ -79,19 +105,19 @@ static bool scan(const char *name, const char *bytes, size_t size, struct avail_
 	return end && !refused;
 }
 
-bool yaml_document_read(yaml_document_t *document, const char *name, const char *bytes, size_t size,
-			struct avail_findings *findings)
+bool yaml_document_read(yaml_document_t *document, const char *thing, const char *bytes,
+			size_t size, yaml_problem_fn *problem, void *arg)
 {
+	const struct reading reading = { thing, bytes, size, problem, arg };
 	yaml_parser_t parser;
 	bool good;
 
-	if (!scan(name, bytes, size, findings))
+	if (!scan(&reading))
 		return false;
-	must(yaml_parser_initialize(&parser));
-	yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, size);
+	begin(&reading, &parser);
 	good = yaml_parser_load(&parser, document);
 	if (!good)
-		find_problem(findings, name, &parser, bytes, size);
+		tell_parser(&reading, &parser);
 	yaml_parser_delete(&parser);
 	return good;
 }
@@ -125,7 +151,8 @@ bool yaml_node_is_text(const yaml_node_t *node)
 
 bool yaml_node_is_empty(const yaml_node_t *node)
 {
-	return node->type == YAML_SCALAR_NODE && node->data.scalar.length == 0;
+	return node->type == YAML_SCALAR_NODE && node->data.scalar.length == 0 &&
+	       node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
 const char *yaml_node_text(const yaml_node_t *node)

@@ -5,13 +5,17 @@
 #ifndef STORE_YAML_DOCUMENT_H
 #define STORE_YAML_DOCUMENT_H
 
-#include "store/avail_findings.h"
+#include "base/base.h"
 
 #include <yaml.h>
 
-/* True with a document (which may be empty), or false with a finding. */
-bool yaml_document_read(yaml_document_t *document, const char *name, const char *bytes, size_t size,
-			struct avail_findings *findings);
+/* Receives what is wrong with the file, and in which line; 0: in the file as a whole. */
+typedef void yaml_problem_fn(void *arg, unsigned line, const char *text);
+
+/* Reads a file that has one 'thing' ("site", "model").  True with a document, which may be empty;
+ * false with a problem. */
+bool yaml_document_read(yaml_document_t *document, const char *thing, const char *bytes,
+			size_t size, yaml_problem_fn *problem, void *arg);
 
 /* The line (1..) where a node begins. */
 unsigned yaml_node_line(const yaml_node_t *node);
@@ -19,7 +23,7 @@ unsigned yaml_node_line(const yaml_node_t *node);
 /* "a list", "a mapping", "a single value". */
 const char *yaml_node_kind(const yaml_node_t *node);
 
-/* Whether it is a scalar of printable ASCII, and whether it is one without any character. */
+/* Whether it is a scalar of printable ASCII, and whether nothing stands where a value should. */
 bool yaml_node_is_text(const yaml_node_t *node);
 bool yaml_node_is_empty(const yaml_node_t *node);
 
