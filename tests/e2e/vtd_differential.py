@@ -49,11 +49,12 @@ class Tool:
         self.program = world.program("src/prog/midplane")
         self.machine = machine
 
-    def ask(self, verb, questions, quirks="qemu72"):
+    def ask(self, verb, questions, quirks="qemu72", *more):
         """One answer, a list of words, for each question."""
+        options = ["--quirks", quirks] if quirks else []
         done = subprocess.run(
             [self.program, "iommu", verb, "--memory", self.machine.memory_path, "--registers",
-             self.machine.registers_path, "--quirks", quirks, "--batch"],
+             self.machine.registers_path, *options, *more, "--batch"],
             input="".join("\t".join(question) + "\n" for question in questions), text=True,
             capture_output=True, timeout=60)
         if done.returncode or done.stderr:
@@ -240,4 +241,5 @@ def add_options(parser):
     parser.add_argument("--case", choices=[row[0] for row in CASES])
 
 
-main("vtd_differential", body, as_root=False, add_options=add_options)
+if __name__ == "__main__":
+    main("vtd_differential", body, as_root=False, add_options=add_options)

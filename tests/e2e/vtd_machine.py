@@ -80,6 +80,8 @@ class Machine:
     # The topology: functions on bus 0 on both sides of device-function 128, on bus 1 behind a root port,
     # and on bus 3 behind a bridge from PCI Express to PCI, whose requests all carry 03:00.0.
     SLOTS = [1, 2, 16, 24]
+    UNIT_DEVICE = "intel-iommu,intremap=on"
+    EVENTS = ["vtd_dmar_*", "vtd_iotlb_page_*", "vtd_fault_*", "vtd_ir_*", "vtd_switch_*"]
 
     def command(self, unit_options, trace):
         args = ["qemu-system-x86_64", "-accel", "tcg", "-icount", "shift=0,sleep=off",
@@ -88,8 +90,8 @@ class Machine:
                            f"mem-path={self.memory_path}",
                 "-nodefaults", "-no-user-config", "-display", "none", "-bios", "halt.bin",
                 "-qtest", "unix:qtest", "-qtest-log", "/dev/null", "-D", trace,
-                "-device", f"intel-iommu,intremap=on,{unit_options}"]
-        for event in ("vtd_dmar_*", "vtd_iotlb_page_*", "vtd_fault_*", "vtd_ir_*", "vtd_switch_*"):
+                "-device", f"{self.UNIT_DEVICE},{unit_options}".rstrip(",")]
+        for event in self.EVENTS:
             args += ["-trace", event]
         for slot in self.SLOTS:
             for function in range(8):
