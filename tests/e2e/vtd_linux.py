@@ -291,7 +291,7 @@ def save(world, guest, monitor):
 def run_case(world, name, unit, kernel):
     say(f"{name}:")
     guest = Guest(world, name, unit, kernel)
-    world.guest(guest).wait_ready()
+    world.guest(guest).wait_ready(200) # a busy machine
     monitor = Monitor(guest.monitor_path)
     mapped = work(guest)
     raw, core, virtual, registers = save(world, guest, monitor)
