@@ -57,6 +57,7 @@ static int make_module(struct avail_dynamic *dynamic, uint32_t index)
 	struct avail_composed_module *module = &dynamic->modules[index];
 	struct avail_knot_wants wants = { .leaves = &module->leaves,
 					  .outputs = &module->outputs,
+					  .rates = dynamic->rates.failed ? &dynamic->rates : NULL,
 					  .budget = &dynamic->budget };
 	size_t flows;
 	int err = avail_knot_init(&module->knot, &dynamic->graph, &wants);
@@ -123,26 +124,48 @@ static int list_leaves(struct avail_dynamic *dynamic)
 
 /* ---- open and close ---- */
 
-#define EACH_NUMBER(do, leaves, events)                                                           \
-	do                                                                                        \
-	(dynamic->rates.failure, leaves) do(dynamic->rates.repair, leaves) do(                    \
-		dynamic->rates.failed,                                                            \
-		leaves) do(dynamic->p, events) do(dynamic->lower,                                 \
-						  events) do(dynamic->upper,                      \
-							     events) do(dynamic->up,              \
-									events) do(dynamic->down, \
-										   events)
+/* Rates at the means, to judge by how much of a module has to be looked at. */
+static int take_rates(struct avail_dynamic *dynamic)
+{
+	size_t leaves = (size_t)dynamic->graph.leaf_count + 1;
+	struct avail_rates *rates = &dynamic->rates;
+	struct avail_sample mean;
+	int err = avail_sample_init(&mean, dynamic->graph.model, dynamic->graph.model->mission_h);
+
+	if (err)
+		return err;
+	rates->failure = avail_take(dynamic->memory, leaves, sizeof *rates->failure);
+	rates->repair = avail_take(dynamic->memory, leaves, sizeof *rates->repair);
+	rates->failed = avail_take(dynamic->memory, leaves, sizeof *rates->failed);
+	if (!rates->failure || !rates->repair || !rates->failed)
+		err = -ENOMEM;
+	for (uint32_t i = 0; i < dynamic->graph.leaf_count && !err; i++) {
+		struct avail_figures figures;
+
+		/* What is out of range is said when it is asked for. */
+		if (avail_leaf_figures(&dynamic->graph.flat, i, &mean, &figures, NULL))
+			continue;
+		rates->failure[i] = figures.failure_rate;
+		rates->repair[i] = figures.repair_rate;
+		rates->failed[i] = figures.unavailability;
+	}
+	avail_sample_fini(&mean);
+	return err;
+}
+
+#define EACH_NUMBER(do) \
+	do              \
+	(dynamic->p) do(dynamic->lower) do(dynamic->upper) do(dynamic->up) do(dynamic->down)
 
 static int take_numbers(struct avail_dynamic *dynamic)
 {
-	size_t leaves = (size_t)dynamic->graph.leaf_count + 1;
 	size_t events = (size_t)dynamic->tree.event_count + 1;
 
-#define TAKE(array, count)                                           \
-	array = avail_take(dynamic->memory, (count), sizeof *array); \
-	if (!array)                                                  \
+#define TAKE(array)                                                 \
+	array = avail_take(dynamic->memory, events, sizeof *array); \
+	if (!array)                                                 \
 		return -ENOMEM;
-	EACH_NUMBER(TAKE, leaves, events)
+	EACH_NUMBER(TAKE)
 	return 0;
 }
 
@@ -165,6 +188,8 @@ int avail_dynamic_open(struct avail_dynamic **dynamic_out, const struct avail_mo
 		return err;
 	}
 	err = list_leaves(dynamic);
+	if (!err)
+		err = take_rates(dynamic);
 	if (!err)
 		err = avail_plan(dynamic);
 	if (!err)
@@ -207,8 +232,11 @@ void avail_dynamic_close(struct avail_dynamic *dynamic)
 	memory = dynamic->memory;
 	leaves = (size_t)dynamic->graph.leaf_count + 1;
 	events = (size_t)dynamic->tree.event_count + 1;
-#define GIVE(array, count) avail_give(memory, array, (count), sizeof *array);
-	EACH_NUMBER(GIVE, leaves, events)
+#define GIVE(array) avail_give(memory, array, events, sizeof *array);
+	EACH_NUMBER(GIVE)
+	avail_give(memory, dynamic->rates.failure, leaves, sizeof *dynamic->rates.failure);
+	avail_give(memory, dynamic->rates.repair, leaves, sizeof *dynamic->rates.repair);
+	avail_give(memory, dynamic->rates.failed, leaves, sizeof *dynamic->rates.failed);
 	for (uint32_t m = 0; m < dynamic->module_count && dynamic->modules && dynamic->flows; m++)
 		close_module(dynamic, m);
 	avail_give(memory, dynamic->modules, (size_t)dynamic->graph.module_count + 1,

@@ -39,7 +39,7 @@
 #include "avail/solve.h"
 
 struct avail_dynamic_budget {
-	uint32_t states;   /* of one module's chain; 0: 200,000 */
+	uint32_t states;   /* of one module's chain; 0: 100,000 */
 	uint32_t outcomes; /* of one module that the rest can tell apart; 0: 256 */
 	/* As in struct avail_budget. */
 	bool (*go_on)(void *context);

@@ -40,10 +40,32 @@ static void decide_fates(const struct avail_knot *knot, const uint8_t *pins, uin
 		fates[knot->frozen.items[i]] = downs >> i & 1 ? AVAIL_STAYS_DOWN : AVAIL_STAYS_UP;
 }
 
-/* About how many states there are at least, so that a hopeless walk is not begun. */
+/* Logarithm of the number of orders in which the units of a crew can wait, equal ones being one
+ * kind. */
+static double guess_line(const struct avail_machine *machine, uint32_t crew)
+{
+	uint32_t count = 0;
+	double orders;
+
+	for (uint32_t u = 0; u < machine->unit_count; u++)
+		count += machine->units[u].crew == crew;
+	if (count <= machine->crews[crew])
+		return 0;
+	orders = lgamma(count - machine->crews[crew] + 1.0);
+	for (uint32_t o = 0; o < machine->orbit_count; o++) {
+		const struct avail_orbit *orbit = &machine->orbits[o];
+		uint32_t first = machine->places.items[orbit->first];
+
+		if (first < machine->unit_count && machine->units[first].crew == crew)
+			orders -= lgamma(orbit->count + 1.0);
+	}
+	return orders > 0 ? orders : 0;
+}
+
+/* About how many states there are at least, so that a hopeless walk is not begun; its logarithm. */
 static double guess_states(const struct avail_machine *machine)
 {
-	double product = 1;
+	double sum = 0, line;
 	uint32_t alone = 0;
 
 	for (uint32_t u = 0; u < machine->unit_count; u++)
@@ -53,10 +75,15 @@ static double guess_states(const struct avail_machine *machine)
 
 		if (orbit->width > 2 || orbit->count > alone)
 			continue;
-		product *= orbit->count + 1;
+		sum += log(orbit->count + 1.0);
 		alone -= orbit->count;
 	}
-	return alone < 60 ? product * ldexp(1, (int)min_u32(alone, 59)) : INFINITY;
+	sum += alone * log(2);
+	for (uint32_t c = 0; c < machine->crew_count; c++) {
+		line = guess_line(machine, c);
+		sum = line > sum ? line : sum;
+	}
+	return sum;
 }
 
 static struct avail_space_limits limits_of(const struct avail_knot_wants *wants)
@@ -72,56 +99,6 @@ static struct avail_space_limits limits_of(const struct avail_knot_wants *wants)
 	};
 }
 
-/* Most failed units at once that the budget has room for; from one way to the next only fewer. */
-static int explore_cut(struct avail_knot *knot, struct avail_knot_way *way,
-		       struct avail_space_limits *limits)
-{
-	struct avail_space best;
-	uint32_t most = knot->state == AVAIL_MODULE_CUT ? knot->failures : knot->machine.unit_count;
-	bool found = false;
-	int err = 0;
-
-	for (uint32_t failures = 1; failures <= most && !err; failures++) {
-		struct avail_space space;
-
-		limits->failures = failures;
-		err = avail_space_init(&space, &knot->machine, limits, &knot->outcomes);
-		if (err)
-			break;
-		if (found)
-			avail_space_fini(&best);
-		best = space;
-		found = true;
-		if (space.failures == AVAIL_NONE)
-			break;
-	}
-	if (found)
-		way->space = best;
-	if (err && err != -E2BIG)
-		return err;
-	if (!found)
-		knot->state = AVAIL_MODULE_BEYOND;
-	else if (best.failures != AVAIL_NONE)
-		knot->state = AVAIL_MODULE_CUT;
-	knot->failures = found ? best.failures : 0;
-	return 0;
-}
-
-static int explore(struct avail_knot *knot, struct avail_knot_way *way,
-		   const struct avail_knot_wants *wants)
-{
-	struct avail_space_limits limits = limits_of(wants);
-	int err = -E2BIG;
-
-	if (guess_states(&knot->machine) <= 8.0 * limits.states)
-		err = avail_space_init(&way->space, &knot->machine, &limits, &knot->outcomes);
-	if (err == -E2BIG && wants->ends == AVAIL_STOP_AT_FIRST) {
-		knot->state = AVAIL_MODULE_BEYOND; /* what may return is no help there */
-		err = 0;
-	}
-	return err == -E2BIG ? explore_cut(knot, way, &limits) : err;
-}
-
 /* Moves from the states beyond; where to and how fast is for the evaluation to say. */
 static int add_returns(struct avail_knot_way *way)
 {
@@ -132,6 +109,64 @@ static int add_returns(struct avail_knot_way *way)
 		if (avail_chain_add(&space->chain, space->state_count + i, 0, 0))
 			return -ENOMEM;
 	return 0;
+}
+
+/* Looks at the states with at most so many failures, in place of what the way had.  *enough: that
+ * all states were looked at, or so many that what was left out does not matter. */
+static int explore_more(struct avail_knot *knot, struct avail_knot_way *way,
+			const struct avail_space_limits *limits,
+			const struct avail_knot_wants *wants, bool *enough)
+{
+	struct avail_space space;
+	int err = avail_space_init(&space, &knot->machine, limits, &knot->outcomes);
+
+	if (err)
+		return err;
+	avail_space_fini(&way->space);
+	way->space = space;
+	*enough = space.failures == AVAIL_NONE;
+	err = add_returns(way);
+	if (!err && !*enough && wants->rates)
+		err = avail_knot_suffices(knot, way, wants->rates, enough);
+	return err;
+}
+
+/* As many failed units at once as the budget has room for, or as matter. */
+static int explore_cut(struct avail_knot *knot, struct avail_knot_way *way,
+		       struct avail_space_limits *limits, const struct avail_knot_wants *wants)
+{
+	bool enough = false;
+	int err = 0;
+
+	for (uint32_t most = 1; most <= knot->machine.unit_count && !err && !enough; most++) {
+		limits->failures = most;
+		err = explore_more(knot, way, limits, wants, &enough);
+	}
+	if (err && err != -E2BIG)
+		return err;
+	if (way->space.state_count == 0)
+		knot->state = AVAIL_MODULE_BEYOND;
+	else if (way->space.failures != AVAIL_NONE)
+		knot->state = AVAIL_MODULE_CUT;
+	knot->failures = way->space.failures == AVAIL_NONE ? 0 : way->space.failures;
+	return 0;
+}
+
+static int explore(struct avail_knot *knot, struct avail_knot_way *way,
+		   const struct avail_knot_wants *wants)
+{
+	struct avail_space_limits limits = limits_of(wants);
+	int err = -E2BIG;
+
+	if (guess_states(&knot->machine) <= log(8.0 * limits.states))
+		err = avail_space_init(&way->space, &knot->machine, &limits, &knot->outcomes);
+	if (err == -E2BIG && wants->ends == AVAIL_STOP_AT_FIRST) {
+		knot->state = AVAIL_MODULE_BEYOND; /* what may return is no help there */
+		return 0;
+	}
+	if (err == -E2BIG)
+		return explore_cut(knot, way, &limits, wants);
+	return err ? err : add_returns(way);
 }
 
 static int make_way(struct avail_knot *knot, uint32_t downs, const struct avail_knot_wants *wants,
@@ -160,8 +195,8 @@ static int make_way(struct avail_knot *knot, uint32_t downs, const struct avail_
 	way->space.chain.context = wants->budget ? wants->budget->context : NULL;
 	if (way->space.state_count > knot->states)
 		knot->states = way->space.state_count;
-	knot->moves += way->space.chain.move_count;
-	return add_returns(way);
+	knot->moves += way->moves;
+	return 0;
 }
 
 static int find_frozen(struct avail_knot *knot, const uint8_t *pins)

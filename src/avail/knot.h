@@ -18,7 +18,7 @@
 
 enum {
 	AVAIL_KNOT_FROZEN_MOST = 6,  /* leaves with a mere probability */
-	AVAIL_KNOT_STATES = 200000,  /* default budgets */
+	AVAIL_KNOT_STATES = 100000,  /* default budgets */
 	AVAIL_KNOT_OUTCOMES = 256,
 };
 
@@ -60,6 +60,7 @@ struct avail_knot_wants {
 	const uint8_t *pins;             /* one a leaf of the graph; NULL: none */
 	const struct avail_outcomes *known; /* outcomes that there are; others are not taken; NULL: any */
 	enum avail_ends ends;
+	const struct avail_rates *rates; /* to judge by whether enough was looked at; NULL: as much as there is room */
 	uint32_t alike; /* 0: equal units count as one kind; 1: they do not (for tests) */
 	const struct avail_dynamic_budget *budget;
 };
@@ -72,6 +73,11 @@ void avail_knot_fini(struct avail_knot *knot);
 /* Fills in value, lower, upper and flow.  0; -ENOMEM; -EINTR; -EDQUOT; -ELOOP. */
 int avail_knot_evaluate(struct avail_knot *knot, const struct avail_rates *rates,
 			const struct avail_when *when);
+
+/* Whether what is left out of a way is so improbable, 1e-10 of its outages at these rates, that it does not
+ * matter.  0, or as avail_knot_evaluate. */
+int avail_knot_suffices(struct avail_knot *knot, struct avail_knot_way *way,
+			const struct avail_rates *rates, bool *enough);
 
 /* Whether a leaf that fails is never repaired, so that there is no steady state to speak of. */
 bool avail_knot_ends(const struct avail_knot *knot, const struct avail_rates *rates);

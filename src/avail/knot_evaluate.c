@@ -233,6 +233,18 @@ static int steady_exact(struct result *result, struct avail_knot_way *way)
 	return 0;
 }
 
+static void set_returns(struct avail_knot_way *way, const double *last, uint32_t to)
+{
+	struct avail_space *space = &way->space;
+
+	for (uint32_t i = 0; i < space->beyond_count; i++) {
+		struct avail_move *back = &space->chain.moves[way->moves + i];
+
+		back->to = to;
+		back->rate = 1 / last[space->failures + 1 + i];
+	}
+}
+
 static int steady_cut(struct result *result, struct avail_knot_way *way)
 {
 	struct avail_knot *knot = result->knot;
@@ -249,12 +261,7 @@ static int steady_cut(struct result *result, struct avail_knot_way *way)
 	for (uint32_t w = 0; w < space->whole.count && !err; w++) {
 		struct avail_chain_work work;
 
-		for (uint32_t i = 0; i < space->beyond_count; i++) {
-			struct avail_move *back = &space->chain.moves[way->moves + i];
-
-			back->to = space->whole.items[w];
-			back->rate = 1 / last[space->failures + 1 + i];
-		}
+		set_returns(way, last, space->whole.items[w]);
 		err = avail_chain_steady(&space->chain, result->p, &work);
 		if (err)
 			break;
@@ -265,6 +272,45 @@ static int steady_cut(struct result *result, struct avail_knot_way *way)
 		take_cut(result);
 	avail_give(knot->memory, last, units, sizeof *last);
 	return err;
+}
+
+/* Whether any output is true. */
+static bool is_outage(const struct avail_knot *knot, uint32_t outcome)
+{
+	const struct avail_outcomes *outcomes = &knot->outcomes;
+
+	for (uint32_t k = 0; k < knot->outputs.count; k++)
+		if (outcomes->values[(size_t)outcome * outcomes->width + k])
+			return true;
+	return false;
+}
+
+int avail_knot_suffices(struct avail_knot *knot, struct avail_knot_way *way,
+			const struct avail_rates *rates, bool *enough)
+{
+	struct avail_space *space = &way->space;
+	size_t units = (size_t)knot->machine.unit_count + 1, states = space->chain.state_count;
+	double *last = avail_take(knot->memory, units, sizeof *last);
+	double *p = avail_take(knot->memory, states, sizeof *p);
+	double beyond = 0, outage = 0;
+	int err = last && p ? longest_return(knot, rates, last) : -ENOMEM;
+
+	*enough = false;
+	if (!err && last[units - 1] < INFINITY) {
+		fill_rates(knot, way, rates);
+		set_returns(way, last, 0);
+		err = avail_chain_steady(&space->chain, p, NULL);
+		for (uint32_t i = 0; i < states && !err; i++) {
+			if (i >= space->state_count)
+				beyond += p[i];
+			else if (is_outage(knot, space->outcome[i]))
+				outage += p[i];
+		}
+		*enough = !err && beyond < 1e-10 * outage;
+	}
+	avail_give(knot->memory, last, units, sizeof *last);
+	avail_give(knot->memory, p, states, sizeof *p);
+	return err == -ELOOP ? 0 : err;
 }
 
 /* ---- at a time ---- */
