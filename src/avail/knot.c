@@ -160,10 +160,9 @@ static int explore(struct avail_knot *knot, struct avail_knot_way *way,
 
 	if (guess_states(&knot->machine) <= log(8.0 * limits.states))
 		err = avail_space_init(&way->space, &knot->machine, &limits, &knot->outcomes);
-	if (err == -E2BIG && wants->ends == AVAIL_STOP_AT_FIRST) {
-		knot->state = AVAIL_MODULE_BEYOND; /* what may return is no help there */
-		return 0;
-	}
+	/* Those that end are followed step by step through a time, which takes long. */
+	if (wants->ends == AVAIL_STOP_AT_FIRST)
+		limits.states = min_u32(limits.states, AVAIL_KNOT_STATES_FOLLOWED);
 	if (err == -E2BIG)
 		return explore_cut(knot, way, &limits, wants);
 	return err ? err : add_returns(way);

@@ -20,6 +20,7 @@ enum {
 	AVAIL_KNOT_FROZEN_MOST = 6,  /* leaves with a mere probability */
 	AVAIL_KNOT_STATES = 100000,  /* default budgets */
 	AVAIL_KNOT_OUTCOMES = 256,
+	AVAIL_KNOT_STATES_FOLLOWED = 4000, /* of a CUT one that ends with the first outage */
 };
 
 /* What leaves have in a draw, one entry a leaf of the graph. */
@@ -82,7 +83,7 @@ int avail_knot_suffices(struct avail_knot *knot, struct avail_knot_way *way,
 /* Whether a leaf that fails is never repaired, so that there is no steady state to speak of. */
 bool avail_knot_ends(const struct avail_knot *knot, const struct avail_rates *rates);
 
-/* Of a knot with AVAIL_STOP_AT_FIRST, EXACT: mean time until output 0 is true, when in addition an outage
+/* Of a knot with AVAIL_STOP_AT_FIRST that is EXACT: mean time until output 0 is true, when in addition an outage
  * comes from outside with rate 'outside'. */
 int avail_knot_mean_time(struct avail_knot *knot, const struct avail_rates *rates, double outside,
 			 double *mean_h);

@@ -85,7 +85,8 @@ struct avail_mission {
 };
 
 /* EXACT when what can end the mission falls into independent parts (the arguments of OR gates, less what
- * they share) each of which is either never repaired or has a chain within the budget of states.
+ * they share) each of which is either never repaired or has a chain within the budget of states; BOUNDS when only
+ * the states with few failures at once are within it.
  * Otherwise APPROXIMATE: 1 - exp(-integral of the conditional failure intensity w / (1 - U))
  * (Vesely 1970; Murchland 1975), and bounds: not less than the largest point unavailability, not more than
  * the expected number of outages.  Where chains have more states than can be followed through the whole time:

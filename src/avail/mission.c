@@ -23,14 +23,17 @@ struct parting {
 	uint32_t *parent; /* of each term: another of its part */
 	uint32_t *owner;  /* of each leaf: the first term that has it; AVAIL_NONE */
 	/* result */
-	double log_survival; /* of the parts so far */
-	double outside;	     /* rate of those that are exponential */
-	double at_start;     /* probability that none of those without a rate is failed */
-	uint32_t chains;     /* parts that have one */
+	double log_survival; /* of the parts so far: the logarithm of the probability; and its
+				bounds */
+	double log_least, log_most;
+	double outside;	 /* rate of those that are exponential */
+	double at_start; /* probability that none of those without a rate is failed */
+	uint32_t chains; /* parts that have one */
 	uint32_t states;
 	double chain_mean;    /* of the one chain there is */
 	struct part *chained; /* that one */
 	bool mean_is_known;
+	bool exact; /* whether all chains hold all their states */
 };
 
 /* ---- parts ---- */
@@ -127,6 +130,19 @@ static int split(struct parting *parting)
 
 /* ---- one part ---- */
 
+/* One part more survives with a probability between two bounds. */
+static void survive(struct parting *parting, double least, double value, double most)
+{
+	parting->log_least += least;
+	parting->log_survival += value;
+	parting->log_most += most;
+}
+
+static void survive_alike(struct parting *parting, double log_survival)
+{
+	survive(parting, log_survival, log_survival, log_survival);
+}
+
 /* A single leaf that is not coupled with others. */
 static bool is_single(const struct parting *parting, const struct part *part)
 {
@@ -147,10 +163,10 @@ static int survive_single(struct parting *parting, uint32_t leaf)
 	if (err)
 		return err;
 	if (avail_leaf_is_frozen(&parting->graph->flat, leaf)) {
-		parting->log_survival += log1p(-figures.unavailability);
+		survive_alike(parting, log1p(-figures.unavailability));
 		parting->at_start *= 1 - figures.unavailability;
 	} else {
-		parting->log_survival -= figures.failure_rate * parting->t_h;
+		survive_alike(parting, -figures.failure_rate * parting->t_h);
 		parting->outside += figures.failure_rate;
 	}
 	return 0;
@@ -164,14 +180,15 @@ static uint32_t part_ref(struct parting *parting, const struct part *part)
 							part->terms.items, part->terms.count);
 }
 
-static double outcome_sum(const struct avail_knot *knot)
+/* Probability of output 0, by one of the knot's vectors. */
+static double outcome_sum(const struct avail_knot *knot, const double *outcomes)
 {
 	double sum = 0;
 
 	for (uint32_t i = 0; i < knot->outcomes.count; i++)
 		if (knot->outcomes.values[(size_t)i * knot->outcomes.width])
-			sum += knot->value[i];
-	return sum;
+			sum += outcomes[i];
+	return fmin(sum, 1);
 }
 
 /* Opens the chain of a part that ends with the first outage.  *exact: whether it fits the budget.
@@ -194,28 +211,6 @@ static int open_chain(struct parting *parting, const struct part *part, struct a
 	return err;
 }
 
-/* 0; -EDQUOT: it does not fit. */
-static int survive_chain(struct parting *parting, struct part *part)
-{
-	const struct avail_when when = { .kind = AVAIL_AT_TIME, .t_h = parting->t_h };
-	struct avail_knot knot;
-	bool exact;
-	int err = open_chain(parting, part, &knot, &exact);
-
-	if (err)
-		return err;
-	err = exact ? avail_knot_evaluate(&knot, &parting->service->dynamic->rates, &when)
-		    : -EDQUOT;
-	if (!err) {
-		parting->log_survival += log1p(-fmin(outcome_sum(&knot), 1));
-		parting->states = parting->states > knot.states ? parting->states : knot.states;
-		parting->chained = part;
-		parting->chains++;
-	}
-	avail_knot_fini(&knot);
-	return err;
-}
-
 /* Whether no leaf of a part is ever repaired, and none is coupled. */
 static bool is_unrepaired(const struct parting *parting, const struct part *part)
 {
@@ -228,6 +223,33 @@ static bool is_unrepaired(const struct parting *parting, const struct part *part
 			return false;
 	}
 	return true;
+}
+
+/* 0; -EDQUOT: it does not fit, or only in part where a diagram holds all of it. */
+static int survive_chain(struct parting *parting, struct part *part)
+{
+	const struct avail_when when = { .kind = AVAIL_AT_TIME, .t_h = parting->t_h };
+	struct avail_knot knot;
+	bool exact;
+	int err = open_chain(parting, part, &knot, &exact);
+
+	if (err)
+		return err;
+	err = knot.state == AVAIL_MODULE_BEYOND || (!exact && is_unrepaired(parting, part))
+		      ? -EDQUOT
+		      : avail_knot_evaluate(&knot, &parting->service->dynamic->rates, &when);
+	if (!err) {
+		survive(parting, log1p(-fmin(outcome_sum(&knot, knot.upper) + knot.beyond, 1)),
+			log1p(-outcome_sum(&knot, knot.value)),
+			log1p(-outcome_sum(&knot, knot.lower)));
+		parting->states = parting->states > knot.states ? parting->states : knot.states;
+		parting->chained = part;
+		parting->chains++;
+		parting->exact &= exact;
+		parting->mean_is_known &= exact;
+	}
+	avail_knot_fini(&knot);
+	return err;
 }
 
 /* What is never repaired and coherent has had its outage when it is down. */
@@ -249,7 +271,7 @@ static int survive_diagram(struct parting *parting, const struct part *part)
 	if (!err)
 		err = avail_solver_probability(solver, service->dynamic->p, &bounds);
 	if (!err)
-		parting->log_survival += log1p(-bounds.value);
+		survive_alike(parting, log1p(-bounds.value));
 	parting->mean_is_known = false;
 	avail_solver_close(solver);
 	return err;
@@ -266,7 +288,7 @@ static int survive_constant(struct parting *parting, const struct part *part)
 	int err = failed && values ? 0 : -ENOMEM;
 
 	if (!err && avail_tree_value(tree, part->terms.items[0], failed, values)) {
-		parting->log_survival = -INFINITY;
+		survive_alike(parting, -INFINITY);
 		parting->at_start = 0;
 	}
 	avail_give(parting->graph->memory, failed, leaves, 1);
@@ -389,13 +411,11 @@ static int find_exactly(struct parting *parting, struct avail_mission *mission)
 	if (!err)
 		err = find_mean(parting, &mission->mean_time_h);
 	if (!err) {
-		double value = -expm1(parting->log_survival);
-
-		mission->quality = AVAIL_EXACT;
+		mission->quality = parting->exact ? AVAIL_EXACT : AVAIL_BOUNDS;
 		mission->unreliability =
-			(struct avail_bounds){ .lower = value,
-					       .upper = value,
-					       .value = value,
+			(struct avail_bounds){ .lower = -expm1(parting->log_most),
+					       .upper = -expm1(parting->log_least),
+					       .value = -expm1(parting->log_survival),
 					       .complement = exp(parting->log_survival) };
 		mission->method = parting->chains ? "Markov chains of independent parts"
 						  : "independent parts";
@@ -420,7 +440,8 @@ int avail_service_mission(struct avail_service *service, struct avail_sample *sa
 				   .why = why,
 				   .t_h = time_h,
 				   .at_start = 1,
-				   .mean_is_known = true };
+				   .mean_is_known = true,
+				   .exact = true };
 	int err;
 
 	parting.terms.memory = service->memory;
@@ -436,7 +457,7 @@ int avail_service_mission(struct avail_service *service, struct avail_sample *sa
 		err = find_exactly(&parting, mission);
 	if (!err || err == -EDQUOT || err == -ELOOP)
 		err = avail_mission_by_intensity(service, draw, time_h, mission, why);
-	if (mission->quality == AVAIL_EXACT && err == -EDQUOT)
+	if (mission->quality != AVAIL_APPROXIMATE && err == -EDQUOT)
 		err = 0; /* a chain too stiff to follow how often; the rest is known */
 	avail_sample_draw(draw, draw->seed, mission_h);
 	return err;

@@ -149,7 +149,7 @@ int avail_mission_by_intensity(struct avail_service *service, struct avail_sampl
 	if (err)
 		return err;
 	if (is_heavy(service)) {
-		if (mission->quality != AVAIL_EXACT)
+		if (mission->quality == AVAIL_APPROXIMATE)
 			take_steady(&steady, t_h, mission);
 		return 0;
 	}
@@ -159,7 +159,7 @@ int avail_mission_by_intensity(struct avail_service *service, struct avail_sampl
 	if (err)
 		return err;
 	mission->expected_outages = exact ? integral.outages : NAN;
-	if (mission->quality != AVAIL_EXACT)
+	if (mission->quality == AVAIL_APPROXIMATE)
 		take_integral(&integral, unavailability(&first), exact, mission);
 	return 0;
 }

@@ -200,7 +200,8 @@ static int explore_all(struct explore *explore)
 
 	avail_machine_start(explore->machine, explore->now);
 	err = number_of(explore, explore->now, &start);
-	if (!err && explore->limits->failures != AVAIL_NONE)
+	if (!err && explore->limits->failures != AVAIL_NONE &&
+	    explore->limits->ends == AVAIL_GO_ON)
 		err = avail_machine_whole(explore->machine, AVAIL_SPACE_WHOLE_MOST, add_whole,
 					  explore);
 	for (explore->from = 0; !err && explore->from < space->state_count; explore->from++) {
