@@ -25,7 +25,8 @@
  *   place of the last spare that is, with an outage of switch_h.  With a repair that makes them enough, and
  *   at the end of waiting, the first members that are up become active.
  * - A crew repairs at most 'crews' events at a time, in the order of failure; events that fail together in
- *   the order of the members.  A combination of a common-cause group is one job of its first member's crew.
+ *   the order of the members, those of active ones first (of HOT groups without switch_h, where nobody knows who is
+ *   active, just so).  A combination of a common-cause group is one job of its first member's crew.
  * - Events with a probability are as they are for good, with that probability; members that are down because of
  *   one are not active at first.
  *

@@ -239,9 +239,13 @@ static void waiting_for_somebody_is_an_outage_of_that_length(void **state)
 
 /* ---- composition against one chain of everything ---- */
 
+struct whole_size {
+	uint32_t states;
+};
+
 /* One chain of all leaves, nothing lumped, nothing composed. */
 static bool whole_chain(struct avail_term top, const struct avail_when *when,
-			double *unavailability, double *frequency)
+			double *unavailability, double *frequency, struct whole_size *size)
 {
 	struct avail_graph graph;
 	struct avail_list leaves = { .memory = &heap.memory };
@@ -271,6 +275,7 @@ static bool whole_chain(struct avail_term top, const struct avail_when *when,
 
 	assert_int_equal(avail_knot_init(&knot, &graph, &wants), 0);
 	exact = knot.state == AVAIL_MODULE_EXACT;
+	size->states = knot.states;
 	if (exact) {
 		assert_int_equal(avail_knot_evaluate(&knot, &rates, when), 0);
 		*unavailability = *frequency = 0;
@@ -300,10 +305,11 @@ static void compare_random_models(const struct avail_when *when, bool may_negate
 		struct avail_term top = random_model(&seed, may_negate, &groups);
 		double unavailability, frequency;
 		struct avail_dynamic_answer answer;
+		struct whole_size size;
 		struct opened opened;
 
 		checked();
-		if (whole_chain(top, when, &unavailability, &frequency)) {
+		if (whole_chain(top, when, &unavailability, &frequency, &size)) {
 			open_top(&opened, top, NULL);
 			answer = ask(&opened, when);
 			for (uint32_t m = 0; m < avail_dynamic_module_count(opened.dynamic); m++) {
@@ -357,6 +363,335 @@ static void random_models_at_a_time_composed_are_the_chain_of_everything(void **
 	compare_random_models(&when, false, 100);
 }
 
+/* ---- equal units ---- */
+
+/* Groups and gates over blocks of one shape, in numbers that nobody would want to enumerate by
+ * hand. */
+static struct avail_term random_equal_model(uint64_t *seed)
+{
+	uint32_t count = 3 + below(seed, 2), shape = below(seed, 3), per_block = 1 + (shape > 0);
+	struct avail_term blocks[4], all[12], args[3], down;
+	struct avail_standby *group;
+
+	for (uint32_t i = 0; i < count; i++) {
+		all[per_block * i] = part("card", 20, 2);
+		blocks[i] = all[per_block * i];
+		if (shape == 0)
+			continue;
+		all[per_block * i + 1] = part("carrier", 40, 3);
+		args[0] = all[per_block * i];
+		args[1] = all[per_block * i + 1];
+		blocks[i] = gate(shape == 1 ? AVAIL_FORMULA_OR : AVAIL_FORMULA_AND, 0, args, 2);
+	}
+	if (below(seed, 2))
+		crew(1 + below(seed, 2), all, per_block * count);
+	if (below(seed, 4) == 0)
+		return gate(AVAIL_FORMULA_AT_LEAST, 2, blocks, count);
+	group = standby(blocks, count, 1 + below(seed, count - 1), &down);
+	group->mode = (enum avail_standby_mode)below(seed, 3);
+	group->dormancy = uniform(seed);
+	group->coverage = below(seed, 2) ? 1 : uniform(seed);
+	group->uncovered = (enum avail_uncovered)below(seed, 2);
+	group->recovery_h = 0.5;
+	group->switch_h = below(seed, 2) ? 0 : 0.2;
+	group->reverts = below(seed, 2);
+	args[0] = down;
+	args[1] = part("other", 30, 1);
+	return gate(AVAIL_FORMULA_OR, 0, args, 2);
+}
+
+static void equal_units_counted_as_one_kind_change_nothing(void **state)
+{
+	static const struct avail_when when = { .kind = AVAIL_IN_STEADY_STATE };
+	uint64_t seed = check_seed();
+	unsigned compared = 0, smaller = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 80; round++) {
+		uint64_t kept = seed;
+		struct avail_term top = random_equal_model(&seed);
+		double unavailability, frequency;
+		struct whole_size plain;
+
+		checked();
+		if (whole_chain(top, &when, &unavailability, &frequency, &plain)) {
+			struct opened opened;
+			struct avail_dynamic_answer answer;
+
+			open_top(&opened, top, NULL);
+			answer = ask(&opened, &when);
+			for (uint32_t m = 0; m < avail_dynamic_module_count(opened.dynamic); m++)
+				smaller += 3 * avail_dynamic_module(opened.dynamic, m)->states <
+					   plain.states;
+			close_top(&opened);
+			if (fabs(answer.unavailability.value - unavailability) >
+				    1e-11 * unavailability ||
+			    !(fabs(answer.frequency - frequency) <= 1e-11 * frequency)) {
+				print_error("model of seed %" PRIu64 ": U %.17g and %.17g\n", kept,
+					    answer.unavailability.value, unavailability);
+				fail();
+			}
+			compared++;
+		}
+		again();
+	}
+	print_message("# %u compared, %u modules less than a third\n", compared, smaller);
+	assert_true(compared > 60 && smaller > 30);
+}
+
+/* n equal units and one crew have n + 1 states, whatever n is: M/M/1//n. */
+static void many_equal_units_stay_small(void **state)
+{
+	struct avail_term units[60], down;
+	struct opened opened;
+	static const struct avail_when when;
+	double term = 1, sum = 0, wanted = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 60; i++)
+		units[i] = part("unit", 1000, 4);
+	down = gate(AVAIL_FORMULA_AT_LEAST, 3, units, 60);
+	crew(1, units, 60);
+	open_top(&opened, down, NULL);
+	for (unsigned k = 0; k <= 60; k++) {
+		sum += term;
+		wanted += k >= 3 ? term : 0;
+		term *= (60 - k) * 0.004;
+	}
+	near(ask(&opened, &when).unavailability.value, wanted / sum, 1e-12);
+	assert_int_equal(avail_dynamic_module(opened.dynamic, 0)->states, 61);
+	close_top(&opened);
+}
+
+/* ---- budgets ---- */
+
+/* Whatever the budget, the truth is between the bounds. */
+static void bounds_within_any_budget_hold_the_truth(void **state)
+{
+	static const struct avail_when when = { .kind = AVAIL_IN_STEADY_STATE };
+	uint64_t seed = check_seed();
+	unsigned cut = 0, beyond = 0, tight = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 300; round++) {
+		uint64_t kept = seed;
+		uint32_t groups;
+		struct avail_term top = random_model(&seed, round % 4 == 0, &groups);
+		double truth = 0;
+
+		checked();
+		for (uint32_t states = 4; states <= 256; states *= 4) {
+			struct avail_dynamic_budget budget = { .states = states };
+			struct avail_dynamic_answer answer;
+			struct opened opened;
+
+			if (states == 4)
+				truth = steady(top).unavailability.value;
+			open_top(&opened, top, &budget);
+			answer = ask(&opened, &when);
+			for (uint32_t m = 0; m < avail_dynamic_module_count(opened.dynamic); m++) {
+				enum avail_module_state kind =
+					avail_dynamic_module(opened.dynamic, m)->state;
+
+				cut += kind == AVAIL_MODULE_CUT;
+				beyond += kind == AVAIL_MODULE_BEYOND;
+			}
+			if (!avail_dynamic_is_exact(opened.dynamic)) {
+				const struct avail_bounds *b = &answer.unavailability;
+
+				if (!(b->lower <= truth * (1 + 1e-10) + 1e-15 &&
+				      b->upper >= truth * (1 - 1e-10) - 1e-15)) {
+					print_error("model of seed %" PRIu64 ": %.17g is not "
+						    "between %.17g and %.17g\n",
+						    kept, truth, b->lower, b->upper);
+					fail();
+				}
+				assert_true(b->value >= b->lower && b->value <= b->upper);
+				tight += b->upper - b->lower < 0.5;
+			}
+			close_top(&opened);
+		}
+		again();
+	}
+	print_message("# %u modules cut, %u beyond, %u answers tight\n", cut, beyond, tight);
+	assert_true(cut > 50 && tight > 20);
+}
+
+/* Two crews for forty units of four kinds: far more states than there is room for. */
+static void rare_failures_make_bounds_tight(void **state)
+{
+	struct avail_term units[40], args[2], down;
+	struct avail_dynamic_budget budget = { .states = 3000 };
+	struct opened opened;
+	static const struct avail_when when;
+	struct avail_bounds bounds;
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++)
+		units[i] = part("unit", 1e5 * (1 + i % 4), 4);
+	args[0] = gate(AVAIL_FORMULA_AND, 0, units, 2);
+	args[1] = gate(AVAIL_FORMULA_AT_LEAST, 2, units + 2, 3);
+	down = gate(AVAIL_FORMULA_OR, 0, args, 2);
+	crew(1, units, 40);
+	open_top(&opened, down, &budget);
+	bounds = ask(&opened, &when).unavailability;
+	assert_int_equal(avail_dynamic_module(opened.dynamic, 0)->state, AVAIL_MODULE_CUT);
+	print_message("# between %.10g and %.10g\n", bounds.lower, bounds.upper);
+	assert_true(bounds.upper - bounds.lower < 1e-3 * bounds.lower);
+	/* More than with a crew for each, by about half of it for each other unit that may be
+	 * before. */
+	double plain = 4e-5 * 2e-5 + 4e-5 / 3 * 1e-5 + 4e-5 / 3 * 4e-5 + 1e-5 * 4e-5;
+
+	assert_true(bounds.lower > plain && bounds.upper < 3 * plain);
+	close_top(&opened);
+}
+
+/* ---- what must hold of any model ---- */
+
+static void better_coverage_never_hurts(void **state)
+{
+	uint64_t seed = check_seed();
+
+	(void)state;
+	for (unsigned round = 0; round < 60; round++) {
+		double before = 1, dormancy = uniform(&seed), switch_h = below(&seed, 2) ? 0 : 0.1;
+		enum avail_standby_mode mode = (enum avail_standby_mode)below(&seed, 3);
+		enum avail_uncovered uncovered = (enum avail_uncovered)below(&seed, 2);
+		uint32_t count = 2 + below(&seed, 3), needed = 1 + below(&seed, count - 1);
+
+		for (unsigned step = 0; step <= 4; step++) {
+			struct avail_term members[4], down;
+			struct avail_standby *group;
+			double u;
+
+			for (uint32_t i = 0; i < count; i++)
+				members[i] = part("part", 100, 5);
+			group = standby(members, count, needed, &down);
+			*group = (struct avail_standby){ .name = "group",
+							 .gate = group->gate,
+							 .needed = needed,
+							 .mode = mode,
+							 .dormancy = dormancy,
+							 .coverage = step / 4.0,
+							 .uncovered = uncovered,
+							 .recovery_h = 1,
+							 .switch_h = switch_h };
+			u = steady(down).unavailability.value;
+			assert_true(u <= before * (1 + 1e-12));
+			before = u;
+			again();
+		}
+	}
+}
+
+static void one_more_spare_never_hurts(void **state)
+{
+	uint64_t seed = check_seed();
+
+	(void)state;
+	for (unsigned round = 0; round < 40; round++) {
+		double before = 1, dormancy = uniform(&seed);
+		enum avail_standby_mode mode = (enum avail_standby_mode)below(&seed, 3);
+		uint32_t needed = 1 + below(&seed, 2);
+
+		for (uint32_t count = needed; count <= needed + 3; count++) {
+			struct avail_term members[6], down;
+			struct avail_standby *group;
+			double u;
+
+			for (uint32_t i = 0; i < count; i++)
+				members[i] = part("part", 50, 5);
+			group = standby(members, count, needed, &down);
+			group->mode = mode;
+			group->dormancy = dormancy;
+			u = steady(down).unavailability.value;
+			assert_true(u < before);
+			before = u;
+			again();
+		}
+	}
+}
+
+static void more_crews_never_hurt(void **state)
+{
+	uint64_t seed = check_seed();
+
+	(void)state;
+	for (unsigned round = 0; round < 40; round++) {
+		double before = 1;
+		uint64_t kept = seed;
+
+		for (uint32_t crews = 1; crews <= 5; crews++) {
+			struct avail_term units[5];
+			double u;
+
+			seed = kept;
+			for (uint32_t i = 0; i < 5; i++)
+				units[i] = part("part", 20 + 50 * uniform(&seed),
+						1 + 4 * uniform(&seed));
+			crew(crews, units, 5);
+			u = steady(gate(AVAIL_FORMULA_AT_LEAST, 2, units, 5)).unavailability.value;
+			assert_true(u <= before * (1 + 1e-12));
+			before = u;
+			again();
+		}
+	}
+}
+
+/* Coverage 1, hot, no time to switch, crews enough: the diagram alone says it. */
+static void what_a_tree_says_needs_no_chain(void **state)
+{
+	struct avail_term units[3], down;
+	struct opened opened;
+	struct avail_standby *group;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		units[i] = part("unit", 100, 5);
+	group = standby(units, 3, 2, &down);
+	group->recovery_h = 3;
+	group->reverts = true; /* at no cost */
+	crew(3, units, 3);
+	open_top(&opened, down, NULL);
+	assert_int_equal(avail_dynamic_module_count(opened.dynamic), 0);
+	close_top(&opened);
+}
+
+static void every_request_of_a_module_for_memory_may_fail(void **state)
+{
+	unsigned refused = 0, passed = 0;
+
+	(void)state;
+	for (uint64_t fail_at = 1; fail_at < 400; fail_at++) {
+		struct avail_term pair[2] = { part("a", 10, 2), part("b", 12, 3) }, down, top;
+		static const struct avail_when when;
+		struct avail_dynamic *dynamic;
+		struct avail_sample sample;
+		uint32_t ref;
+		int err;
+
+		standby(pair, 2, 1, &down)->switch_h = 0.1;
+		top = either(down, either(pair[0], part("c", 10, 1)));
+		crew(1, pair, 2);
+		checked();
+		assert_int_equal(avail_sample_init(&sample, &model, model.mission_h), 0);
+		heap.asked = 0;
+		heap.fail_at = fail_at;
+		err = avail_dynamic_open(&dynamic, &model, &top, 1, NULL, &ref);
+		if (!err) {
+			err = avail_dynamic_evaluate(dynamic, &sample, NULL, &when, NULL);
+			avail_dynamic_close(dynamic);
+		}
+		heap.fail_at = 0;
+		assert_true(err == 0 || err == -ENOMEM);
+		refused += err != 0;
+		passed += err == 0;
+		avail_sample_fini(&sample);
+		again();
+	}
+	assert_true(refused > 100 && passed > 10);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -371,6 +706,15 @@ int main(void)
 		TEST(random_models_composed_are_the_chain_of_everything),
 		TEST(random_models_that_are_not_coherent_composed_are_the_chain_of_everything),
 		TEST(random_models_at_a_time_composed_are_the_chain_of_everything),
+		TEST(equal_units_counted_as_one_kind_change_nothing),
+		TEST(many_equal_units_stay_small),
+		TEST(bounds_within_any_budget_hold_the_truth),
+		TEST(rare_failures_make_bounds_tight),
+		TEST(better_coverage_never_hurts),
+		TEST(one_more_spare_never_hurts),
+		TEST(more_crews_never_hurt),
+		TEST(what_a_tree_says_needs_no_chain),
+		TEST(every_request_of_a_module_for_memory_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

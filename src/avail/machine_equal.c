@@ -189,7 +189,7 @@ static int add_orbit(struct equals *equals, uint32_t count)
 {
 	struct avail_machine *machine = equals->machine;
 
-	if (count < 2)
+	if (count < 2 || equals->blocks.count == 0) /* several constants */
 		return 0;
 	if (!avail_room(machine->memory, &machine->orbits, &machine->orbit_room,
 			(uint64_t)machine->orbit_count + 1, sizeof *machine->orbits))

@@ -198,26 +198,36 @@ static void begin_switch(const struct avail_machine_group *group, uint8_t *state
 		state[group->mode_at] = AVAIL_SWITCHING;
 }
 
-/* A failure that nobody stops: own units of every member fail until it is down. */
+/* Own units of a member fail until it is down. */
+static bool drag_member(struct avail_machine *machine, const struct avail_machine_group *group,
+			uint32_t member, uint8_t *state)
+{
+	const uint32_t *first = machine->own_first.items + group->seen_at + member;
+	bool good = true;
+
+	for (uint32_t i = first[0]; i < first[1] && member_is_up(machine, group, member); i++) {
+		uint32_t unit = machine->own.items[i];
+
+		if (!avail_unit_changes(&machine->units[unit]) || state[unit] != 0)
+			continue;
+		good &= fail_unit(machine, state, unit);
+		evaluate(machine, state);
+	}
+	return good;
+}
+
+/* A failure that nobody stops takes every member along, the active ones first. */
 static bool drag_down(struct avail_machine *machine, uint32_t g, uint8_t *state)
 {
 	const struct avail_machine_group *group = &machine->groups[g];
+	const uint8_t *active = roles_of(group, state);
 	bool good = true;
 
-	for (uint32_t m = 0; m < group->count; m++) {
-		const uint32_t *first = machine->own_first.items + group->seen_at + m;
-
-		for (uint32_t i = first[0]; i < first[1]; i++) {
-			uint32_t unit = machine->own.items[i];
-
-			if (!member_is_up(machine, group, m))
-				break;
-			if (!avail_unit_changes(&machine->units[unit]) || state[unit] != 0)
-				continue;
-			good &= fail_unit(machine, state, unit);
-			evaluate(machine, state);
-		}
-	}
+	for (uint32_t m = 0; active && m < group->count; m++)
+		if (active[m])
+			good &= drag_member(machine, group, m, state);
+	for (uint32_t m = 0; m < group->count; m++)
+		good &= drag_member(machine, group, m, state);
 	return good;
 }
 
@@ -376,9 +386,12 @@ static int settle(struct walk *walk, struct work *work, double share)
 static double exposure(const struct avail_machine *machine, uint32_t unit, const uint8_t *state)
 {
 	const struct avail_unit *of = &machine->units[unit];
-	const struct avail_role *roles = machine->roles + of->first_role;
-	double most = of->role_count ? 0 : 1;
+	const struct avail_role *roles;
+	double most = 0;
 
+	if (of->role_count == 0)
+		return 1;
+	roles = machine->roles + of->first_role;
 	for (uint32_t i = 0; i < of->role_count; i++) {
 		double product = 1;
 

@@ -74,24 +74,33 @@ void avail_stage_regroup(struct avail_stage *stage, uint32_t index)
 	}
 }
 
-static void drag_all(struct avail_stage *stage, uint32_t index)
+static void drag(struct avail_stage *stage, const struct avail_cast *cast, uint32_t m)
 {
 	const struct avail_play *play = stage->play;
-	const struct avail_cast *cast = &play->casts[index];
+	uint32_t at = cast->at + m;
 
-	for (uint32_t m = 0; m < cast->count; m++) {
-		uint32_t at = cast->at + m;
+	for (uint32_t i = play->own_first.items[at];
+	     i < play->own_first.items[at + 1] && avail_stage_up(stage, cast, m); i++) {
+		uint32_t actor = play->own.items[i];
 
-		for (uint32_t i = play->own_first.items[at];
-		     i < play->own_first.items[at + 1] && avail_stage_up(stage, cast, m); i++) {
-			uint32_t actor = play->own.items[i];
-
-			if (stage->failed[actor] || play->actors[actor].kind != AVAIL_ACTOR_LIVE)
-				continue;
-			avail_stage_fail(stage, actor);
-			avail_stage_refresh(stage);
-		}
+		if (stage->failed[actor] || play->actors[actor].kind != AVAIL_ACTOR_LIVE)
+			continue;
+		avail_stage_fail(stage, actor);
+		avail_stage_refresh(stage);
 	}
+}
+
+/* Active members before spares, where that is a difference. */
+static void drag_all(struct avail_stage *stage, uint32_t index)
+{
+	const struct avail_cast *cast = &stage->play->casts[index];
+	bool roles_matter = cast->rule.mode != AVAIL_HOT || cast->rule.switch_h > 0;
+
+	for (uint32_t m = 0; roles_matter && m < cast->count; m++)
+		if (stage->active[cast->at + m])
+			drag(stage, cast, m);
+	for (uint32_t m = 0; m < cast->count; m++)
+		drag(stage, cast, m);
 }
 
 /* What a cast finds when it looks at its members again. */
