@@ -251,6 +251,44 @@ static void test_the_forms_of_a_periodic_test_are_cases_of_one(void **state)
 	}
 }
 
+static void about(double found, double wanted)
+{
+	if (fabs(found - wanted) < 1e-5)
+		return;
+	print_error("%.17g is not %g\n", found, wanted);
+	fail();
+}
+
+/* Figures that the tests of SCRAM, the format's reference tool, have for the same arguments. */
+static void test_periodic_tests_have_the_figures_of_another_tool(void **state)
+{
+	double l = 7e-4, m = 4e-4, theta = 4740, t = 8760;
+
+	(void)state;
+	near(VALUE(AVAIL_LAW_PERIODIC_TEST, 0.1, 1, 2, 5), -expm1(-0.1), 1e-14);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, m, 4020, theta, t), 0.817508);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, m, 2010, theta, t), 0.736611);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, m, 120, theta, t), 0.645377);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, l, 120, theta, t), 0.511579);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, 0, 120, theta, t), 0.997828);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, 1e300, 120, theta, t),
+	      VALUE(AVAIL_LAW_PERIODIC_TEST, l, 120, theta, t));
+	for (double x = 0; x <= 1; x++)
+		about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, 6e-4, m, 120, theta, 0.01, 20, x, 0.9, 0.01,
+			    t),
+		      0.668316);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, 6e-4, m, 120, theta, 0.01, 20, 0, 0.9, 0.01, 4750),
+	      1);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, 6e-4, m, 120, theta, 0.01, 20, 0, 0.9, 0.01, 4870),
+	      0.996715);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, 6e-4, m, 120, theta, 0.01, 20, 0, 0.9, 0.01, 8710),
+	      0.997478);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, l, l, 120, theta, 0.01, 20, 1, 0.9, 0.01, t),
+	      0.543401);
+	about(VALUE(AVAIL_LAW_PERIODIC_TEST, l, 6e-4, m, 120, theta, 0.01, 120, 1, 0.9, 0.01, t),
+	      0.6469);
+}
+
 static void test_a_periodic_test_of_many_periods_ends_at_once(void **state)
 {
 	double steady = VALUE(AVAIL_LAW_PERIODIC_TEST, 1e-3, 0.1, 10, 0, 1e5 + 5);
@@ -379,6 +417,7 @@ int main(void)
 		TEST(test_laws_of_failure_have_their_closed_forms),
 		TEST(test_periodic_tests_agree_with_a_walk_in_small_steps),
 		TEST(test_the_forms_of_a_periodic_test_are_cases_of_one),
+		TEST(test_periodic_tests_have_the_figures_of_another_tool),
 		TEST(test_a_periodic_test_of_many_periods_ends_at_once),
 		TEST(test_a_distribution_has_its_mean_as_value),
 		TEST(test_draws_have_the_moments_of_their_distribution),

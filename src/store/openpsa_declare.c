@@ -405,13 +405,30 @@ static void declare_all(struct openpsa *reader, const xmlNode *parent, unsigned 
 	}
 }
 
+/* A document may have a name; without, the file's stays. */
+static void name_model(struct openpsa *reader, const xmlNode *root)
+{
+	char room[OPENPSA_XML_VALUE];
+	const char *name = openpsa_xml_value(root, "name", room);
+
+	if (!name || !*name)
+		return;
+	name = avail_model_text(reader->model, name);
+	if (name)
+		reader->model->name = name;
+	else
+		openpsa_no_room(reader);
+}
+
 void openpsa_declare(struct openpsa *reader, const xmlNode *root)
 {
-	if (!openpsa_xml_is(root, "opsa-mef"))
+	if (!openpsa_xml_is(root, "opsa-mef")) {
 		openpsa_find(reader, root, "the root element is <%.64s>; it must be <opsa-mef>",
 			     (const char *)root->name);
-	else if (openpsa_plain(reader, root, "name"))
+	} else if (openpsa_plain(reader, root, "name")) {
+		name_model(reader, root);
 		declare_all(reader, root, IN_MODEL);
+	}
 }
 
 /* Members that are not defined elsewhere are basic events of where the group stands. */

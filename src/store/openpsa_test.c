@@ -456,6 +456,16 @@ static void test_a_document_that_is_no_file_includes_none(void **state)
 	assert_string_equal(reported, "1: this document is not a file, so it can include none\n");
 }
 
+static void test_a_document_type_elsewhere_is_not_fetched(void **state)
+{
+	(void)state;
+	without_a_word(read_text("<!DOCTYPE opsa-mef SYSTEM 'http://localhost:1/mef.dtd'>"
+				 "<opsa-mef name='plant'><define-fault-tree name='ft'>"
+				 "<define-gate name='g'><event name='a'/></define-gate>" ABC
+				 "</define-fault-tree></opsa-mef>"));
+	assert_string_equal(model.name, "plant");
+}
+
 static void test_utf_16_is_read_too(void **state)
 {
 	static const char text[] = "<?xml version='1.0' encoding='UTF-16'?>" TREE(
@@ -606,6 +616,7 @@ int main(void)
 		TEST(test_many_ways_share_what_was_read_once),
 		TEST(test_included_files_stand_where_they_are_included),
 		TEST(test_a_document_that_is_no_file_includes_none),
+		TEST(test_a_document_type_elsewhere_is_not_fetched),
 		TEST(test_utf_16_is_read_too),
 		TEST(test_lines_behind_the_first_65535_are_right),
 		TEST(test_only_the_first_findings_are_shown),
