@@ -54,7 +54,7 @@ tsan: deps-test ## what threads share in the remapping unit, under ThreadSanitiz
 	@[ -e $(BUILD)-tsan/build.ninja ] || CC=clang meson setup $(BUILD)-tsan -Db_sanitize=thread \
 		-Db_lundef=false
 	ninja -C $(BUILD)-tsan -j $(JOBS) $(foreach test,$(TSAN_TESTS),tests/$(subst /,_,$(test))_test)
-	meson test -C $(BUILD)-tsan --no-rebuild --print-errorlogs $(TSAN_TESTS)
+	meson test -C $(BUILD)-tsan --no-rebuild --print-errorlogs -t 4 $(TSAN_TESTS)
 
 test-sriov: deps-sriov ## a guest's own kernel makes virtual functions of our card (QEMU 11)
 	@$(MAKE) --no-print-directory all

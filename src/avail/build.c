@@ -133,7 +133,7 @@ static uint32_t gate_function(struct avail_builder *b, const struct avail_node *
 	else if (node->kind == AVAIL_AT_LEAST)
 		f = avail_bdd_at_least(&b->dd, node->low, b->args, node->count);
 	else
-		must(!"a kind of simplified gate");
+		must(false); /* not a kind of simplified gate */
 	avail_dd_pop(&b->dd, node->count);
 	return f;
 }

@@ -286,7 +286,7 @@ const struct avail_module *avail_dynamic_module(const struct avail_dynamic *dyna
 	for (uint32_t m = 0; m < dynamic->module_count; m++)
 		if (dynamic->modules[m].known && index-- == 0)
 			return &dynamic->modules[m].said;
-	must(!"a module");
+	must(false); /* not a module */
 	return NULL;
 }
 

@@ -32,7 +32,7 @@ static double rate_of(const struct avail_knot *knot, const struct avail_rates *r
 	case AVAIL_RECOVERED:
 		return 1 / machine->groups[source.index].standby->recovery_h;
 	}
-	must(!"a source");
+	must(false); /* not a source */
 	return 0;
 }
 

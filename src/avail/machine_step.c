@@ -39,7 +39,7 @@ static bool formula(const struct avail_machine_gate *gate, uint32_t failed)
 	case AVAIL_XOR:
 		return failed & 1;
 	}
-	must(!"a kind of gate");
+	must(false); /* not a kind of gate */
 	return false;
 }
 

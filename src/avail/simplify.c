@@ -171,7 +171,7 @@ static uint32_t make_image(struct pass *pass, const struct avail_node *node)
 	case AVAIL_CARDINALITY:
 		return make_cardinality(pass, node);
 	}
-	must(!"a gate kind");
+	must(false); /* not a gate kind */
 	return AVAIL_NO_REF;
 }
 

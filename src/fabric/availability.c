@@ -232,7 +232,7 @@ static const struct site_host *host_of(const struct site *site, const struct sit
 	for (*index = 0; *index < site->hosts_count; ++*index)
 		if (strcmp(site->hosts[*index].name, system->host) == 0)
 			return &site->hosts[*index];
-	must(!"a host of a checked site");
+	must(false); /* not a host of a checked site */
 	return NULL;
 }
 

@@ -274,7 +274,7 @@ static int improve(json_t *answer, const char *path, const struct avail_case *ba
 		   const struct avail_question *question)
 {
 	struct avail_clock clock = avail_clock_start(question->seconds);
-	struct candidates all = { NULL };
+	struct candidates all = { .row = NULL };
 	json_t *list = json_array(), *best;
 	int err = propose_all(&all, base->site);
 	size_t tried = 0;
