@@ -36,7 +36,7 @@ static void test_long_refusals_are_cut(void **state)
 
 static void test_a_hold_has_one_owner(void **state)
 {
-	struct hold hold = { HOLD_NONE };
+	struct hold hold = { .owner = HOLD_NONE };
 
 	(void)state;
 	assert_true(hold_try(&hold, HOLD_WORKER));
