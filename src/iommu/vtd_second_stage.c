@@ -255,11 +255,10 @@ enum spec_vtd_reason vtd_second_stage(struct vtd_walk *walk, const struct vtd_st
 	enum spec_vtd_reason reason;
 
 	/* LGN.1.1, SGN.5 */
-	if (use->address >> width) {
-		if (!use->for_table)
-			vtd_decided(walk, width);
+	if (!use->for_table)
+		vtd_decided(walk, width);
+	if (use->address >> width)
 		return with_legacy ? SPEC_VTD_ADDRESS_BEYOND_WIDTH : SPEC_VTD_SM_BEYOND_WIDTH;
-	}
 	for (;; second.level--) {
 		second.step.table = names[second.level];
 		second.step.shift = (uint8_t)shift_of(second.level);

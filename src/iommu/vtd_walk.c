@@ -251,7 +251,7 @@ static void refuse(const struct vtd_walk *walk, enum spec_vtd_reason reason,
 	}
 	answer->reason = (uint16_t)reason;
 	if (!iommu_is_interrupt(walk->request->address))
-		answer->page_shift = walk->decided_shift;
+		answer->page_shift = (uint8_t)max_u64(walk->decided_shift, SPEC_VTD_PAGE_SHIFT);
 	answer->outcome =
 		walk->silent && vtd_reason_is_qualified(walk, reason) ? IOMMU_SILENT : IOMMU_FAULT;
 }
