@@ -97,6 +97,8 @@ static void a_short_entry_makes_a_message(void **state)
 	put_short(&world, 1 | 0x41u << 16 | 0x2bu << 8);
 	expect(&world, 0xfee2b000, 0x4041);
 	assert_int_equal(world.remapped.index, INDEX);
+	set_in_device(&world, 2, 1 << 6); /* a table is aligned to 128 bytes */
+	expect(&world, 0xfee2b000, 0x4041);
 	put_short(&world, 1 | 1u << 2 | 1u << 6 | 0xffu << 16 | 0x80u << 8);
 	expect(&world, 0xfee80004, 0x41ff);
 	/* Neither the message's destination, nor its vector or delivery mode are used; trigger mode

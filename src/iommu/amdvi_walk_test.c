@@ -481,6 +481,10 @@ static void a_page_with_excluded_parts_is_answered_in_small_ones(void **state)
 	world.tables.exclusion_limit = IOVA & ~UINT64_C(0x1fffff);
 	expect(&world, PAGE | (IOVA & 0x1fffff));
 	assert_int_equal(world.answer.page_shift, 12);
+	world.tables.exclusion_base += 0x1000; /* above the limit: nothing is excluded */
+	expect(&world, PAGE | (IOVA & 0x1fffff));
+	assert_int_equal(world.answer.page_shift, 21);
+	world.tables.exclusion_base -= 0x1000;
 	put_device(&world, 0, RW | 3);
 	expect(&world, IOVA);
 	assert_int_equal(world.answer.page_shift, 12);
