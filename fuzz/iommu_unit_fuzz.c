@@ -8,8 +8,11 @@
  * Input: 8 bytes of set-up, then the number of steps, then steps of 16 bytes {kind, three bytes,
  * le32, le64}, then words of memory {le16 index, le64}. */
 #include "base/bytes.h"
+#include "iommu/amdvi.h"
+#include "iommu/unit.h"
 #include "iommu/vtd.h"
 #include "sim/vtd_driver.h"
+#include "spec/amdvi.h"
 #include "spec/vtd.h"
 
 #include <stdlib.h>
@@ -21,8 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct world {
 	uint8_t memory[MEMORY];
-	struct vtd *vtd;
-	bool answers; /* devices complete invalidations at once, from within the call */
+	struct iommu_unit unit; /* of one format or the other */
+	bool answers;		/* devices complete invalidations at once, from within the call */
 	uint64_t now_ns;
 } world;
 
@@ -65,8 +68,12 @@ static void on_interrupt(void *context, uint64_t address, uint32_t data)
 {
 	(void)context, (void)address, (void)data;
 	/* A handler that runs at once and looks at the unit. */
-	if (world.vtd)
-		vtd_read(world.vtd, SPEC_VTD_FSTS, 4);
+	world.unit.ops->read(world.unit.unit, SPEC_VTD_FSTS, 4);
+}
+
+static void on_amd_interrupt(void *context)
+{
+	on_interrupt(context, 0, 0);
 }
 
 static void on_invalidation(void *context, const struct iommu_device_invalidation *invalidation)
@@ -76,7 +83,8 @@ static void on_invalidation(void *context, const struct iommu_device_invalidatio
 	must(invalidation->size == 0 || is_power_of_two(invalidation->size));
 	must(invalidation->size == 0 || invalidation->address % invalidation->size == 0);
 	if (world.answers)
-		vtd_device_tlb_done(world.vtd, invalidation->source, 1u << invalidation->itag, 1);
+		world.unit.ops->device_tlb_done(world.unit.unit, invalidation->source,
+						1u << invalidation->itag, 1);
 }
 
 static void on_response(void *context, uint16_t source, uint32_t pasid, uint16_t group,
@@ -87,7 +95,7 @@ static void on_response(void *context, uint16_t source, uint32_t pasid, uint16_t
 	must(group < 512 && code < 16);
 }
 
-static void translate(struct vtd_reader *reader, const uint8_t *step)
+static void translate(void *reader, const uint8_t *step)
 {
 	struct iommu_request request = {
 		.source = get_le16(step + 2),
@@ -102,7 +110,7 @@ static void translate(struct vtd_reader *reader, const uint8_t *step)
 
 	if (request.zero_length)
 		request.access = IOMMU_READ;
-	vtd_translate(reader, &request, &answer);
+	world.unit.ops->translate(reader, &request, &answer);
 	must(answer.outcome <= IOMMU_SILENT);
 	must(answer.outcome != IOMMU_FAULT || answer.reason != 0);
 	if (answer.outcome == IOMMU_OK && request.type != IOMMU_TRANSLATION_REQUEST) {
@@ -113,63 +121,67 @@ static void translate(struct vtd_reader *reader, const uint8_t *step)
 	}
 }
 
-static void interrupt(struct vtd_reader *reader, const uint8_t *step)
+static void interrupt(void *reader, const uint8_t *step)
 {
 	struct iommu_remapped remapped;
 	struct iommu_message message = { .source = get_le16(step + 2),
 					 .address = 0xfee00000 | (get_le32(step + 4) & 0xfffff),
 					 .data = get_le32(step + 8) };
 
-	vtd_interrupt(reader, &message, &remapped);
+	world.unit.ops->interrupt(reader, &message, &remapped);
 	must(remapped.outcome <= IOMMU_SILENT);
 }
 
 static void page_request(const uint8_t *step)
 {
-	vtd_page_request(world.vtd, &(struct iommu_page_request){
-					    .source = get_le16(step + 2),
-					    .pasid = step[1] & 1 ? get_le32(step + 4) & 0xfffff
-								 : IOMMU_NO_PASID,
-					    .address = get_le64(step + 8),
-					    .group = (uint16_t)(step[1] << 1),
-					    .access = step[1] >> 1 & 3,
-					    .last = step[1] >> 3 & 1,
-					    .privileged = step[1] >> 4 & 1 });
+	world.unit.ops->page_request(
+		world.unit.unit,
+		&(struct iommu_page_request){ .source = get_le16(step + 2),
+					      .pasid = step[1] & 1 ? get_le32(step + 4) & 0xfffff
+								   : IOMMU_NO_PASID,
+					      .address = get_le64(step + 8),
+					      .group = (uint16_t)(step[1] << 1),
+					      .access = step[1] >> 1 & 3,
+					      .last = step[1] >> 3 & 1,
+					      .privileged = step[1] >> 4 & 1 });
 }
 
 /* One step; *inside: whether the second reader is. */
-static void take_step(struct vtd_reader *const readers[2], const uint8_t *step, bool *inside)
+static void take_step(void *const readers[2], const uint8_t *step, bool *inside)
 {
+	const struct iommu_unit_ops *ops = world.unit.ops;
+	void *unit = world.unit.unit;
+
 	switch (step[0] % 9) {
 	case 0:
-		vtd_write(world.vtd, get_le32(step + 4) & 0xfff, step[1] & 1 ? 8 : 4,
-			  get_le64(step + 8));
+		ops->write(unit, get_le32(step + 4) & 0x3fff, step[1] & 1 ? 8 : 4,
+			   get_le64(step + 8));
 		break;
 	case 1:
-		vtd_read(world.vtd, get_le32(step + 4) & 0x1fff, step[1] & 1 ? 8 : 4);
+		ops->read(unit, get_le32(step + 4) & 0x7fff, step[1] & 1 ? 8 : 4);
 		break;
 	case 2:
-		vtd_reader_enter(readers[0]);
+		ops->enter(readers[0]);
 		translate(readers[0], step);
-		vtd_reader_leave(readers[0]);
+		ops->leave(readers[0]);
 		break;
 	case 3:
-		vtd_reader_enter(readers[0]);
+		ops->enter(readers[0]);
 		interrupt(readers[0], step);
-		vtd_reader_leave(readers[0]);
+		ops->leave(readers[0]);
 		break;
 	case 4:
 		*inside = !*inside;
-		(*inside ? vtd_reader_enter : vtd_reader_leave)(readers[1]);
+		(*inside ? ops->enter : ops->leave)(readers[1]);
 		if (*inside)
 			translate(readers[1], step);
 		break;
 	case 5:
 		world.now_ns += get_le32(step + 4) * UINT64_C(1000);
-		must(vtd_poll(world.vtd, world.now_ns) >= world.now_ns);
+		must(ops->poll(unit, world.now_ns) >= world.now_ns);
 		break;
 	case 6:
-		vtd_device_tlb_done(world.vtd, get_le16(step + 2), get_le32(step + 4), step[1]);
+		ops->device_tlb_done(unit, get_le16(step + 2), get_le32(step + 4), step[1]);
 		break;
 	case 7:
 		page_request(step);
@@ -214,27 +226,62 @@ static void *fresh(size_t size)
 	return memory;
 }
 
+/* False: there can be no such unit. */
+static bool plug_vtd(const uint8_t *setup)
+{
+	struct vtd_config config = config_of(setup);
+
+	if (vtd_config_check(&config))
+		return false;
+	world.unit = iommu_unit_vtd(vtd_init(fresh(vtd_size(&config)), &config));
+	return true;
+}
+
+static bool plug_amdvi(const uint8_t *setup)
+{
+	struct amdvi_config config = {
+		.features = field_mask(SPEC_AMDVI_EFR_PREF_SUP) |
+			    field_mask(SPEC_AMDVI_EFR_PPR_SUP) | field_mask(SPEC_AMDVI_EFR_IA_SUP) |
+			    field_make(SPEC_AMDVI_EFR_HATS, setup[0]) |
+			    field_make(SPEC_AMDVI_EFR_GA_SUP, setup[0] >> 2) |
+			    field_make(SPEC_AMDVI_EFR_XT_SUP, setup[0] >> 3) |
+			    field_make(SPEC_AMDVI_EFR_HA_SUP, setup[0] >> 4) |
+			    field_make(SPEC_AMDVI_EFR_HD_SUP, setup[0] >> 5) |
+			    field_make(SPEC_AMDVI_EFR_DEV_TBL_SEG_SUP, setup[0] >> 6),
+		.trust = setup[2] & 8 ? IOMMU_TRUST_ENTRY : IOMMU_TRUST_WHEN_INVALIDATED,
+		.memory = { .read = memory_read, .write = memory_write, .replace = memory_replace },
+		.interrupt = on_amd_interrupt,
+		.invalidate_device = on_invalidation,
+		.page_response = on_response,
+		.readers = 2,
+		.device_tlb_timeout_ns = setup[2] & 1 ? 1000000 : 0,
+	};
+
+	if (amdvi_config_check(&config))
+		return false;
+	world.unit = iommu_unit_amdvi(amdvi_init(fresh(amdvi_size(&config)), &config));
+	return true;
+}
+
 static void come_to_rest(void)
 {
 	unsigned polls = 0;
 
 	world.answers = true;
-	while (vtd_poll(world.vtd, world.now_ns) == world.now_ns)
+	while (world.unit.ops->poll(world.unit.unit, world.now_ns) == world.now_ns)
 		must(++polls < POLLS_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct vtd_reader *readers[2];
-	struct vtd_config config;
+	void *readers[2];
 	bool inside = false;
 	unsigned steps;
 
 	if (size < SETUP || size < SETUP + (size_t)data[8] * STEP)
 		return 0;
 	steps = data[8];
-	config = config_of(data);
-	if (vtd_config_check(&config))
+	if (!(data[3] & 2 ? plug_amdvi(data) : plug_vtd(data)))
 		return 0;
 	memset(world.memory, 0, MEMORY);
 	for (size_t at = SETUP + (size_t)steps * STEP; at + WORD <= size; at += WORD)
@@ -242,19 +289,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			 get_le64(data + at + 2));
 	world.answers = data[3] & 1;
 	world.now_ns = 0;
-	world.vtd = vtd_init(fresh(vtd_size(&config)), &config);
 	for (unsigned i = 0; i < 2; i++)
-		readers[i] = vtd_reader_init(fresh(vtd_reader_size()), world.vtd, i);
+		readers[i] = world.unit.ops->reader_init(fresh(world.unit.ops->reader_size()),
+							 world.unit.unit, i);
 	for (unsigned i = 0; i < steps; i++)
 		take_step(readers, data + SETUP + i * STEP, &inside);
 	if (inside)
-		vtd_reader_leave(readers[1]);
+		world.unit.ops->leave(readers[1]);
 	come_to_rest();
 	for (unsigned i = 0; i < 2; i++) {
-		vtd_reader_fini(readers[i]);
+		world.unit.ops->reader_fini(readers[i]);
 		free(readers[i]);
 	}
-	free(world.vtd);
-	world.vtd = NULL;
+	free(world.unit.unit);
 	return 0;
 }

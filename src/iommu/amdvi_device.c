@@ -11,7 +11,7 @@ uint16_t amdvi_event(const struct amdvi_walk *walk, unsigned code, unsigned flag
 	return (uint16_t)(code << 12 | flags | walk->flags);
 }
 
-bool amdvi_read(struct amdvi_walk *walk, uint32_t size)
+bool amdvi_read_entry(struct amdvi_walk *walk, uint32_t size)
 {
 	const struct iommu_memory *memory = walk->tables->memory;
 	uint8_t bytes[64] = { 0 };
@@ -68,7 +68,7 @@ uint16_t amdvi_device_entry(struct amdvi_walk *walk)
 	};
 	if ((index + UINT64_C(1)) * SPEC_AMDVI_DTE_SIZE > size)
 		return amdvi_refused(walk, amdvi_event(walk, SPEC_AMDVI_IO_PAGE_FAULT, 0));
-	if (!amdvi_read(walk, SPEC_AMDVI_DTE_SIZE))
+	if (!amdvi_read_entry(walk, SPEC_AMDVI_DTE_SIZE))
 		return amdvi_refused(walk, amdvi_event(walk, SPEC_AMDVI_DEV_TAB_HARDWARE_ERROR,
 						       SPEC_AMDVI_TYPE_MASTER_ABORT
 							       << SPEC_AMDVI_FLAG_TYPE_SHIFT));

@@ -37,7 +37,7 @@ struct amdvi_page {
 uint16_t amdvi_event(const struct amdvi_walk *walk, unsigned code, unsigned flags);
 
 /* Reads 'size' bytes at step.address into step.words.  False: no memory there. */
-bool amdvi_read(struct amdvi_walk *walk, uint32_t size);
+bool amdvi_read_entry(struct amdvi_walk *walk, uint32_t size);
 
 /* Tells the trace of the present step.  The meaning is formatted as by printf. */
 void amdvi_tell(const struct amdvi_walk *walk, const char *format, ...) printf_like(2, 3);

@@ -133,7 +133,7 @@ static uint16_t look(struct amdvi_page *page)
 	uint16_t reason;
 
 	for (unsigned tries = 0; tries < PATIENCE; tries++) {
-		if (!amdvi_read(walk, 8))
+		if (!amdvi_read_entry(walk, 8))
 			return table_error(page, SPEC_AMDVI_TYPE_MASTER_ABORT);
 		if (!field_is_set(walk->step.words[0], SPEC_AMDVI_PTE_PR))
 			return amdvi_page_fault(page, 0);

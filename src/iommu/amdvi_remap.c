@@ -66,7 +66,7 @@ static uint16_t fetch(struct remap *remap)
 		return amdvi_event(walk, SPEC_AMDVI_ILLEGAL_DEV_TABLE_ENTRY, 0);
 	if (index >> length)
 		return page_fault(remap, 0);
-	if (!amdvi_read(walk, size))
+	if (!amdvi_read_entry(walk, size))
 		return amdvi_event(walk, SPEC_AMDVI_PAGE_TAB_HARDWARE_ERROR,
 				   SPEC_AMDVI_TYPE_MASTER_ABORT << SPEC_AMDVI_FLAG_TYPE_SHIFT);
 	return 0;

@@ -125,7 +125,7 @@ static void remember(struct device_tlb *tlb, const struct iommu_device_invalidat
 }
 
 bool device_tlb_expire(struct device_tlb *tlb, uint64_t now_ns, uint64_t patience_ns,
-		       uint16_t *source, uint64_t *next_ns)
+		       struct iommu_device_invalidation *expired, uint64_t *next_ns)
 {
 	*next_ns = UINT64_MAX;
 	for (unsigned i = 0; i < DEVICE_TLB_ITAGS; i++) {
@@ -140,10 +140,10 @@ bool device_tlb_expire(struct device_tlb *tlb, uint64_t now_ns, uint64_t patienc
 		*next_ns = min_u64(*next_ns, tag->deadline_ns);
 		if (now_ns < tag->deadline_ns)
 			continue;
-		*source = tag->invalidation.source;
+		*expired = tag->invalidation;
 		tag->used = false;
 		remember(tlb, &tag->invalidation);
-		block(tlb, *source, DEVICE_BLOCK_FORGOTTEN);
+		block(tlb, expired->source, DEVICE_BLOCK_FORGOTTEN);
 		return true;
 	}
 	return false;

@@ -71,7 +71,7 @@ bool device_tlb_is_idle(const struct device_tlb *tlb);
  * sent.  False: there is none, and *next_ns is when to look again (UINT64_MAX: there is nothing to
  * wait for). */
 bool device_tlb_expire(struct device_tlb *tlb, uint64_t now_ns, uint64_t patience_ns,
-		       uint16_t *source, uint64_t *next_ns);
+		       struct iommu_device_invalidation *expired, uint64_t *next_ns);
 
 /* The tables of functions with (id & mask) == (source & mask) were changed: old debts are theirs no
  * more. */

@@ -2,13 +2,11 @@
 
 #include <string.h>
 
-void reader_init(struct reader *reader, struct tlb *tlb, unsigned index,
-		 _Atomic uint64_t *interrupt_marks)
+void reader_init(struct reader *reader, struct tlb *tlb, unsigned index)
 {
 	must((uintptr_t)reader % 64 == 0);
 	memset(reader, 0, sizeof *reader);
 	reader->tlb = tlb;
-	reader->interrupt_marks = interrupt_marks;
 	/* No key has these bits, so that an empty entry is never found. */
 	for (unsigned i = 0; i < READER_PAGES; i++)
 		reader->pages[i].key = UINT64_MAX;
@@ -81,22 +79,21 @@ bool reader_find_interrupt(struct reader *reader, const struct iommu_message *me
 	uint64_t key[2];
 
 	interrupt_key(message, key);
-	if (slot->key[0] != key[0] || slot->key[1] != key[1] ||
-	    !tlb_alive(&reader->interrupt_marks[slot->remapped.index % READER_INTERRUPT_MARKS],
-		       slot->stamp))
+	if (slot->key[0] != key[0] || slot->key[1] != key[1] || !tlb_alive(slot->mark, slot->stamp))
 		return false;
 	*remapped = slot->remapped;
 	return true;
 }
 
 void reader_keep_interrupt(struct reader *reader, const struct iommu_message *message,
-			   const struct iommu_remapped *remapped)
+			   const struct iommu_remapped *remapped, const _Atomic uint64_t *mark)
 {
 	struct reader_interrupt *slot = interrupt_slot(reader, message);
 
 	must(remapped->outcome == IOMMU_OK);
 	interrupt_key(message, slot->key);
 	slot->stamp = reader->stamp;
+	slot->mark = mark;
 	slot->remapped = *remapped;
 }
 

@@ -30,6 +30,7 @@ struct reader_page {
 struct reader_interrupt {
 	uint64_t key[2]; /* the message */
 	uint64_t stamp;
+	const _Atomic uint64_t *mark; /* the last generation that ended it */
 	struct iommu_remapped remapped;
 };
 
@@ -37,7 +38,7 @@ struct reader_interrupt {
 struct iommu_fault {
 	uint64_t address; /* of the page; of an interrupt the index in 63:48 */
 	uint32_t pasid;
-	uint16_t source, reason;
+	uint16_t source, reason, domain;
 	uint8_t access, type;
 	bool privileged, interrupt, page_request;
 };
@@ -55,16 +56,14 @@ struct reader {
 	cache_aligned _Atomic uint64_t seen; /* tlb_enter() */
 	cache_aligned uint64_t stamp;	     /* 0: outside */
 	struct tlb *tlb;
-	_Atomic uint64_t *interrupt_marks; /* of READER_INTERRUPT_MARKS, by index; the unit's */
-	uint64_t sizes;			   /* bit n: pages of 2^n bytes have been kept */
-	uint8_t hints[READER_HINTS];	   /* shift of the page that a source used last */
+	uint64_t sizes;		     /* bit n: pages of 2^n bytes have been kept */
+	uint8_t hints[READER_HINTS]; /* shift of the page that a source used last */
 	struct reader_page pages[READER_PAGES];
 	struct reader_interrupt interrupts[READER_INTERRUPTS];
 	struct fault_ring ring;
 };
 
-void reader_init(struct reader *reader, struct tlb *tlb, unsigned index,
-		 _Atomic uint64_t *interrupt_marks);
+void reader_init(struct reader *reader, struct tlb *tlb, unsigned index);
 
 /* No request's key has this bit: what is kept with it is found only by whoever asks for it. */
 #define READER_TRUSTED (UINT64_C(1) << 30)
@@ -80,7 +79,7 @@ static inline struct reader_page *reader_slot(struct reader *reader,
 					      const struct iommu_request *request, unsigned shift)
 {
 	uint64_t hash = request->address >> shift ^ request->source * UINT64_C(0x9d) ^
-			(uint64_t)request->pasid << 3;
+			((uint64_t)request->pasid << 3 ^ (uint64_t)shift << 2);
 
 	return &reader->pages[(hash ^ hash >> 8) % READER_PAGES];
 }
@@ -138,8 +137,9 @@ void reader_keep(struct reader *reader, const struct iommu_request *request, uin
 
 bool reader_find_interrupt(struct reader *reader, const struct iommu_message *message,
 			   struct iommu_remapped *remapped);
+/* 'mark' is the unit's, of what this message depends on. */
 void reader_keep_interrupt(struct reader *reader, const struct iommu_message *message,
-			   const struct iommu_remapped *remapped);
+			   const struct iommu_remapped *remapped, const _Atomic uint64_t *mark);
 
 /* The worker: hands a fault on.  True when the control thread has not been told of earlier ones. */
 bool reader_put_fault(struct reader *reader, const struct iommu_fault *fault);

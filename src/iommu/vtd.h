@@ -3,7 +3,7 @@
  * page requests.
  *
  * Whoever emulates a machine gives it memory and call-backs, hands register accesses through, and
- * asks it about every DMA and interrupt of its devices.  tests/embed/ does so in a hundred lines.
+ * asks it about every DMA and interrupt of its devices.  tests/embed/ is a small one.
  *
  *     vtd_write(), vtd_read()     the register page, section 11.4
  *     vtd_translate()             a DMA or a translation request, sections 3 and 4

@@ -1,21 +1,11 @@
 #include "iommu/vtd_unit.h"
 
-#include <string.h>
-
 /* Commands by registers.  Each changes what readers find from now on, publishes that, and reports
  * completion (GSTS, PRS, ICC, IVT) when no reader is inside that came before. */
 
 static void mode_publish(struct vtd *vtd)
 {
-	uint64_t version = atomic_load_explicit(&vtd->modes.version, memory_order_relaxed) + 1;
-	_Atomic uint64_t *slot = vtd->modes.slots[version % 2];
-	uint64_t words[VTD_MODE_WORDS];
-
-	memcpy(words, &vtd->mode, sizeof words);
-	for (unsigned i = 0; i < VTD_MODE_WORDS; i++)
-		atomic_store_explicit(&slot[i], words[i], memory_order_release);
-	/* seq_cst: pairs with mode_take() of readers */
-	atomic_store_explicit(&vtd->modes.version, version, memory_order_seq_cst);
+	iommu_mode_publish(&vtd->modes, &vtd->mode, sizeof vtd->mode);
 }
 
 /* Ends what was cached under the old mode and begins to wait for readers. */

@@ -38,11 +38,11 @@ void vtd_device_tlb_done(struct vtd *vtd, uint16_t source, uint32_t itags, unsig
 uint64_t vtd_device_tlb_poll(struct vtd *vtd, uint64_t now_ns)
 {
 	uint64_t patience = vtd->config.device_tlb_timeout_ns, next;
-	uint16_t source;
+	struct iommu_device_invalidation expired;
 
 	while (device_tlb_expire(&vtd->device_tlb, now_ns, patience ? patience : TIMEOUT_NS,
-				 &source, &next)) {
-		report(vtd, SPEC_VTD_FSTS_ITE, SPEC_VTD_IQERCD_ITESID, source);
+				 &expired, &next)) {
+		report(vtd, SPEC_VTD_FSTS_ITE, SPEC_VTD_IQERCD_ITESID, expired.source);
 		vtd_queue_abort_wait(vtd);
 	}
 	return next;

@@ -1,3 +1,4 @@
+#include "iommu/range.h"
 #include "iommu/vtd_reader.h"
 
 #include <string.h>
@@ -5,10 +6,7 @@
 /* Where pages cannot be kept whole: a request to the interrupt range does not meet the tables. */
 static bool touches_interrupts(uint64_t address, unsigned shift)
 {
-	uint64_t first = address >> shift << shift;
-	uint64_t last = first + ((UINT64_C(1) << shift) - 1);
-
-	return first <= SPEC_VTD_INTERRUPT_LAST && last >= SPEC_VTD_INTERRUPT_FIRST;
+	return iommu_page_touches(address, shift, IOMMU_INTERRUPT_FIRST, IOMMU_INTERRUPT_LAST);
 }
 
 size_t vtd_reader_size(void)
@@ -22,7 +20,7 @@ struct vtd_reader *vtd_reader_init(void *memory, struct vtd *vtd, unsigned index
 
 	must(index < vtd->config.readers);
 	memset(reader, 0, sizeof *reader);
-	reader_init(&reader->base, vtd->tlb, index, vtd->interrupt_marks);
+	reader_init(&reader->base, vtd->tlb, index);
 	for (unsigned i = 0; i < VTD_READER_CONTEXTS; i++)
 		reader->contexts[i].key = UINT64_MAX;
 	reader->vtd = vtd;
@@ -42,22 +40,12 @@ void vtd_reader_fini(struct vtd_reader *reader)
 	vtd->readers[reader->index] = NULL;
 }
 
-/* Takes the registers as they are; a whole version, see struct vtd_modes. */
 static void mode_take(struct vtd_reader *reader)
 {
-	struct vtd_modes *modes = &reader->vtd->modes;
 	const struct vtd_config *config = &reader->vtd->config;
-	uint64_t words[VTD_MODE_WORDS], version;
 
-	do {
-		/* seq_cst: pairs with mode_publish() */
-		version = atomic_load_explicit(&modes->version, memory_order_seq_cst);
-		for (unsigned i = 0; i < VTD_MODE_WORDS; i++)
-			words[i] = atomic_load_explicit(&modes->slots[version % 2][i],
-							memory_order_acquire);
-	} while (atomic_load_explicit(&modes->version, memory_order_relaxed) != version);
-	reader->mode_version = version;
-	memcpy(&reader->mode, words, sizeof words);
+	reader->mode_version =
+		iommu_mode_take(&reader->vtd->modes, &reader->mode, sizeof reader->mode);
 	reader->tables = (struct vtd_tables){
 		.cap = config->cap,
 		.ecap = config->ecap,
@@ -79,8 +67,7 @@ void vtd_reader_enter(struct vtd_reader *reader)
 {
 	must(!reader->base.stamp);
 	reader->base.stamp = tlb_enter(reader->base.tlb, &reader->base.seen);
-	if (unlikely(atomic_load_explicit(&reader->vtd->modes.version, memory_order_seq_cst) !=
-		     reader->mode_version))
+	if (unlikely(iommu_mode_version(&reader->vtd->modes) != reader->mode_version))
 		mode_take(reader);
 }
 
@@ -381,13 +368,17 @@ static uint64_t fault_index(const struct iommu_remapped *remapped)
 void vtd_interrupt(struct vtd_reader *reader, const struct iommu_message *message,
 		   struct iommu_remapped *remapped)
 {
+	const struct vtd *vtd = reader->vtd;
+
 	must(reader->base.stamp);
 	if (reader_find_interrupt(&reader->base, message, remapped))
 		return;
 	vtd_remap(&reader->tables, message, NULL, remapped);
 	if (remapped->outcome == IOMMU_OK && reader->tables.remapping &&
 	    field_is_set(message->address, SPEC_VTD_MSI_ADDRESS_FORMAT))
-		reader_keep_interrupt(&reader->base, message, remapped);
+		reader_keep_interrupt(
+			&reader->base, message, remapped,
+			&vtd->interrupt_marks[remapped->index % READER_INTERRUPT_MARKS]);
 	if (remapped->outcome == IOMMU_FAULT)
 		report(reader, &(struct iommu_fault){ .address = fault_index(remapped),
 						      .pasid = IOMMU_NO_PASID,

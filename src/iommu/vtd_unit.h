@@ -19,6 +19,7 @@
 #define IOMMU_VTD_UNIT_H
 
 #include "iommu/device_tlb.h"
+#include "iommu/mode.h"
 #include "iommu/reader.h"
 #include "iommu/vtd.h"
 #include "iommu/vtd_internal.h"
@@ -57,23 +58,13 @@ struct vtd_mode {
 	uint64_t low_base, low_last, high_base, high_last;
 };
 
-enum { VTD_MODE_WORDS = sizeof(struct vtd_mode) / sizeof(uint64_t) };
-
-/* Shared: the mode for readers.  Version v is in slot v % 2, which is written again only after v +
- * 1 has been published: a reader that finds the version unchanged after its copy has a whole one.
- */
-struct vtd_modes {
-	_Atomic uint64_t version;
-	_Atomic uint64_t slots[2][VTD_MODE_WORDS];
-};
-
 struct vtd {
 	struct vtd_config config;
 	uint8_t row_at[VTD_WORDS];     /* 1 + row of the register that has this word; 0: none */
 	uint16_t row_start[VTD_WORDS]; /* that register's first byte */
 	uint32_t words[VTD_WORDS];
-	struct vtd_mode mode;	/* what modes says last */
-	struct vtd_modes modes; /* shared */
+	struct vtd_mode mode;	 /* what modes says last */
+	struct iommu_mode modes; /* shared: the same for readers */
 	struct vtd_pending pending;
 	struct vtd_queue queue;
 	uint32_t fault_next; /* fault recording register to be used next */

@@ -257,4 +257,55 @@ enum { /* event log entries, 16 bytes (2.5), word 0; word 1 is the address */
        SPEC_AMDVI_TYPE_PRETRANSLATED = 1,
 };
 
+enum { /* STATUS (3.4.12) */
+       SPEC_AMDVI_STATUS_EVENT_OVERFLOW = FIELD_BIT(0),
+       SPEC_AMDVI_STATUS_EVENT_LOG_INT = FIELD_BIT(1),
+       SPEC_AMDVI_STATUS_COM_WAIT_INT = FIELD_BIT(2),
+       SPEC_AMDVI_STATUS_EVENT_LOG_RUN = FIELD_BIT(3),
+       SPEC_AMDVI_STATUS_CMD_BUF_RUN = FIELD_BIT(4),
+       SPEC_AMDVI_STATUS_PPR_OVERFLOW = FIELD_BIT(5),
+       SPEC_AMDVI_STATUS_PPR_INT = FIELD_BIT(6),
+       SPEC_AMDVI_STATUS_PPR_LOG_RUN = FIELD_BIT(7),
+       SPEC_AMDVI_POINTER = FIELD(18, 4), /* head and tail registers: offset in bytes */
+};
+
+enum { /* fields of commands (2.4) */
+       SPEC_AMDVI_WAIT_0_S = FIELD_BIT(0), /* store word 1 */
+       SPEC_AMDVI_WAIT_0_I = FIELD_BIT(1), /* interrupt */
+       SPEC_AMDVI_WAIT_0_F = FIELD_BIT(2), /* flush */
+       SPEC_AMDVI_WAIT_0_ADDRESS = FIELD(51, 3),
+       SPEC_AMDVI_COMMAND_0_DEVICE = FIELD(15, 0),
+       SPEC_AMDVI_PAGES_0_PASID = FIELD(19, 0),
+       SPEC_AMDVI_PAGES_0_DOMAIN = FIELD(47, 32),
+       SPEC_AMDVI_PAGES_1_S = FIELD_BIT(0), /* the address's low ones give the size */
+       SPEC_AMDVI_PAGES_1_PDE = FIELD_BIT(1),
+       SPEC_AMDVI_PAGES_1_GN = FIELD_BIT(2), /* PASID is valid */
+       SPEC_AMDVI_PAGES_1_ADDRESS = FIELD(63, 12),
+       SPEC_AMDVI_IOTLB_0_PASID_MIDDLE = FIELD(23, 16), /* PASID[15:8] */
+       SPEC_AMDVI_IOTLB_0_MAX_PENDING = FIELD(31, 24),
+       SPEC_AMDVI_IOTLB_0_QUEUE = FIELD(47, 32),
+       SPEC_AMDVI_IOTLB_0_PASID_LOW = FIELD(55, 48),  /* PASID[7:0] */
+       SPEC_AMDVI_IOTLB_0_PASID_HIGH = FIELD(59, 56), /* PASID[19:16] */
+       SPEC_AMDVI_IOTLB_1_TYPE = FIELD(5, 4),
+       SPEC_AMDVI_PPR_0_PASID = FIELD(51, 32),
+       SPEC_AMDVI_PPR_1_GN = FIELD_BIT(2),
+       SPEC_AMDVI_PPR_1_TAG = FIELD(40, 32), /* page request group index */
+       SPEC_AMDVI_PPR_1_STATUS = FIELD(47, 44),
+};
+
+enum { /* page request log entry, 16 bytes (2.6); word 1 is the address */
+       SPEC_AMDVI_PPRLOG_0_DEVICE = FIELD(15, 0),
+       SPEC_AMDVI_PPRLOG_0_PASID_LOW = FIELD(31, 16),
+       SPEC_AMDVI_PPRLOG_0_TAG = FIELD(40, 32),
+       SPEC_AMDVI_PPRLOG_0_LAST = FIELD_BIT(41), /* of its group */
+       SPEC_AMDVI_PPRLOG_0_PASID_HIGH = FIELD(45, 42),
+       SPEC_AMDVI_PPRLOG_0_EXECUTE = FIELD_BIT(49),
+       SPEC_AMDVI_PPRLOG_0_READ = FIELD_BIT(50),
+       SPEC_AMDVI_PPRLOG_0_WRITE = FIELD_BIT(53),
+       SPEC_AMDVI_PPRLOG_0_USER = FIELD_BIT(54),
+       SPEC_AMDVI_PPRLOG_0_GN = FIELD_BIT(56), /* PASID is valid */
+       SPEC_AMDVI_PPRLOG_0_CODE = FIELD(63, 60),
+       SPEC_AMDVI_PAGE_SERVICE_REQUEST = 1,
+};
+
 #endif
