@@ -33,8 +33,7 @@ static const struct log page_requests = {
 static void overflow(struct amdvi *amdvi, const struct log *log)
 {
 	amdvi_status_set(amdvi, log->run, 0);
-	amdvi_status_set(amdvi, log->overflow, 1);
-	amdvi_signal(amdvi, log->signal, log->enable);
+	amdvi_signal(amdvi, log->overflow, log->enable);
 }
 
 /* False: the log is off, full, or not in memory. */

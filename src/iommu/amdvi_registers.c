@@ -14,6 +14,7 @@ struct row {
 };
 
 static row_written mode_written, control_written, command_written, event_head_written;
+static row_written command_buffer_written, event_log_written, page_log_written;
 
 #define BIT(n)	     (UINT64_C(1) << (n))
 #define BITS(hi, lo) (UINT64_MAX >> (63 - (hi)) & UINT64_MAX << (lo))
@@ -23,23 +24,27 @@ static row_written mode_written, control_written, command_written, event_head_wr
 
 /* clang-format off */
 static const struct row rows[] = {
-	{ "device table",     SPEC_AMDVI_DEVICE_TABLE,     1, .rw = BITS(51, 12) | BITS(8, 0), .written = mode_written },
-	{ "command buffer",   SPEC_AMDVI_COMMAND_BUFFER,   1, .rw = BUFFER },
-	{ "event log",        SPEC_AMDVI_EVENT_LOG,        1, .rw = BUFFER },
+	{ "device table",     SPEC_AMDVI_DEVICE_TABLE,     1, .rw = BITS(51, 12) | BITS(8, 0),
+	  .written = mode_written },
+	{ "command buffer",   SPEC_AMDVI_COMMAND_BUFFER,   1, .rw = BUFFER, .written = command_buffer_written },
+	{ "event log",        SPEC_AMDVI_EVENT_LOG,        1, .rw = BUFFER, .written = event_log_written },
 	/* Enables of what the unit does not have stay 0: control_mask(). */
 	{ "control",          SPEC_AMDVI_CONTROL,          1, .rw = BITS(17, 0) | BITS(27, 25) | BITS(36, 34) | BIT(50),
 	  .written = control_written },
-	{ "exclusion base",   SPEC_AMDVI_EXCLUSION_BASE,   1, .rw = BITS(51, 12) | BITS(1, 0), .written = mode_written },
+	{ "exclusion base",   SPEC_AMDVI_EXCLUSION_BASE,   1, .rw = BITS(51, 12) | BITS(1, 0),
+	  .written = mode_written },
 	{ "exclusion limit",  SPEC_AMDVI_EXCLUSION_LIMIT,  1, .rw = BITS(51, 12), .written = mode_written },
 	{ "extended feature", SPEC_AMDVI_EXTENDED_FEATURE, 1, .ro = UINT64_MAX },
-	{ "PPR log",          SPEC_AMDVI_PPR_LOG,          1, NEED(SPEC_AMDVI_EFR_PPR_SUP), .rw = BUFFER },
+	{ "PPR log",          SPEC_AMDVI_PPR_LOG,          1, NEED(SPEC_AMDVI_EFR_PPR_SUP), .rw = BUFFER,
+	  .written = page_log_written },
 	{ "device table segment", SPEC_AMDVI_DEVICE_TABLE_SEGMENT_1, 7, .rw = BITS(51, 12) | BITS(7, 0),
 	  .written = mode_written },
 	{ "command head",     SPEC_AMDVI_COMMAND_HEAD,     1, .rw = POINTER },
 	{ "command tail",     SPEC_AMDVI_COMMAND_TAIL,     1, .rw = POINTER, .written = command_written },
 	{ "event head",       SPEC_AMDVI_EVENT_HEAD,       1, .rw = POINTER, .written = event_head_written },
 	{ "event tail",       SPEC_AMDVI_EVENT_TAIL,       1, .rw = POINTER },
-	{ "status",           SPEC_AMDVI_STATUS,           1, .ro = BITS(4, 3) | BIT(7), .rw1c = BITS(2, 0) | BITS(6, 5) },
+	{ "status",           SPEC_AMDVI_STATUS,           1, .ro = BITS(4, 3) | BIT(7),
+	  .rw1c = BITS(2, 0) | BITS(6, 5) },
 	{ "PPR head",         SPEC_AMDVI_PPR_HEAD,         1, NEED(SPEC_AMDVI_EFR_PPR_SUP), .rw = POINTER },
 	{ "PPR tail",         SPEC_AMDVI_PPR_TAIL,         1, NEED(SPEC_AMDVI_EFR_PPR_SUP), .rw = POINTER },
 };
@@ -197,4 +202,29 @@ static void event_head_written(struct amdvi *amdvi, uint64_t before)
 {
 	(void)before;
 	amdvi_collect(amdvi);
+}
+
+/* A new place begins empty: head and tail are 0 again (2.4, 2.5, 2.6). */
+static void empty(struct amdvi *amdvi, uint32_t head, uint32_t tail)
+{
+	amdvi_register_set(amdvi, head, 0);
+	amdvi_register_set(amdvi, tail, 0);
+}
+
+static void command_buffer_written(struct amdvi *amdvi, uint64_t before)
+{
+	(void)before;
+	empty(amdvi, SPEC_AMDVI_COMMAND_HEAD, SPEC_AMDVI_COMMAND_TAIL);
+}
+
+static void event_log_written(struct amdvi *amdvi, uint64_t before)
+{
+	(void)before;
+	empty(amdvi, SPEC_AMDVI_EVENT_HEAD, SPEC_AMDVI_EVENT_TAIL);
+}
+
+static void page_log_written(struct amdvi *amdvi, uint64_t before)
+{
+	(void)before;
+	empty(amdvi, SPEC_AMDVI_PPR_HEAD, SPEC_AMDVI_PPR_TAIL);
 }

@@ -268,6 +268,28 @@ static void registers_have_their_policy(void **state)
 	stop();
 }
 
+static void a_new_place_of_a_buffer_or_log_begins_empty(void **state)
+{
+	static const uint32_t rows[][3] = {
+		{ SPEC_AMDVI_COMMAND_BUFFER, SPEC_AMDVI_COMMAND_HEAD, SPEC_AMDVI_COMMAND_TAIL },
+		{ SPEC_AMDVI_EVENT_LOG, SPEC_AMDVI_EVENT_HEAD, SPEC_AMDVI_EVENT_TAIL },
+		{ SPEC_AMDVI_PPR_LOG, SPEC_AMDVI_PPR_HEAD, SPEC_AMDVI_PPR_TAIL },
+	};
+
+	(void)state;
+	start(FEATURES);
+	wr(SPEC_AMDVI_CONTROL, 0);
+	for (unsigned i = 0; i < array_len(rows); i++) {
+		wr(rows[i][1], 0x40);
+		wr(rows[i][2], 0x80);
+		wr(rows[i][0], 0x77000 | UINT64_C(9) << 56);
+		assert_int_equal(rd(rows[i][0]), 0x77000 | UINT64_C(9) << 56);
+		assert_int_equal(rd(rows[i][1]), 0);
+		assert_int_equal(rd(rows[i][2]), 0);
+	}
+	stop();
+}
+
 static void a_disabled_unit_lets_everything_pass(void **state)
 {
 	(void)state;
@@ -406,9 +428,11 @@ static void a_full_event_log_stops_until_it_is_started_anew(void **state)
 		assert_false(field_is_set(rd(SPEC_AMDVI_STATUS), SPEC_AMDVI_STATUS_EVENT_OVERFLOW));
 	}
 	assert_int_equal(rd(SPEC_AMDVI_EVENT_TAIL), 255 * 16);
+	assert_int_equal(f.interrupts, 1); /* nobody has served it */
 	ask(0x1000, IOMMU_READ);
 	assert_true(field_is_set(rd(SPEC_AMDVI_STATUS), SPEC_AMDVI_STATUS_EVENT_OVERFLOW));
 	assert_false(field_is_set(rd(SPEC_AMDVI_STATUS), SPEC_AMDVI_STATUS_EVENT_LOG_RUN));
+	assert_int_equal(f.interrupts, 2);
 	/* Room alone does not start it. */
 	wr(SPEC_AMDVI_EVENT_HEAD, 255 * 16);
 	ask(0x1000, IOMMU_READ);
@@ -684,6 +708,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registers_have_their_policy),
+		cmocka_unit_test(a_new_place_of_a_buffer_or_log_begins_empty),
 		cmocka_unit_test(a_disabled_unit_lets_everything_pass),
 		cmocka_unit_test(pages_of_all_sizes_are_kept_until_they_are_invalidated),
 		cmocka_unit_test(another_domains_invalidation_leaves_pages_alone),

@@ -1,6 +1,6 @@
 #include "iommu/vtd_quirks.h"
 
-/* Each departure once, with what it departs from.  docs/iommu.md shows this table. */
+/* Each departure once, with what it departs from.  docs/iommu-walk.md shows this table. */
 static const struct vtd_quirk_row rows[] = {
 	{ VTD_QUIRK_TTM_ONE_BIT, "ttm-one-bit",
 	  "of the translation table mode only bit 10 counts, and only with ECAP.SMTS: 10b and 11b "

@@ -15,7 +15,7 @@
 /* Departures from the specification of implementations that one may want to compare with. */
 enum vtd_quirks {
 	VTD_QUIRKS_NONE,
-	VTD_QUIRKS_QEMU72, /* QEMU 7.2's intel-iommu; docs/iommu.md lists each */
+	VTD_QUIRKS_QEMU72, /* QEMU 7.2's intel-iommu; docs/iommu-walk.md lists each */
 };
 
 /* The registers that decide what tables mean, as values (section 11.4). */
