@@ -70,6 +70,7 @@ struct buf_list {
 };
 
 struct nic_card {
+	struct polled polled; /* first */
 	struct hold hold;
 	uint32_t generation;
 	bool attached;
@@ -99,6 +100,9 @@ struct nic_card {
 	struct esw_burst burst;
 	struct frame segments[FRAME_BURST];
 };
+
+/* round.c: the rounds of nic_card.h as a worker calls them. */
+extern const struct polled_ops card_polled_ops;
 
 /* deliver.c: hands 'n' decided frames of card->burst to their receivers. */
 void card_deliver(struct worker *worker, struct nic_card *card, unsigned n);

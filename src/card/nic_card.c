@@ -93,6 +93,7 @@ int nic_card_init(struct nic_card *card, const struct nic_card_conf *conf, struc
 	memset(card, 0, sizeof *card);
 	lay(conf, (uint8_t *)card, &p);
 	memset(p.vfs, 0, (conf->vf_count + 1u) * sizeof *p.vfs);
+	card->polled.ops = &card_polled_ops;
 	card->vf_count = conf->vf_count;
 	card->vfs = p.vfs;
 	card->staged = p.staged;

@@ -18,6 +18,7 @@
 #include "base/refusal.h"
 #include "channel/line.h"
 #include "channel/nic_front.h"
+#include "channel/polled.h"
 #include "eswitch/eswitch.h"
 
 enum {
@@ -92,6 +93,9 @@ void nic_card_announce(struct ctl *ctl, struct nic_card *card, unsigned vf);
  * nothing when it returns.  attach makes it usable again, with empty tables. */
 void nic_card_detach(struct ctl *ctl, struct nic_card *card);
 void nic_card_attach(struct ctl *ctl, struct nic_card *card);
+
+/* What a worker is given to run the card: the functions below, as a table. */
+struct polled *nic_card_polled(struct nic_card *card);
 
 /* worker: one round: receive from the line, take from every function what it may send, switch,
  * deliver, and feed the line.  Returns the frames moved; 0: nothing to do now. */

@@ -286,3 +286,48 @@ bool nic_card_line_needs_poll(struct worker *worker, struct nic_card *card)
 	hold_give(&card->hold, HOLD_WORKER);
 	return needs;
 }
+
+/* -- the same, as a worker calls them -- */
+
+static struct nic_card *card_of(struct polled *polled)
+{
+	return container_of(polled, struct nic_card, polled);
+}
+
+static unsigned polled_poll(struct worker *worker, struct polled *polled, uint64_t now_ns)
+{
+	return nic_card_poll(worker, card_of(polled), now_ns);
+}
+
+static uint64_t polled_deadline_ns(struct worker *worker, struct polled *polled)
+{
+	return nic_card_deadline_ns(worker, card_of(polled));
+}
+
+static bool polled_arm(struct worker *worker, struct polled *polled)
+{
+	return nic_card_arm(worker, card_of(polled));
+}
+
+static void polled_disarm(struct worker *worker, struct polled *polled)
+{
+	nic_card_disarm(worker, card_of(polled));
+}
+
+static bool polled_needs_poll(struct worker *worker, struct polled *polled)
+{
+	return nic_card_line_needs_poll(worker, card_of(polled));
+}
+
+const struct polled_ops card_polled_ops = {
+	.poll = polled_poll,
+	.deadline_ns = polled_deadline_ns,
+	.arm = polled_arm,
+	.disarm = polled_disarm,
+	.needs_poll = polled_needs_poll,
+};
+
+struct polled *nic_card_polled(struct nic_card *card)
+{
+	return &card->polled;
+}

@@ -4,7 +4,7 @@
 
 #include "os/worker.h"
 
-#include "card/nic_card.h"
+#include "channel/polled.h"
 #include "os/clock.h"
 
 #include <errno.h>
@@ -53,9 +53,9 @@ uint64_t worker_now_ns(struct worker *worker)
 
 /* Enters the card in 'slot' so that workers_remove_card() knows; NULL when there is none.  The
  * order matters: say where, then look whether the card is still there. */
-static struct nic_card *enter(struct worker *worker, uint32_t slot)
+static struct polled *enter(struct worker *worker, uint32_t slot)
 {
-	struct nic_card *card;
+	struct polled *card;
 
 	if (!atomic_load_explicit(&worker->cards[slot], memory_order_relaxed))
 		return NULL;
@@ -83,11 +83,11 @@ static unsigned poll_cards(struct worker *worker, uint64_t now_ns)
 	unsigned work = 0;
 
 	for (uint32_t slot = 0; slot < slots_of(worker); slot++) {
-		struct nic_card *card = enter(worker, slot);
+		struct polled *card = enter(worker, slot);
 
 		if (!card)
 			continue;
-		work += nic_card_poll(worker, card, now_ns);
+		work += card->ops->poll(worker, card, now_ns);
 		leave(worker);
 	}
 	return work;
@@ -99,11 +99,11 @@ static bool arm_cards(struct worker *worker)
 	bool work = false;
 
 	for (uint32_t slot = 0; slot < slots_of(worker); slot++) {
-		struct nic_card *card = enter(worker, slot);
+		struct polled *card = enter(worker, slot);
 
 		if (!card)
 			continue;
-		work |= nic_card_arm(worker, card);
+		work |= card->ops->arm(worker, card);
 		leave(worker);
 	}
 	worker->armed = true;
@@ -113,11 +113,11 @@ static bool arm_cards(struct worker *worker)
 static void disarm_cards(struct worker *worker)
 {
 	for (uint32_t slot = 0; slot < slots_of(worker); slot++) {
-		struct nic_card *card = enter(worker, slot);
+		struct polled *card = enter(worker, slot);
 
 		if (!card)
 			continue;
-		nic_card_disarm(worker, card);
+		card->ops->disarm(worker, card);
 		leave(worker);
 	}
 	worker->armed = false;
@@ -130,12 +130,12 @@ static uint64_t sleep_until(struct worker *worker, uint64_t now_ns)
 	bool line_needs_poll = false;
 
 	for (uint32_t slot = 0; slot < slots_of(worker); slot++) {
-		struct nic_card *card = enter(worker, slot);
+		struct polled *card = enter(worker, slot);
 
 		if (!card)
 			continue;
-		until_ns = min_u64(until_ns, nic_card_deadline_ns(worker, card));
-		line_needs_poll |= nic_card_line_needs_poll(worker, card);
+		until_ns = min_u64(until_ns, card->ops->deadline_ns(worker, card));
+		line_needs_poll |= card->ops->needs_poll(worker, card);
 		leave(worker);
 	}
 	if (line_needs_poll) {

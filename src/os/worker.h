@@ -35,7 +35,7 @@ struct worker {
 	uint64_t line_sleep_ns;  /* next sleep while a line must be polled */
 
 	/* written by the control thread */
-	cache_aligned _Atomic(struct nic_card *) cards[WORKER_CARDS_MAX];
+	cache_aligned _Atomic(struct polled *) cards[WORKER_CARDS_MAX];
 	_Atomic uint32_t slots;  /* cards[] beyond are empty */
 	_Atomic bool stop;
 

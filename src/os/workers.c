@@ -150,7 +150,7 @@ void workers_destroy(struct workers *workers)
 		free(workers);
 }
 
-void workers_add_card(struct workers *workers, unsigned index, struct nic_card *card)
+void workers_add_card(struct workers *workers, unsigned index, struct polled *card)
 {
 	struct worker *worker = worker_of(workers, index);
 	uint32_t slot = 0;
@@ -164,7 +164,7 @@ void workers_add_card(struct workers *workers, unsigned index, struct nic_card *
 	workers_wake(workers, index);
 }
 
-int workers_remove_card(struct workers *workers, unsigned index, struct nic_card *card)
+int workers_remove_card(struct workers *workers, unsigned index, struct polled *card)
 {
 	struct worker *worker = worker_of(workers, index);
 	uint64_t begin_ns = clock_now_ns();

@@ -1,4 +1,5 @@
-/* os/workers.h -- the data threads: DPDK lcores that poll cards, back off to sleep, and beat.
+/* os/workers.h -- the data threads: DPDK lcores that poll cards (channel/polled.h), back off to sleep,
+ * and beat.
  *
  * An idle worker polls on for WORKER_SPIN_NS after its last frame, then asks every card for a
  * wake-up and sleeps in epoll on the kick descriptors of its queues, the wake-up descriptors of its
@@ -23,7 +24,7 @@ enum {
 	WORKER_IDLE_WAKE_NS = 1000000, /* default of idle_wake_ns */
 };
 
-struct nic_card;
+struct polled;
 struct workers;
 
 /* Starts the data threads; idle ones sleep.  eal_start() went before.
@@ -41,8 +42,8 @@ void workers_destroy(struct workers *workers);
 /* Gives a card to worker 'index', or takes it away again.  add returns at once; the worker notices
  * at its next round.  remove waits until the worker has left the card: 0, -EBUSY when the worker
  * is stuck inside it (it will not come back to the card), -ENOENT when it never had it. */
-void workers_add_card(struct workers *workers, unsigned index, struct nic_card *card);
-int workers_remove_card(struct workers *workers, unsigned index, struct nic_card *card);
+void workers_add_card(struct workers *workers, unsigned index, struct polled *card);
+int workers_remove_card(struct workers *workers, unsigned index, struct polled *card);
 
 /* Wakes worker 'index' if it sleeps.  Any thread. */
 void workers_wake(struct workers *workers, unsigned index);

@@ -1,5 +1,5 @@
-/* Workers with cards that are fakes: this file is the card library that they meet. */
-#include "card/nic_card.h"
+/* Workers with cards that are fakes. */
+#include "channel/polled.h"
 #include "os/workers.h"
 #include "tests/check.h"
 
@@ -18,7 +18,8 @@
 
 enum { FRONTS = 64 };
 
-struct nic_card {
+struct fake_card {
+	struct polled polled; /* first */
 	_Atomic uint64_t polls, arms, disarms, last_now_ns;
 	_Atomic unsigned work;        /* polls that shall report a frame */
 	_Atomic bool spin, block;     /* stuck in the line's driver */
@@ -28,11 +29,12 @@ struct nic_card {
 	_Atomic uint64_t front[FRONTS][8]; /* a cache line a front, as a ring's index is */
 };
 
-unsigned nic_card_poll(struct worker *worker, struct nic_card *card, uint64_t now_ns)
+static unsigned fake_poll(struct worker *worker, struct polled *polled, uint64_t now_ns)
 {
-	(void)worker;
+	struct fake_card *card = (struct fake_card *)polled;
 	uint64_t seen = 0;
 
+	(void)worker;
 	if (now_ns < card->last_now_ns)
 		card->went_back = true;
 	card->last_now_ns = now_ns;
@@ -53,14 +55,18 @@ unsigned nic_card_poll(struct worker *worker, struct nic_card *card, uint64_t no
 	return 1;
 }
 
-uint64_t nic_card_deadline_ns(struct worker *worker, struct nic_card *card)
+static uint64_t fake_deadline_ns(struct worker *worker, struct polled *polled)
 {
+	struct fake_card *card = (struct fake_card *)polled;
+
 	(void)worker;
 	return card->deadline_ns ? card->deadline_ns : UINT64_MAX;
 }
 
-bool nic_card_arm(struct worker *worker, struct nic_card *card)
+static bool fake_arm(struct worker *worker, struct polled *polled)
 {
+	struct fake_card *card = (struct fake_card *)polled;
+
 	(void)worker;
 	for (unsigned i = 0; i < FRONTS; i++)
 		card->front[i][1]++;
@@ -68,20 +74,32 @@ bool nic_card_arm(struct worker *worker, struct nic_card *card)
 	return card->arm_says_work;
 }
 
-void nic_card_disarm(struct worker *worker, struct nic_card *card)
+static void fake_disarm(struct worker *worker, struct polled *polled)
 {
+	struct fake_card *card = (struct fake_card *)polled;
+
 	(void)worker;
 	card->disarms++;
 }
 
-bool nic_card_line_needs_poll(struct worker *worker, struct nic_card *card)
+static bool fake_needs_poll(struct worker *worker, struct polled *polled)
 {
+	struct fake_card *card = (struct fake_card *)polled;
+
 	(void)worker;
 	return card->needs_poll;
 }
 
+static const struct polled_ops fake_ops = {
+	.poll = fake_poll,
+	.deadline_ns = fake_deadline_ns,
+	.arm = fake_arm,
+	.disarm = fake_disarm,
+	.needs_poll = fake_needs_poll,
+};
+
 static struct workers *workers;
-static struct nic_card *card;
+static struct fake_card *card;
 
 static void sleep_ms(unsigned ms)
 {
@@ -94,6 +112,7 @@ static int set_up(void **state)
 	struct refusal why = { 0 };
 
 	card = calloc(1, sizeof(*card));
+	card->polled.ops = &fake_ops;
 	if (workers_create(&workers, 1, 0, &why) < 0) {
 		fprintf(stderr, "# %s\n", why.text);
 		return -1;
@@ -148,15 +167,15 @@ static void a_card_is_polled_once_added_and_never_once_removed(void **state)
 	(void)state;
 	uint64_t polls;
 
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	sleep_ms(20);
 	assert_true(card->polls > 0);
-	assert_int_equal(workers_remove_card(workers, 0, card), 0);
+	assert_int_equal(workers_remove_card(workers, 0, &card->polled), 0);
 	polls = card->polls;
 	workers_wake(workers, 0);
 	sleep_ms(20);
 	assert_int_equal(card->polls, polls);
-	assert_int_equal(workers_remove_card(workers, 0, card), -ENOENT);
+	assert_int_equal(workers_remove_card(workers, 0, &card->polled), -ENOENT);
 }
 
 static void adding_and_removing_under_load_never_leaves_the_worker_inside(void **state)
@@ -166,8 +185,8 @@ static void adding_and_removing_under_load_never_leaves_the_worker_inside(void *
 		uint64_t polls;
 
 		card->work = 1000000;
-		workers_add_card(workers, 0, card);
-		assert_int_equal(workers_remove_card(workers, 0, card), 0);
+		workers_add_card(workers, 0, &card->polled);
+		assert_int_equal(workers_remove_card(workers, 0, &card->polled), 0);
 		polls = card->polls;
 		sched_yield();
 		assert_int_equal(card->polls, polls);
@@ -178,7 +197,7 @@ static void time_never_goes_back_for_a_card(void **state)
 {
 	(void)state;
 	card->work = 100000000;
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	sleep_ms(50);
 	assert_false(card->went_back);
 	/* right to half a millisecond, when the worker was not put aside just then */
@@ -197,7 +216,7 @@ static void an_idle_worker_sleeps_and_still_beats(void **state)
 	(void)state;
 	struct worker_usage before, after;
 
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	sleep_ms(50);
 	workers_usage(workers, 0, &before);
 	sleep_ms(500);
@@ -217,7 +236,7 @@ static void a_line_that_must_be_polled_costs_little_and_does_not_rearm(void **st
 	uint64_t arms, sleeps;
 
 	card->needs_poll = true;
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	sleep_ms(50);
 	arms = card->arms;
 	workers_usage(workers, 0, &before);
@@ -238,7 +257,7 @@ static void a_watched_descriptor_wakes_at_once_and_again_without_being_read(void
 	int fd = eventfd(0, EFD_NONBLOCK);
 	uint64_t one = 1, worst = 0, best = UINT64_MAX;
 
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	assert_int_equal(workers_watch(workers, 0, fd), 0);
 	for (unsigned i = 0; i < 5; i++) {
 		uint64_t begin, polls, took;
@@ -266,7 +285,7 @@ static void a_deadline_of_a_card_ends_the_sleep(void **state)
 	uint64_t deadline = clock_now_ns() + 20 * MS;
 
 	card->deadline_ns = deadline;
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	sleep_ms(10);
 	while (card->last_now_ns < deadline && clock_now_ns() < deadline + 60 * MS)
 		sleep_ms(1);
@@ -281,7 +300,7 @@ static void a_card_with_work_when_armed_keeps_the_worker_awake(void **state)
 	struct worker_usage usage;
 
 	card->arm_says_work = true;
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	sleep_ms(20);
 	workers_usage(workers, 0, &usage);
 	assert_true(usage.sleeps <= 2); /* before the card was there */
@@ -313,7 +332,7 @@ static void a_worker_that_spins_in_a_driver_is_stuck_and_well_when_it_comes_back
 	(void)state;
 	uint64_t begin;
 
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	assert_false(ever(WORKER_STUCK, 30));
 	card->spin = true;
 	workers_wake(workers, 0);
@@ -321,7 +340,7 @@ static void a_worker_that_spins_in_a_driver_is_stuck_and_well_when_it_comes_back
 	assert_true(ever(WORKER_STUCK, 2000));
 	fprintf(stderr, "# spinning driver found after %.1f ms (limit 10)\n",
 		(double)(clock_now_ns() - begin) / 1e6);
-	assert_int_equal(workers_remove_card(workers, 0, card), -EBUSY);
+	assert_int_equal(workers_remove_card(workers, 0, &card->polled), -EBUSY);
 	card->spin = false;
 	assert_true(ever(WORKER_WELL, 2000));
 }
@@ -331,7 +350,7 @@ static void a_worker_that_is_blocked_in_a_driver_is_stuck(void **state)
 	(void)state;
 	uint64_t begin;
 
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	sleep_ms(5);
 	card->block = true;
 	workers_wake(workers, 0);
@@ -339,7 +358,7 @@ static void a_worker_that_is_blocked_in_a_driver_is_stuck(void **state)
 	assert_true(ever(WORKER_STUCK, 2000));
 	fprintf(stderr, "# blocked driver found after %.1f ms (limit 10)\n",
 		(double)(clock_now_ns() - begin) / 1e6);
-	assert_int_equal(workers_remove_card(workers, 0, card), -EBUSY);
+	assert_int_equal(workers_remove_card(workers, 0, &card->polled), -EBUSY);
 }
 
 static _Atomic bool hogs_stop;
@@ -369,7 +388,7 @@ static void a_worker_that_gets_no_cpu_is_starved_and_not_stuck(void **state)
 	assert_int_equal(sched_getaffinity(tid, sizeof(set), &set), 0);
 	assert_int_equal(sched_setscheduler(tid, SCHED_IDLE, &none), 0);
 	card->work = 1000000000; /* always something to do */
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	hogs_stop = false;
 	for (unsigned i = 0; i < 4; i++)
 		pthread_create(&hogs[i], NULL, hog, &set);
@@ -393,7 +412,7 @@ static void a_stuck_worker_is_left_behind_after_a_second(void **state)
 	(void)state;
 	uint64_t begin;
 
-	workers_add_card(workers, 0, card);
+	workers_add_card(workers, 0, &card->polled);
 	card->block = true;
 	workers_wake(workers, 0);
 	wait_until_stuck_inside();

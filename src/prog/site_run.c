@@ -355,7 +355,8 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 		return err;
 	}
 	for (unsigned i = 0; i < run->card_count; i++)
-		workers_add_card(run->workers, run->cards[i].worker, run->cards[i].card);
+		workers_add_card(run->workers, run->cards[i].worker,
+				 nic_card_polled(run->cards[i].card));
 	settle(run);
 	site_heart_start(run);
 	*out = run;
@@ -379,7 +380,8 @@ static void cards_destroy(struct site_run *run)
 		struct run_card *card = &run->cards[i];
 
 		if (card->card &&
-		    workers_remove_card(run->workers, card->worker, card->card) == -EBUSY)
+		    workers_remove_card(run->workers, card->worker,
+					nic_card_polled(card->card)) == -EBUSY)
 			card->card = NULL;
 	}
 	if (run->workers)
