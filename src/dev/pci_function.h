@@ -38,6 +38,14 @@ enum pci_reset {
 	PCI_RESET_LOST,	    /* the VMM has gone: as a bus reset, and nothing is told to anybody */
 };
 
+/* Registers whose writes say no more than that something is to be done, so that a VMM may signal a descriptor
+ * instead (ioeventfd): 'count' of them in one region, 'stride' bytes apart, 'size' bytes each. */
+struct pci_doorbells {
+	unsigned region, count; /* count 0: there are none */
+	uint64_t first;
+	uint32_t stride, size;
+};
+
 struct pci_function;
 
 /* What a kind does.  Ranges have been checked against the region's size; 'size' is 1..8 where the
@@ -53,14 +61,17 @@ struct pci_function_ops {
 	/* Configuration space says so: enum pcie_event. */
 	void (*event)(struct pci_function *, enum pcie_event event);
 	void (*reset)(struct pci_function *, enum pci_reset kind);
+	/* A doorbell was rung by its descriptor.  NULL when the function has none. */
+	void (*rung)(struct pci_function *, unsigned doorbell);
 	/* Nothing of the function is under way when this says 0: how many requests still are.
 	 * quiesce() stops new ones being taken; resume() lets them be taken again. */
 	void (*quiesce)(struct pci_function *);
 	unsigned (*busy)(const struct pci_function *);
 	void (*resume)(struct pci_function *);
 	/* Migration state of the kind: registers, queues' indexes; quiesced.  save() returns the
-	 * bytes it needs, and writes them when they fit.  load(): 0 or -EINVAL when it is not such
-	 * a state, or of another configuration. */
+	 * bytes it needs, and writes them when they fit.  load(): 0, or -EINVAL when it is not such
+	 * a state, or of another configuration, and then nothing has changed.  Configuration space is as
+	 * it was saved by then; mapped pieces follow. */
 	size_t (*save)(const struct pci_function *, uint8_t *to, size_t room);
 	int (*load)(struct pci_function *, const uint8_t *from, size_t size);
 };
@@ -86,6 +97,7 @@ struct pci_function {
 	struct pcie_device device; /* one function; its notify is pci_function's */
 	struct cfg space;
 	struct pci_region regions[PCI_REGION_COUNT];
+	struct pci_doorbells doorbells;
 	struct dma *dma; /* what it may reach, and its translation cache */
 	struct iommu_domain *domain_or_null;
 	struct pci_function_host host;
@@ -98,6 +110,8 @@ struct pci_function {
 	struct msix_entry table[PCI_VECTORS_MAX];
 	uint64_t pending[PCI_VECTORS_MAX / 64];
 	uint64_t host_masked[PCI_VECTORS_MAX / 64]; /* by the attachment */
+	bool routed;		    /* the VMM takes messages although MSI-X Enable is off */
+	enum pci_reset reset_cause; /* of the reset that configuration space undergoes now */
 };
 
 struct pci_function_conf {
@@ -107,12 +121,15 @@ struct pci_function_conf {
 	struct pci_region regions[PCI_REGION_COUNT]; /* BARs; PCI_REGION_CONFIG is made here */
 	unsigned vectors, table_region, pba_region;
 	uint64_t table_first, pba_first;
+	struct pci_doorbells doorbells;
 	struct dma *dma;
 	struct iommu_domain *domain_or_null; /* for interrupt remapping */
 	struct pci_function_host host;
 };
 
-/* Power-on.  -EINVAL: regions that are no powers of two, mapped pieces or tables outside them. */
+/* Power-on.  -EINVAL: BARs of other sizes than the kind has (so every second is absent, since BARs have 64
+ * bits), mapped pieces, tables or doorbells outside of them or over each other, an MSI-X capability that says
+ * something else. */
 int pci_function_init(struct pci_function *function, const struct pci_function_conf *conf);
 
 /* A VMM's access to a region: 0, or -EINVAL when any byte is beyond it or the region is absent;
@@ -125,9 +142,16 @@ int pci_function_write(struct pci_function *function, unsigned region, uint64_t 
 
 void pci_function_reset(struct pci_function *function, enum pci_reset kind);
 
-/* Raises a vector, or leaves it pending while it is masked.  Nothing when MSI-X is off and there is
- * no INTx, or the function is no bus master.  Under the hold. */
+/* Raises a vector, or leaves it pending while it is masked.  Nothing when MSI-X is off (no kind here has
+ * INTx), or the function is no bus master.  Under the hold. */
 void pci_function_interrupt(struct pci_function *function, unsigned vector);
+
+/* The VMM has said where messages go, or takes none any longer: as VFIO has it, that alone turns them on. */
+enum pci_routing { PCI_UNROUTED, PCI_ROUTED };
+void pci_function_route(struct pci_function *function, enum pci_routing routing);
+
+/* A doorbell's descriptor was signalled; nothing when there is no such doorbell. */
+void pci_function_ring(struct pci_function *function, unsigned doorbell);
 
 /* The attachment masks a vector, or no longer; what was pending is raised then. */
 enum pci_mask { PCI_UNMASKED, PCI_MASKED };
@@ -135,5 +159,13 @@ void pci_function_mask(struct pci_function *function, unsigned vector, enum pci_
 
 /* Whether it may issue DMA now: bus master, in D0. */
 bool pci_function_masters(const struct pci_function *function);
+
+/* Migration state of all of it: configuration space, MSI-X, mapped pieces, and what the kind has; quiesced.
+ *
+ * save: the bytes it takes; they are written when 'room' is enough.
+ * load: 0; -EINVAL when it is none, damaged, or that of another kind of function, and then nothing has
+ * changed.  Vectors that are pending are raised when the kind, or a mask, lets them. */
+size_t pci_function_save(const struct pci_function *function, uint8_t *to, size_t room);
+int pci_function_load(struct pci_function *function, const uint8_t *from, size_t size);
 
 #endif
