@@ -5,6 +5,7 @@
  *
  * ring_bench [ROUNDS] */
 #include "sim/guest_net.h"
+#include "sim/plain_domain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct side {
 	struct virtio_net *net;
 	struct nic_front *front;
 	struct guest_net *guest;
+	struct plain_domain grants;
 };
 
 static void on_interrupt(void *owner, unsigned queue)
@@ -39,6 +41,8 @@ static void side_open(struct side *side, uint64_t features)
 	struct guest_net_conf guest = { .features = features, .ring_size = RING, .pairs = 1,
 					.rx_buf_size = 2176, .tx_buf_size = 2176 };
 
+	plain_domain_init(&side->grants);
+	conf.domain = &side->grants.domain;
 	guest.memory_size = (guest_net_bytes(&guest) + 4095) / 4096 * 4096;
 	guest.memory = aligned_alloc(4096, guest.memory_size);
 	side->net = aligned_alloc(64, (virtio_net_size() + 63) / 64 * 64);
@@ -129,7 +133,7 @@ static void measure(const char *name, uint64_t features, uint32_t size, unsigned
 		    unsigned rounds)
 {
 	double totals[REPEATS], parts[REPEATS][4];
-	struct side a, b;
+	static struct side a, b;
 
 	side_open(&a, features);
 	side_open(&b, features);

@@ -1,11 +1,13 @@
 /* fuzz/ring_fuzz.c -- rings written by a hostile guest: the input is the guest's memory, rings and
  * all, and steps that change it between two looks of the device.  Afterwards the front is well, or
- * stopped with a sentence; no byte outside the guest's memory was touched (the sanitizers watch).
+ * stopped with a sentence; no byte outside the guest's memory was touched (a remapping unit keeps it there,
+ * and the sanitizers watch).
  *
  * Input: 16 bytes of set-up, then steps of 8 bytes each {offset le32, value le32} in a fixed number,
  * then the memory. */
 #include "base/bytes.h"
 #include "dev/virtio_net.h"
+#include "sim/guard_world.h"
 #include "spec/virtio.h"
 #include "spec/virtio_net.h"
 
@@ -25,15 +27,26 @@ static void nothing(void *owner)
 	(void)owner;
 }
 
-/* Answers what the cache asks for, except for one page in eight. */
-static void answer(struct atc *atc)
+/* Answers what the front asks for, except for one page in eight, and what is not its. */
+static void answer(struct iommu_domain *domain, struct page_requests *requests, uint8_t *memory)
 {
-	struct atc_request request;
+	struct page_request request;
 
-	while (atc_take_request(atc, &request))
-		if (request.iova >> 12 & 7)
-			atc_put(atc, &(struct atc_entry){ request.iova, ATC_PAGE_SIZE, request.iova,
-							  request.access });
+	while (page_requests_take(requests, &request)) {
+		struct iommu_range page = { request.iova, PAGE_REQUEST_SIZE };
+
+		if (!(request.iova >> 12 & 7) || request.iova - BASE >= MEMORY)
+			continue;
+		page_requests_answer(requests, page.iova, page.size, request.access);
+		must(domain->ops->map(domain, page, memory + (page.iova - BASE), request.access) == 0);
+		domain->ops->flush(domain);
+	}
+}
+
+static void take_back(struct iommu_domain *domain, uint64_t first, uint64_t size)
+{
+	must(domain->ops->unmap(domain, (struct iommu_range){ first, size }) == 0);
+	domain->ops->flush(domain);
 }
 
 /* One round as a card does it: what the front sends comes back to it. */
@@ -77,7 +90,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct virtio_net_conf conf = { .mac = 1, .pairs_max = 1, .mtu = 1500,
 					.host = { on_interrupt, nothing, nothing, NULL } };
 	static struct virtio_net *net;
-	static struct atc *atc;
+	static struct page_requests requests;
+	static struct guard_world world;
+	struct iommu_domain *domain = &world.functions[0].domain;
 	uint8_t *memory;
 	struct dma_region regions[2];
 	uint64_t features;
@@ -86,10 +101,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (!net) {
 		net = aligned_alloc(64, (virtio_net_size() + 63) / 64 * 64);
-		atc = malloc(atc_size());
+		guard_world_open(&world, 1);
 	}
 	memory = aligned_alloc(4096, MEMORY);
-	must(net && atc && memory);
+	must(net && memory);
 	memset(memory, 0, MEMORY);
 	memcpy(memory, data + SETUP + STEPS * STEP_SIZE,
 	       min_u64(size - SETUP - STEPS * STEP_SIZE, MEMORY));
@@ -97,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	regions[0] = (struct dma_region){ BASE, 0x3000, BASE, memory };
 	regions[1] = (struct dma_region){ BASE + 0x3000, MEMORY - 0x3000, BASE + 0x3000,
 					  memory + 0x3000 };
+	conf.domain = domain;
 	must(virtio_net_init(net, &conf) == 0);
 	features = get_le64(data) & virtio_net_features(net);
 	if (virtio_net_accept(net, features) != 0)
@@ -105,24 +121,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						   UINT64_C(1) << VIRTIO_NET_F_CTRL_VQ |
 						   UINT64_C(1) << VIRTIO_NET_F_MRG_RXBUF);
 	virtio_net_set_memory(net, regions, 2);
-	atc_init(atc);
+	page_requests_clear(&requests);
 	if (data[9] & 1)
-		virtio_net_set_translated(net, atc);
+		virtio_net_set_translated(net, &requests);
+	for (unsigned i = 0; i < 2 && !(data[9] & 1); i++)
+		must(domain->ops->map(domain,
+				      (struct iommu_range){ regions[i].base, regions[i].size },
+				      regions[i].host, DMA_READ | DMA_WRITE) == 0);
 	start_rings(net, data, features);
 	for (unsigned step = 0; step < STEPS; step++) {
 		const uint8_t *at = data + SETUP + step * STEP_SIZE;
 
 		if (data[9] & 1)
-			answer(atc);
+			answer(domain, &requests, memory);
 		round_trip(virtio_net_front(net));
 		if (step == (data[10] & 15u))
-			atc_drop(atc, BASE + (data[11] & 3u) * 0x1000u, 0x1000);
+			take_back(domain, BASE + (data[11] & 3u) * 0x1000u, PAGE_REQUEST_SIZE);
 		put_le32(memory + get_le32(at) % (MEMORY - 4), get_le32(at + 4));
 	}
 	for (unsigned queue = 0; queue < QUEUES; queue++)
 		virtio_net_ring_stop(net, queue);
 	virtio_net_reset(net);
 	must(virtio_net_front(net)->stopped[0] == '\0');
+	take_back(domain, 0, UINT64_MAX);
+	guard_poll(world.guard, 0);
 	free(memory);
 	return 0;
 }

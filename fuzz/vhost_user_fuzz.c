@@ -11,7 +11,7 @@
  * Descriptors: low 5 bits how many, upper 3 bits of which kind the first is; kinds go round.
  *
  * Beside crashes it finds leaks: after each input as many descriptors are open as before. */
-#include "attach/attach_test_host.h"
+#include "attach/host_test.h"
 #include "attach/kinds.h"
 #include "base/bytes.h"
 #include "tests/vhost_frontend/vhost_frontend.h"
@@ -56,7 +56,8 @@ static void clean_up(void)
 static void set_up(void)
 {
 	static struct site_io io = { .name = (char *)"net0", .queues = 2, .packed = true };
-	struct attach_conf conf = { .io = &io, .system = "fuzz", .mtu = 1500, .mac = 0x525400000001 };
+	struct attach_conf conf = { .domain = test_host_domain(&world.host, 0), .io = &io,
+				    .system = "fuzz", .mtu = 1500, .mac = 0x525400000001 };
 	struct refusal why = { 0 };
 	int pipes[2], sockets[2];
 

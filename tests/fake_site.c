@@ -27,6 +27,7 @@ static void name(void *owner, enum tree_noun noun, unsigned index, char text[TRE
 		[TREE_SITE] = "fake",   [TREE_CHASSIS] = "chassis0", [TREE_CARRIER] = "carrier0",
 		[TREE_HOST] = "host0",  [TREE_POOL] = "pool0",       [TREE_SYSTEM] = "vm1",
 		[TREE_GROUP] = "pair0", [TREE_WORKER] = "0",   [TREE_AVAIL] = "site",
+		[TREE_FAULT] = "1",
 	};
 
 	(void)owner;

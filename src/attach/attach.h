@@ -10,6 +10,7 @@
 #include "base/refusal.h"
 #include "channel/nic_front.h"
 #include "fabric/site.h"
+#include "iommu/domain.h"
 
 #include <uv.h>
 
@@ -31,10 +32,14 @@ struct attach_host {
 	/* The guest arrived here (end of a live migration): its card should announce its addresses,
 	 * nic_card_announce.  NULL is allowed. */
 	void (*announce)(void *owner, struct nic_front *front);
+	/* The guest has gone, and what it granted has been taken back: the next is another one.  NULL is
+	 * allowed. */
+	void (*unplugged)(void *owner, struct nic_front *front);
 	void *owner;
 };
 
 struct attach_conf {
+	struct iommu_domain *domain; /* what the front may reach; a TAP's front reaches nothing */
 	const struct site_io *io;
 	const char *system;  /* name */
 	uint64_t mac;        /* as get_be48 reads it; parsed or derived already */
@@ -62,6 +67,10 @@ struct attach_ops {
 	/* The front was bound to another card: tells the guest's side what it must know (a
 	 * vhost-user frontend behind a software switch: RARP is the card's; here: nothing for most). */
 	void (*rebound)(struct attachment *);
+	/* Stops the front for 'why', and keeps it stopped whatever its driver does, until release() or
+	 * until the guest goes.  NULL: the kind has no guest that could misbehave. */
+	void (*quarantine)(struct attachment *, const char *why);
+	void (*release)(struct attachment *);
 };
 
 struct attachment {

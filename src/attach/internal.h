@@ -18,7 +18,7 @@
 
 enum {
 	VU_SLOTS_MAX = 128,            /* memory regions of one guest */
-	VU_PENDING_MAX = ATC_REQUESTS, /* translations asked of the frontend */
+	VU_PENDING_MAX = PAGE_REQUESTS_MAX, /* translations asked of the frontend */
 	VU_MISS_AGAIN_MS = 100,        /* an unanswered question is asked again after that */
 	VU_MISS_TRIES = 50,            /* at most that often, until the front misses it again */
 	VU_LATER_MS = 10,              /* how often a front whose worker keeps it is asked for */
@@ -97,7 +97,8 @@ struct vhost_user {
 
 	int backend_fd;             /* back-end channel; -1: none */
 	uv_poll_t *backend_poll;
-	struct atc *atc;
+	struct iommu_domain *domain; /* the daemon's */
+	struct page_requests requests; /* under the hold */
 	bool translated;            /* VIRTIO_F_ACCESS_PLATFORM is in use */
 	bool told_no_channel;
 	struct vu_pending pending[VU_PENDING_MAX];
@@ -106,6 +107,7 @@ struct vhost_user {
 	atomic_bool blocked;        /* a descriptor made a thread of ours wait */
 	uint64_t distrust_until_ms; /* by the loop's clock */
 	atomic_bool config_changed; /* set under the hold by any thread, taken by the async */
+	char quarantined[160];      /* why, or empty */
 	bool told_stopped, told_ready, told_held;
 	bool told_lost;             /* memory of the present table was lost, and we said so */
 };
@@ -117,7 +119,9 @@ static inline bool vu_has(uint64_t features, unsigned bit)
 	return (features >> bit & 1) != 0;
 }
 
-/* vhost_user.c: ends the connection and tells why; everything of the guest is given back. */
+/* vhost_user.c: the front as new, but for a quarantine. */
+void vu_reset_front(struct vhost_user *vu);
+/* Ends the connection and tells why; everything of the guest is given back. */
 void vu_disconnect(struct vhost_user *vu, const char *why);
 void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...) printf_like(3, 4);
 /* Whether the front can be had.  When its worker keeps it, the connection is not read from, and what
@@ -149,6 +153,11 @@ int vu_rem_mem_reg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *wh
 void vu_memory_drop(struct vhost_user *vu);
 /* The guest address of frontend user address 'user' with 'size' bytes behind it in one region. */
 bool vu_user_to_guest(const struct vhost_user *vu, uint64_t user, uint64_t size, uint64_t *guest);
+/* The bytes of ours that stand for these; NULL when not all lie in one region. */
+uint8_t *vu_user_bytes(const struct vhost_user *vu, uint64_t user, uint64_t size);
+/* Grants the domain what the memory table says, and nothing else; nothing at all behind an IOMMU.  Under the
+ * hold.  0, or -errno with nothing granted. */
+int vu_memory_grant(struct vhost_user *vu);
 /* Whether a mapping of this guest was lost. */
 bool vu_memory_lost(const struct vhost_user *vu);
 

@@ -1,5 +1,5 @@
 /* Two kernel interfaces in network namespaces of their own, with the smallest card between them. */
-#include "attach/attach_test_host.h"
+#include "attach/host_test.h"
 #include "attach/kinds.h"
 #include "tests/check.h"
 

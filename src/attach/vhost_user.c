@@ -51,15 +51,19 @@ void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...)
 static void on_interrupt(void *owner, unsigned queue)
 {
 	struct vhost_user *vu = owner;
-	struct vu_ring *ring = &vu->rings[queue];
+	int vector = vu->domain->ops->interrupt(vu->domain, queue);
+	struct vu_ring *ring;
 
+	if (vector < 0 || (unsigned)vector >= vu_ring_count(vu))
+		return;
+	ring = &vu->rings[vector];
 	if (ring->call_fd < 0 || ring->call_blocks || vu_signal(ring->call_fd, ring->call_is_socket))
 		return;
 	ring->call_blocks = true;
 	atomic_store(&vu->blocked, true);
 	if (!vu->front->stopped[0])
 		snprintf(vu->front->stopped, sizeof vu->front->stopped,
-			 "queue %u: the frontend made its call descriptor block", queue);
+			 "queue %d: the frontend made its call descriptor block", vector);
 }
 
 static void on_config_changed(void *owner)
@@ -214,6 +218,14 @@ static void on_retry(uv_timer_t *timer)
 
 /* Going. */
 
+void vu_reset_front(struct vhost_user *vu)
+{
+	attach_hold(vu->front);
+	virtio_net_reset(vu->net);
+	snprintf(vu->front->stopped, sizeof vu->front->stopped, "%s", vu->quarantined);
+	attach_release(vu->front);
+}
+
 /* Gives back all that the guest granted; the front is as new. */
 static void forget_guest(struct vhost_user *vu)
 {
@@ -224,9 +236,8 @@ static void forget_guest(struct vhost_user *vu)
 	vu->status = 0;
 	vu_share_drop(vu);
 	vu_memory_drop(vu);
-	attach_hold(vu->front);
-	virtio_net_reset(vu->net);
-	attach_release(vu->front);
+	vu->quarantined[0] = '\0'; /* the next guest is another one */
+	vu_reset_front(vu);
 	vu->told_ready = vu->told_stopped = false;
 }
 
@@ -236,6 +247,8 @@ void vu_disconnect(struct vhost_user *vu, const char *why)
 	forget_guest(vu);
 	uv_timer_stop(vu->watch);
 	vu_event(vu, "disconnected", "%s", why);
+	if (vu->host.unplugged)
+		vu->host.unplugged(vu->host.owner, vu->front);
 	if (vu->listener)
 		uv_poll_start(vu->listener, UV_READABLE, on_listen);
 	else
@@ -360,17 +373,16 @@ static int make_front(struct vhost_user *vu, const struct attach_conf *conf, str
 	struct virtio_net_conf net_conf = {
 		.mac = conf->mac, .pairs_max = conf->io->queues ? conf->io->queues : 1,
 		.mtu = conf->mtu,
+		.domain = conf->domain,
 		.features_off = conf->io->packed ? 0 : UINT64_C(1) << VU_BIT_RING_PACKED,
 		.host = { .interrupt = on_interrupt, .config_changed = on_config_changed,
 			  .misses = on_misses, .owner = vu },
 	};
 	int err;
 
-	if (posix_memalign((void **)&vu->net, 64, (virtio_net_size() + 63) / 64 * 64) ||
-	    posix_memalign((void **)&vu->atc, 64, (atc_size() + 63) / 64 * 64))
+	if (posix_memalign((void **)&vu->net, 64, (virtio_net_size() + 63) / 64 * 64))
 		return -ENOMEM;
 	memset(vu->net, 0, virtio_net_size());
-	atc_init(vu->atc);
 	err = virtio_net_init(vu->net, &net_conf);
 	if (err) {
 		refuse(why, "queues", "%u queue pairs are not possible: 1 to %u are",
@@ -393,6 +405,8 @@ static void destroy(struct attachment *attachment)
 	vu_socket_close(vu);
 	if (vu->front && vu->async)
 		forget_guest(vu);
+	if (vu->domain)
+		vu->domain->dma = NULL;
 	vu_poll_close(&vu->listener);
 	handle_close((uv_handle_t *)vu->retry);
 	handle_close((uv_handle_t *)vu->watch);
@@ -404,7 +418,6 @@ static void destroy(struct attachment *attachment)
 		close(vu->listen_fd);
 	}
 	free(vu->net);
-	free(vu->atc);
 	free(vu);
 }
 
@@ -418,6 +431,8 @@ static int create(struct attachment **attachment, const struct attach_host *host
 		return -ENOMEM;
 	vu->attachment.ops = &attach_vhost_user;
 	vu->host = *host;
+	must(conf->domain != NULL);
+	vu->domain = conf->domain;
 	vu->mode = conf->io->socket_mode;
 	vu->fd = vu->listen_fd = vu->backend_fd = vu->reply_fd = -1;
 	vu->retry_ms = VU_RETRY_MIN_MS;
@@ -491,7 +506,34 @@ static void rebound(struct attachment *attachment)
 	(void)attachment; /* the card announces; the guest sees nothing, that is the point */
 }
 
+static void quarantine(struct attachment *attachment, const char *why)
+{
+	struct vhost_user *vu = container_of(attachment, struct vhost_user, attachment);
+
+	snprintf(vu->quarantined, sizeof vu->quarantined, "%s", why);
+	vu_rings_stop(vu);
+	attach_hold(vu->front);
+	snprintf(vu->front->stopped, sizeof vu->front->stopped, "%s", vu->quarantined);
+	vu->front->ready = false;
+	attach_release(vu->front);
+	vu->told_stopped = false; /* should it have stopped before, this is the better reason */
+	vu_look(vu);
+}
+
+/* Rings go on where they stopped; a driver that asked for its status may reset the device instead. */
+static void release(struct attachment *attachment)
+{
+	struct vhost_user *vu = container_of(attachment, struct vhost_user, attachment);
+
+	vu->quarantined[0] = '\0';
+	attach_hold(vu->front);
+	vu->front->stopped[0] = '\0';
+	attach_release(vu->front);
+	vu_rings_settle(vu);
+	vu_look(vu);
+}
+
 const struct attach_ops attach_vhost_user = {
 	.name = "vhost-user", .create = create, .destroy = destroy, .front = front_of,
-	.facts = facts, .rebound = rebound,
+	.facts = facts, .rebound = rebound, .quarantine = quarantine, .release = release,
 };

@@ -1,9 +1,9 @@
 /* The back-end channel, and what mostly goes over it: questions to the guest's IOMMU.
  *
- * A front that misses a translation leaves a request in its cache and holds the frame.  Here the
- * question goes out, once a page as long as it is open and again after VU_MISS_AGAIN_MS; the answer
- * comes as IOTLB_MSG on the main socket and goes into the cache under the hold, so when an
- * invalidation is acknowledged no worker uses the old translation any more. */
+ * A front that misses a translation leaves a page request and holds the frame.  Here the question goes
+ * out, once a page as long as it is open and again after VU_MISS_AGAIN_MS; the answer comes as IOTLB_MSG
+ * on the main socket and is mapped into the front's domain under the hold, and so is an invalidation: when
+ * it is acknowledged no worker uses the old translation any more. */
 #include "attach/internal.h"
 
 #include "base/bytes.h"
@@ -115,7 +115,7 @@ static void on_again(uv_timer_t *timer)
 }
 
 /* Notes a question; false when the same one is open. */
-static bool pending_add(struct vhost_user *vu, const struct atc_request *request)
+static bool pending_add(struct vhost_user *vu, const struct page_request *request)
 {
 	uint64_t iova = request->iova / PAGE * PAGE;
 
@@ -152,13 +152,13 @@ static void pending_answered(struct vhost_user *vu, uint64_t iova, uint64_t size
 
 void vu_iotlb_ask(struct vhost_user *vu)
 {
-	struct atc_request requests[VU_PENDING_MAX];
+	struct page_request requests[VU_PENDING_MAX];
 	unsigned count = 0;
 
 	if (!vu->translated)
 		return;
 	attach_hold(vu->front);
-	while (count < VU_PENDING_MAX && atc_take_request(vu->atc, &requests[count]))
+	while (count < VU_PENDING_MAX && page_requests_take(&vu->requests, &requests[count]))
 		count++;
 	attach_release(vu->front);
 	for (unsigned i = 0; i < count; i++)
@@ -170,42 +170,103 @@ void vu_iotlb_ask(struct vhost_user *vu)
 	}
 }
 
-/* Puts a translation into the cache, when all of it is memory that was granted. */
-static int update(struct vhost_user *vu, const struct atc_entry *entry, struct refusal *why)
-{
-	uint64_t guest;
+/* What the guest's IOMMU said. */
+struct translation {
+	uint64_t iova, size, user;
+	uint8_t access; /* enum dma_access, ored; 0: none */
+};
 
-	if (entry->access > (DMA_READ | DMA_WRITE)) {
+static int check(const struct vhost_user *vu, const struct translation *t, struct refusal *why)
+{
+	if (t->access > (DMA_READ | DMA_WRITE)) {
 		refuse(why, "", "translation of 0x%llx with rights %u, not 0 to 3",
-		       (unsigned long long)entry->iova, entry->access);
+		       (unsigned long long)t->iova, t->access);
 		return -EINVAL;
 	}
-	if (!vu_user_to_guest(vu, entry->target, entry->size, &guest)) {
+	if (!vu_user_bytes(vu, t->user, t->size)) {
 		refuse(why, "", "translation of 0x%llx to 0x%llx is not inside the memory table",
-		       (unsigned long long)entry->iova, (unsigned long long)entry->target);
+		       (unsigned long long)t->iova, (unsigned long long)t->user);
 		return -EINVAL;
 	}
+	if ((t->iova | t->size | t->user) % PAGE) {
+		refuse(why, "", "translation of 0x%llx to 0x%llx, 0x%llx bytes, is not of whole pages",
+		       (unsigned long long)t->iova, (unsigned long long)t->user,
+		       (unsigned long long)t->size);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Takes back a range, or everything when there is no memory to split a large page: what is taken back too
+ * much is asked for again. */
+static void take_back(struct iommu_domain *domain, struct iommu_range range)
+{
+	if (domain->ops->unmap(domain, range) == 0)
+		return;
+	must(domain->ops->unmap(domain, (struct iommu_range){ 0, UINT64_MAX }) == 0);
+}
+
+/* A domain that has no memory left for tables is emptied: it is a cache of what the guest's IOMMU says. */
+static int map(struct iommu_domain *domain, const struct translation *t, uint8_t *host)
+{
+	const struct iommu_range range = { t->iova, t->size };
+	int err;
+
+	if (!t->access) {
+		take_back(domain, range);
+		return 0;
+	}
+	err = domain->ops->map(domain, range, host, t->access);
+	if (err != -ENOMEM)
+		return err;
+	take_back(domain, (struct iommu_range){ 0, UINT64_MAX });
+	domain->ops->flush(domain);
+	return domain->ops->map(domain, range, host, t->access);
+}
+
+/* Grants what a translation says, when all of it is memory that was granted. */
+static int update(struct vhost_user *vu, const struct translation *t, struct refusal *why)
+{
+	int err = check(vu, t, why);
+
+	if (err)
+		return err;
 	attach_hold(vu->front);
-	atc_put(vu->atc, entry);
+	err = map(vu->domain, t, vu_user_bytes(vu, t->user, t->size));
+	if (!err)
+		page_requests_answer(&vu->requests, t->iova, t->size, t->access);
+	vu->domain->ops->flush(vu->domain);
 	attach_release(vu->front);
-	pending_answered(vu, entry->iova, entry->size, entry->access);
+	if (err) {
+		refuse(why, "", "translation of 0x%llx, 0x%llx bytes: %s", (unsigned long long)t->iova,
+		       (unsigned long long)t->size, err == -EINVAL ?
+		       "it lies beyond the addresses that functions have" :
+		       "no memory for translation tables");
+		return err;
+	}
+	pending_answered(vu, t->iova, t->size, t->access);
 	vu->host.wake(vu->host.owner, vu->front);
 	return 0;
 }
 
 static void invalidate(struct vhost_user *vu, uint64_t iova, uint64_t size)
 {
+	uint64_t first = iova / PAGE * PAGE, last = (iova + (size - 1)) | (PAGE - 1);
+
 	attach_hold(vu->front);
-	atc_drop(vu->atc, iova, size);
+	/* The size of all there is cannot be said; what is beyond the addresses there are is cut. */
+	take_back(vu->domain, (struct iommu_range){ first, last - first == UINT64_MAX ? UINT64_MAX :
+							   last - first + 1 });
+	vu->domain->ops->flush(vu->domain);
 	attach_release(vu->front);
 }
 
 int vu_iotlb_msg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
-	struct atc_entry entry = {
+	struct translation entry = {
 		.iova = get_le64(msg->payload + VHOST_USER_IOTLB_IOVA),
 		.size = get_le64(msg->payload + VHOST_USER_IOTLB_SIZE),
-		.target = get_le64(msg->payload + VHOST_USER_IOTLB_USER),
+		.user = get_le64(msg->payload + VHOST_USER_IOTLB_USER),
 		.access = msg->payload[VHOST_USER_IOTLB_PERM],
 	};
 	uint8_t type = msg->payload[VHOST_USER_IOTLB_TYPE];
@@ -234,15 +295,20 @@ void vu_iotlb_settle(struct vhost_user *vu)
 {
 	bool on = vu_has(vu->features, VU_BIT_ACCESS_PLATFORM) && vu->features_set;
 
+	int err;
+
 	if (on == vu->translated)
 		return;
 	vu_rings_stop(vu); /* their addresses are of another kind now */
 	vu->translated = on;
 	vu->pending_count = 0;
 	attach_hold(vu->front);
-	atc_init(vu->atc);
-	virtio_net_set_translated(vu->net, on ? vu->atc : NULL);
+	page_requests_clear(&vu->requests);
+	virtio_net_set_translated(vu->net, on ? &vu->requests : NULL);
+	err = vu_memory_grant(vu);
 	attach_release(vu->front);
+	if (err)
+		vu_event(vu, "refused", "the guest's memory cannot be granted: %s", uv_strerror(err));
 }
 
 void vu_iotlb_drop(struct vhost_user *vu)
@@ -256,5 +322,6 @@ void vu_iotlb_drop(struct vhost_user *vu)
 	vu->translated = false;
 	attach_hold(vu->front);
 	virtio_net_set_translated(vu->net, NULL);
+	(void)vu_memory_grant(vu); /* the memory goes next */
 	attach_release(vu->front);
 }

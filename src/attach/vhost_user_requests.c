@@ -121,9 +121,7 @@ int vu_reset_owner(struct vhost_user *vu, struct vu_msg *msg, struct refusal *wh
 static void reset_device(struct vhost_user *vu)
 {
 	vu_rings_reset(vu);
-	attach_hold(vu->front);
-	virtio_net_reset(vu->net);
-	attach_release(vu->front);
+	vu_reset_front(vu);
 	vu->features &= 1u << VHOST_USER_F_PROTOCOL_FEATURES;
 	vu->features_set = false;
 	vu->status = 0;

@@ -122,8 +122,9 @@ static int settle(struct vhost_user *vu, unsigned index, bool again, struct refu
 		stop_held(vu, index);
 		runs = false;
 	}
-	/* One that is stopped and disabled stays so: its base may still be on its way. */
-	there = there && (runs || ring_enabled(vu, ring));
+	/* One that is stopped and disabled stays so: its base may still be on its way.  In quarantine what
+	 * is said is kept for later. */
+	there = there && (runs || ring_enabled(vu, ring)) && !vu->quarantined[0];
 	if (there && !runs) {
 		ring->at_desc = desc;
 		ring->at_avail = avail;

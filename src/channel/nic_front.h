@@ -65,7 +65,8 @@ struct nic_front_ops {
 	X(rx_no_room, "frames",  "frames for which the guest had posted no buffer") \
 	X(kicks,      "count",   "notifications received from the guest")           \
 	X(interrupts, "count",   "notifications sent to the guest")                 \
-	X(iotlb_misses, "count", "translations asked of the guest's IOMMU")
+	X(iotlb_misses, "count", "translations asked of the guest's IOMMU")         \
+	X(dma_blocked, "count", "accesses to what the guest has not granted")
 
 struct nic_front {
 	const struct nic_front_ops *ops;

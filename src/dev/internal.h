@@ -15,6 +15,7 @@ enum {
 	NET_WORK_MAX = 4096,            /* descriptors walked for one queue in one round: a guest
 	                                 * with long chains spends its own time, not others' */
 	NET_RX_WORK_MAX = 16384,        /* the same for one that receives, from many senders */
+	NET_BLOCKED_WORK = 512,         /* what a chain with a blocked access costs of these */
 	NET_AHEAD = 64,                 /* posted buffers whose translations are asked for early */
 	NET_STEER_ROWS = 256,
 	NET_CTRL_SIZE = 8 << 10,        /* longest control command, bytes */
@@ -54,7 +55,7 @@ struct virtio_net {
 	uint16_t table_count;
 	bool all_uni, all_multi;        /* its list was too long to keep */
 	bool want_all_uni, want_all_multi; /* ALLUNI, ALLMULTI commands */
-	uint64_t misses_seen;           /* of the cache's requests, those counted */
+	uint64_t misses_seen;           /* of the page requests, those counted */
 	uint32_t unflushed;             /* bit n: queues[n] has used chains to publish */
 	struct ring queues[VIRTIO_NET_QUEUES_MAX];
 	struct ring_cursor ahead[VIRTIO_NET_PAIRS_MAX]; /* receive buffers asked for up to here */
@@ -91,13 +92,16 @@ static inline bool net_has(const struct virtio_net *net, unsigned feature)
 /* Whether the plain loops may run on 'ring': guest physical addresses, in one piece each. */
 static inline bool net_is_plain(const struct virtio_net *net, const struct ring *ring)
 {
-	return likely(!net->dma.atc && !net->dma.log.bits && ring->desc && !ring->inflight);
+	return likely(!net->dma.requests && !net->dma.log.bits && ring->desc && !ring->inflight);
 }
 
 static inline void net_mark(struct virtio_net *net, const struct ring *ring)
 {
 	net->unflushed |= UINT32_C(1) << (ring - net->queues);
 }
+
+/* Gives chains back with nothing written, since an access of the last was blocked. */
+void net_give_back(struct virtio_net *net, struct ring *ring, struct ring_used *used, unsigned n);
 
 /* The front stopped: notes that it is not ready any more. */
 void net_note_stop(struct virtio_net *net);

@@ -246,12 +246,12 @@ static enum ring_outcome add_buffer(struct ring_walk *walk, uint64_t addr, uint3
 		case DMA_MISS: /* ask for the rest at once: page after page */
 			walk->missed = true;
 			got = min_u32(size - done,
-				      ATC_PAGE_SIZE - (uint32_t)((addr + done) % ATC_PAGE_SIZE));
+				      PAGE_REQUEST_SIZE - (uint32_t)((addr + done) % PAGE_REQUEST_SIZE));
 			continue;
-		case DMA_FAULT:
-			return ring_broken(ring, "descriptor points at 0x%llx (%u bytes), which was "
-					   "not granted for %s", (unsigned long long)addr, size,
-					   write ? "writing" : "reading");
+		case DMA_FAULT: /* one report a chain: the rest of it is checked, not reached */
+			walk->blocked = true;
+			walk->want = 0;
+			return RING_OK;
 		case DMA_OK:
 			break;
 		}
@@ -308,9 +308,7 @@ static enum ring_outcome table_entry(struct ring *ring, const struct ring_desc *
 		case DMA_MISS:
 			return RING_MISS;
 		case DMA_FAULT:
-			return ring_broken(ring, "the indirect table of descriptor %u at 0x%llx (%u "
-					   "bytes) was not granted", table->id,
-					   (unsigned long long)table->addr, table->len);
+			return RING_BLOCKED;
 		case DMA_OK:
 			memcpy(bytes + done, host, got);
 		}
@@ -384,11 +382,13 @@ enum ring_outcome ring_read_chain(struct ring *ring, struct ring_cursor *at,
 		return outcome;
 	memset(chain, 0, sizeof *chain);
 	outcome = ring->packed ? ring_packed_walk(&walk, &cursor) : ring_split_walk(&walk, &cursor);
-	if (outcome == RING_MISS)
-		walk.missed = true;
-	else if (outcome != RING_OK)
+	walk.missed |= outcome == RING_MISS;
+	walk.blocked |= outcome == RING_BLOCKED;
+	if (outcome == RING_BROKEN)
 		return outcome;
 	*at = cursor;
+	if (walk.blocked)
+		return RING_BLOCKED;
 	return walk.missed ? RING_MISS : RING_OK;
 }
 

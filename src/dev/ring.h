@@ -5,7 +5,8 @@
  * the same chains, in the same order, are used later with ring_use().  What was used becomes
  * visible to the driver with ring_publish(), in one store.
  *
- * A driver that breaks a rule makes the call return RING_BROKEN, with a sentence in ring->blame.
+ * A driver that breaks a rule makes the call return RING_BROKEN, with a sentence in ring->blame.  To point
+ * where nothing was granted is no broken rule but an access that was blocked: the ring goes on.
  *
  * Threads: under the hold of the front.  Memory: a plain struct of the owner; the ring's areas are
  * guest memory, reached again whenever dma_epoch() moves. */
@@ -33,6 +34,7 @@ enum ring_outcome {
 	RING_OK,
 	RING_EMPTY,  /* the driver has made no further chain available */
 	RING_MISS,   /* a translation is missing, and was asked for */
+	RING_BLOCKED, /* a part of the chain was not granted, which was reported: to be given back */
 	RING_BROKEN, /* ring->blame says which rule */
 };
 
@@ -134,7 +136,8 @@ static inline bool ring_is_live(struct ring *ring)
 enum ring_outcome ring_broken(struct ring *ring, const char *format, ...) printf_like(2, 3);
 
 /* Reads the chain at 'at' and advances it.  A miss advances it too: the rest of the chain was
- * asked for, and the caller may ask for what follows, before it comes back to this one.
+ * asked for, and the caller may ask for what follows, before it comes back to this one.  So does
+ * RING_BLOCKED; chain->id and chain->slots are good then, and nothing else of it.
  *
  * access  what kinds of buffers the chain may have
  * want    bytes to reach at most (the rest of the chain is checked, not reached)
@@ -188,7 +191,7 @@ struct ring_walk {
 	struct ring_piece *pieces;
 	unsigned max, access;
 	uint32_t want;
-	bool missed;
+	bool missed, blocked;
 };
 
 /* The address of byte 'offset' of an area. */

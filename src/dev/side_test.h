@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "sim/guest_net.h"
+#include "sim/plain_domain.h"
 #include "tests/check.h"
 
 #define BIT(n)   (UINT64_C(1) << (n))
@@ -34,6 +35,7 @@ struct side {
 	struct virtio_net *net;
 	struct nic_front *front;
 	struct guest_net *guest;
+	struct plain_domain *grants;
 	uint8_t *memory;
 	unsigned interrupts[VIRTIO_NET_QUEUES_MAX], config_changes, misses;
 };
@@ -64,6 +66,10 @@ static inline void side_init(struct side *side, uint16_t pairs)
 					.host = { on_interrupt, on_config, on_misses, side } };
 
 	memset(side, 0, sizeof *side);
+	side->grants = malloc(sizeof *side->grants);
+	assert_non_null(side->grants);
+	plain_domain_init(side->grants);
+	conf.domain = &side->grants->domain;
 	side->net = aligned_alloc(64, (virtio_net_size() + 63) / 64 * 64);
 	side->guest = malloc(sizeof *side->guest);
 	assert_non_null(side->net);
@@ -102,6 +108,7 @@ static inline void side_close(struct side *side)
 	free(side->memory);
 	free(side->guest);
 	free(side->net);
+	free(side->grants);
 }
 
 /* Moves what 'from' sends to 'to', as a card without any table; returns how many were taken. */

@@ -74,10 +74,10 @@ static bool net_arm(struct worker *worker, struct nic_front *front)
 		if (ring_is_live(net_tx_ring(net, pair)))
 			busy |= ring_arm(net_tx_ring(net, pair));
 		/* New receive buffers matter only while frames may wait for them. */
-		if (net->dma.atc && ring_is_live(net_rx_ring(net, pair)))
+		if (net->dma.requests && ring_is_live(net_rx_ring(net, pair)))
 			ring_arm(net_rx_ring(net, pair));
 	}
-	if (net->dma.atc) {
+	if (net->dma.requests) {
 		net_rx_look_ahead(net);
 		net_tell_misses(net);
 	}
@@ -130,6 +130,7 @@ int virtio_net_init(struct virtio_net *net, const struct virtio_net_conf *conf)
 	net->front.ops = &net_ops;
 	net->front.mac = conf->mac;
 	net->status = VIRTIO_NET_S_LINK_UP;
+	dma_init(&net->dma, conf->domain, &net->front.dma_blocked);
 	for (unsigned i = 0; i < VIRTIO_NET_QUEUES_MAX; i++) {
 		net->queues[i].dma = &net->dma;
 		net->queues[i].blame = net->front.stopped;
@@ -223,8 +224,6 @@ void virtio_net_set_memory(struct virtio_net *net, const struct dma_region *regi
 {
 	net->dma.regions = regions;
 	net->dma.region_count = count;
-	net->dma.recent = 0;
-	net->dma.epoch++;
 	net->run_count = 0; /* what was peeked lies in the old map */
 }
 
@@ -233,10 +232,10 @@ struct dma *virtio_net_dma(struct virtio_net *net)
 	return &net->dma;
 }
 
-void virtio_net_set_translated(struct virtio_net *net, struct atc *atc_or_null)
+void virtio_net_set_translated(struct virtio_net *net, struct page_requests *requests_or_null)
 {
-	net->dma.atc = atc_or_null;
-	net->misses_seen = atc_or_null ? atc_requests_total(atc_or_null) : 0;
+	net->dma.requests = requests_or_null;
+	net->misses_seen = requests_or_null ? requests_or_null->total : 0;
 	for (unsigned i = 0; i < VIRTIO_NET_QUEUES_MAX; i++)
 		net->queues[i].mapped = false;
 	net->run_count = 0;
@@ -244,12 +243,21 @@ void virtio_net_set_translated(struct virtio_net *net, struct atc *atc_or_null)
 
 void net_tell_misses(struct virtio_net *net)
 {
-	uint64_t total = atc_requests_total(net->dma.atc);
+	uint64_t total = net->dma.requests->total;
 
 	counter_add(&net->front.iotlb_misses, total - net->misses_seen);
 	net->misses_seen = total;
-	if (atc_must_tell(net->dma.atc))
+	if (page_requests_must_tell(net->dma.requests))
 		net->conf.host.misses(net->conf.host.owner);
+}
+
+void net_give_back(struct virtio_net *net, struct ring *ring, struct ring_used *used, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		used[i].written = 0;
+	ring_use(ring, used, n);
+	net_mark(net, ring);
+	ring->work += NET_BLOCKED_WORK;
 }
 
 void net_note_stop(struct virtio_net *net)
@@ -313,7 +321,7 @@ int virtio_net_ring_start(struct virtio_net *net, unsigned queue,
 		net->ahead[queue / 2] = ring->next;
 		net->ahead_count[queue / 2] = 0;
 	}
-	if (!err && net->dma.atc)
+	if (!err && net->dma.requests)
 		net_tell_misses(net);
 	note_rings(net);
 	return err;

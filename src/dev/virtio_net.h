@@ -36,6 +36,7 @@ struct virtio_net_conf {
 	uint16_t pairs_max;     /* 1..VIRTIO_NET_PAIRS_MAX */
 	uint16_t mtu;           /* bytes; offered as VIRTIO_NET_F_MTU; 0: not offered */
 	uint64_t features_off;  /* bits never to be offered (an operator's or attachment's choice) */
+	struct iommu_domain *domain; /* what the front may reach; the caller's */
 	struct virtio_net_host host;
 };
 
@@ -56,13 +57,14 @@ uint64_t virtio_net_features(const struct virtio_net *net);
 int virtio_net_accept(struct virtio_net *net, uint64_t features);
 uint64_t virtio_net_accepted(const struct virtio_net *net);
 
-/* A new memory map.  Rings that run look their pages up again. */
+/* A new memory map, which the dirty log counts in.  What the front may reach is its domain's matter. */
 void virtio_net_set_memory(struct virtio_net *net, const struct dma_region *regions,
 			   unsigned count);
 struct dma *virtio_net_dma(struct virtio_net *net);
 
-/* Turns the translation cache on (VIRTIO_F_ACCESS_PLATFORM) or off. */
-void virtio_net_set_translated(struct virtio_net *net, struct atc *atc_or_null);
+/* Behind a guest's IOMMU (VIRTIO_F_ACCESS_PLATFORM): an address without a translation is asked for in
+ * 'requests_or_null', and not a fault. */
+void virtio_net_set_translated(struct virtio_net *net, struct page_requests *requests_or_null);
 
 /* Where a ring is.  Addresses are what dma_reach() takes. */
 struct virtio_ring_conf {

@@ -221,8 +221,13 @@ static enum ring_outcome serve_chain(struct virtio_net *net, struct ring *ring)
 	enum ring_outcome outcome = ring_read_chain(ring, &at, RING_BOTH, NET_CTRL_SIZE, &chain,
 						    pieces, CTRL_PIECES);
 
-	if (outcome != RING_OK)
+	if (outcome != RING_OK && outcome != RING_BLOCKED)
 		return outcome;
+	used = (struct ring_used){ .written = 1, .id = chain.id, .slots = chain.slots };
+	if (outcome == RING_BLOCKED) {
+		net_give_back(net, ring, &used, 1);
+		return RING_OK;
+	}
 	if (chain.read_bytes < CTRL_HEADER || chain.write_bytes < 1)
 		return ring_broken(ring, "a control command of %u bytes with %u for its answer",
 				   chain.read_bytes, chain.write_bytes);
@@ -238,7 +243,6 @@ static enum ring_outcome serve_chain(struct virtio_net *net, struct ring *ring)
 		ack = serve(net, &command);
 	pieces[chain.readable].bytes[0] = ack;
 	dma_wrote(&net->dma, pieces[chain.readable].bytes, 1);
-	used = (struct ring_used){ .written = 1, .id = chain.id, .slots = chain.slots };
 	ring_use(ring, &used, 1);
 	net_mark(net, ring);
 	return RING_OK;

@@ -69,21 +69,6 @@ static uint8_t *tx_table(unsigned index)
 	return guest_at(&a.guest->tx[0], a.guest->tx[0].tables) + index * VIRTQ_DESC_SIZE;
 }
 
-static void an_address_that_was_not_granted_stops_the_front(void **state)
-{
-	(void)state;
-	open_a(BASIC);
-	send_bufs(&(struct guest_buf){ OUTSIDE, 100, false }, 1, GUEST_DIRECT);
-	expect_stop("queue 1: descriptor points at 0x10000000 (100 bytes), which was not granted");
-	open_a(BASIC);
-	send_bufs(&(struct guest_buf){ UINT64_MAX - 20, 100, false }, 1, GUEST_DIRECT);
-	expect_stop("which was not granted");
-	open_a(BASIC);
-	send_bufs(&(struct guest_buf){ GUEST_NET_BASE + a.guest->conf.memory_size - 50, 100, false },
-		  1, GUEST_DIRECT);
-	expect_stop("which was not granted");
-}
-
 static void a_buffer_of_the_wrong_kind_stops_the_front(void **state)
 {
 	(void)state;
@@ -224,13 +209,6 @@ static void indirect_tables_that_break_a_rule_stop_the_front(void **state)
 		guest_ring_publish(&a.guest->tx[0]);
 		assert_int_equal(peek_a(), 0);
 		expect_stop("descriptor 0 has an indirect table of 17 bytes");
-
-		open_a(kinds[k]);
-		guest_ring_add(&a.guest->tx[0], bufs, 2, GUEST_INDIRECT, 1);
-		guest_store64(tx_desc(0), OUTSIDE);
-		guest_ring_publish(&a.guest->tx[0]);
-		assert_int_equal(peek_a(), 0);
-		expect_stop("the indirect table of descriptor 0 at 0x10000000 (32 bytes) was not granted");
 	}
 	open_a(BASIC | INDIRECT);
 	guest_ring_add(&a.guest->tx[0], bufs, 2, GUEST_INDIRECT, 1);
@@ -361,7 +339,9 @@ static void a_map_that_loses_the_ring_stops_the_front(void **state)
 {
 	(void)state;
 	open_a(BASIC);
-	virtio_net_set_memory(a.net, NULL, 0);
+	assert_int_equal(a.grants->domain.ops->unmap(&a.grants->domain,
+						     (struct iommu_range){ 0, UINT64_MAX }), 0);
+	a.grants->domain.ops->flush(&a.grants->domain);
 	assert_int_equal(peek_a(), 0);
 	expect_stop("was not granted");
 }
@@ -405,7 +385,6 @@ static void rings_that_cannot_be_are_refused_with_a_sentence(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_address_that_was_not_granted_stops_the_front),
 		cmocka_unit_test(a_buffer_of_the_wrong_kind_stops_the_front),
 		cmocka_unit_test(a_descriptor_without_length_stops_the_front),
 		cmocka_unit_test(frames_of_absurd_size_stop_the_front),

@@ -6,7 +6,7 @@ enum { PAGE = 4096, QUEUE = 64, IOVA = 0x200000 };
 /* A front whose guest uses I/O virtual addresses: guest physical plus IOVA. */
 struct translated {
 	struct side side;
-	struct atc *atc;
+	struct page_requests requests;
 	uint64_t seed;
 };
 
@@ -18,17 +18,32 @@ static uint64_t features_of(uint64_t more)
 /* The control thread: answers up to 'most' of what was asked. */
 static unsigned answer(struct translated *t, unsigned most)
 {
-	struct atc_request request;
+	const struct dma_region *region = &t->side.guest->region;
+	struct iommu_domain *domain = &t->side.grants->domain;
+	struct page_request request;
 	unsigned n = 0;
 
-	while (n < most && atc_take_request(t->atc, &request)) {
+	for (; n < most && page_requests_take(&t->requests, &request); n++) {
+		uint64_t offset = request.iova - IOVA - region->base;
+
 		assert_true(request.iova >= IOVA);
-		atc_put(t->atc, &(struct atc_entry){ .iova = request.iova, .size = PAGE,
-						     .target = request.iova - IOVA,
-						     .access = request.access });
-		n++;
+		page_requests_answer(&t->requests, request.iova, PAGE, request.access);
+		if (offset < region->size)
+			assert_int_equal(domain->ops->map(domain,
+					 (struct iommu_range){ request.iova, PAGE },
+					 region->host + offset, request.access), 0);
+		domain->ops->flush(domain);
 	}
 	return n;
+}
+
+/* It takes some back. */
+static void take_back(struct translated *t, uint64_t iova, uint64_t size)
+{
+	struct iommu_domain *domain = &t->side.grants->domain;
+
+	assert_int_equal(domain->ops->unmap(domain, (struct iommu_range){ iova, size }), 0);
+	domain->ops->flush(domain);
 }
 
 static void translated_open(struct translated *t, uint64_t features, uint16_t ring_size)
@@ -37,18 +52,15 @@ static void translated_open(struct translated *t, uint64_t features, uint16_t ri
 				       .rx_buf_size = 2048, .tx_buf_size = 2048 };
 
 	side_init(&t->side, 1);
-	t->atc = malloc(atc_size());
-	assert_non_null(t->atc);
-	atc_init(t->atc);
+	memset(&t->requests, 0, sizeof t->requests);
 	conf.iova_offset = IOVA;
-	virtio_net_set_translated(t->side.net, t->atc);
+	virtio_net_set_translated(t->side.net, &t->requests);
 	side_start(&t->side, conf);
 }
 
 static void translated_close(struct translated *t)
 {
 	side_close(&t->side);
-	free(t->atc);
 }
 
 static bool send_number(struct guest_net *guest, unsigned number)
@@ -98,8 +110,8 @@ static void exchange(uint64_t features, uint16_t ring_size, uint64_t seed)
 		assert_string_equal(b.side.front->stopped, "");
 		answer(t, round < 3000 ? (unsigned)(rand_u64(&seed) % 4) : 1000);
 		if (rand_u64(&seed) % 16 == 0 && round < 3000)
-			atc_drop(t->atc, IOVA + GUEST_NET_BASE + (rand_u64(&seed) % 200) * PAGE,
-				 PAGE * (1 + rand_u64(&seed) % 50));
+			take_back(t, IOVA + GUEST_NET_BASE + (rand_u64(&seed) % 200) * PAGE,
+				  PAGE * (1 + rand_u64(&seed) % 50));
 		guest_net_reclaim(a.side.guest, 0);
 		received = receive_numbers(b.side.guest, received);
 	}
@@ -138,7 +150,7 @@ static void rings_start_when_their_own_pages_arrive(void **state)
 	assert_int_equal(t.side.front->ops->peek(NULL, t.side.front, frames, 32), 0);
 	assert_int_equal(answer(&t, 100), 1); /* the frame */
 	assert_int_equal(t.side.front->ops->peek(NULL, t.side.front, frames, 32), 1);
-	atc_drop(t.atc, 0, UINT64_MAX);
+	take_back(&t, 0, UINT64_MAX);
 	assert_int_equal(t.side.front->ops->peek(NULL, t.side.front, frames, 32), 0);
 	answer(&t, 100);
 	t.side.front->ops->peek(NULL, t.side.front, frames, 32);

@@ -717,7 +717,7 @@ static void what_was_in_flight_is_done_again(uint64_t features)
 		a.front->ops->taken(NULL, a.front, 6);
 		/* death: a new process knows the addresses and the region, and a stale base */
 		assert_int_equal(virtio_net_init(a.net, &(struct virtio_net_conf){ .mac = MAC,
-				 .pairs_max = 1, .mtu = 1500,
+				 .pairs_max = 1, .mtu = 1500, .domain = &a.grants->domain,
 				 .host = { on_interrupt, on_config, on_misses, &a } }), 0);
 		virtio_net_accept(a.net, features);
 		virtio_net_set_memory(a.net, &a.guest->region, 1);

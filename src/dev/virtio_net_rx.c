@@ -66,7 +66,8 @@ struct reserved {
 	bool too_small; /* the frame does not fit where the driver wants it: drop it */
 };
 
-/* Finds buffers for 'total' bytes; nothing is used yet. */
+/* Finds buffers for 'total' bytes; nothing is used yet.  RING_BLOCKED: the last of them is one of which
+ * nothing can be written. */
 static enum ring_outcome reserve(struct virtio_net *net, struct ring *ring, uint32_t total,
 				 struct reserved *got)
 {
@@ -88,6 +89,9 @@ static enum ring_outcome reserve(struct virtio_net *net, struct ring *ring, uint
 		}
 		outcome = ring_read_chain(ring, &at, RING_WRITE, total - room, &chain,
 					  net->pieces + pieces, NET_RX_PIECES - pieces);
+		if (outcome == RING_BLOCKED)
+			net->chains[got->count++] =
+				(struct ring_used){ .id = chain.id, .slots = chain.slots };
 		if (outcome != RING_OK)
 			return outcome;
 		if (got->count == 0 && chain.write_bytes < net->header_size)
@@ -129,8 +133,13 @@ static enum ring_outcome give_one(struct virtio_net *net, struct ring *ring,
 	struct scatter to = { .net = net, .piece = net->pieces };
 	uint8_t header[VIRTIO_NET_HDR_SIZE];
 	struct reserved got;
-	enum ring_outcome outcome = reserve(net, ring, net->header_size + frame->size, &got);
+	enum ring_outcome outcome;
 
+	while ((outcome = reserve(net, ring, net->header_size + frame->size, &got)) ==
+	       RING_BLOCKED) {
+		net_give_back(net, ring, net->chains, got.count);
+		note_behind(net, ring, got.count);
+	}
 	if (outcome != RING_OK)
 		return outcome;
 	if (got.too_small) {
@@ -214,7 +223,7 @@ static unsigned give_plain(struct virtio_net *net, struct ring *ring, struct fra
 
 		if (unlikely(frame->todo | frame->gso) || descs[i].len < header_size + frame->size)
 			break;
-		host[i] = dma_near(&net->dma, descs[i].addr, descs[i].len);
+		host[i] = dma_near(&net->dma, descs[i].addr, descs[i].len, DMA_WRITE);
 		if (unlikely(!host[i]))
 			break;
 		prefetch(host[i]);
@@ -286,7 +295,7 @@ static unsigned give_pair(struct virtio_net *net, unsigned pair, struct frame *c
 
 	if (unlikely(!ring->enabled || ring->size == 0))
 		return 0;
-	if (unlikely(net->dma.atc != NULL))
+	if (unlikely(net->dma.requests != NULL))
 		return give_translated(net, pair, frames, n);
 	return ring_is_live(ring) ? give_ring(net, ring, frames, n) : 0;
 }
@@ -324,7 +333,7 @@ unsigned net_give(struct worker *worker, struct nic_front *front, struct frame *
 		if (unlikely(done < n))
 			counter_add(&front->rx_no_room, n - done);
 	}
-	if (unlikely(net->dma.atc != NULL))
+	if (unlikely(net->dma.requests != NULL))
 		net_tell_misses(net);
 	if (unlikely(front->stopped[0] != '\0'))
 		net_note_stop(net);

@@ -136,7 +136,7 @@ static bool describe_rest(struct virtio_net *net, struct frame *frame, struct fr
 	return false;
 }
 
-/* Describes the chain at 'at', of any shape. */
+/* Describes the chain at 'at', of any shape, as frame 'index' of the burst. */
 static enum ring_outcome peek_one(struct virtio_net *net, struct ring *ring, struct ring_cursor *at,
 				  struct frame *frame, unsigned index, bool *gathered)
 {
@@ -147,12 +147,13 @@ static enum ring_outcome peek_one(struct virtio_net *net, struct ring *ring, str
 	enum ring_outcome outcome;
 
 	outcome = ring_read_chain(ring, at, RING_READ, want, &chain, pieces, NET_TX_PIECES);
+	if (outcome == RING_OK || outcome == RING_BLOCKED)
+		net->peeked[index] = (struct ring_used){ .id = chain.id, .slots = chain.slots };
 	if (outcome != RING_OK)
 		return outcome;
 	if (chain.read_bytes < (uint32_t)net->header_size + NET_ETH_HEADER || chain.read_bytes > want)
 		return ring_broken(ring, "a frame of %u bytes with its header of %u",
 				   chain.read_bytes, net->header_size);
-	net->peeked[index] = (struct ring_used){ .id = chain.id, .slots = chain.slots };
 	net->peeked_size[index] = chain.read_bytes - net->header_size;
 	cut(&pieces, &chain.count, net->header_size, header);
 	guest_read_is_over();
@@ -191,7 +192,7 @@ static unsigned peek_plain(struct virtio_net *net, const struct ring_desc *descs
 		uint32_t reach = descs[i].len < header_size + FRAME_HEAD_SIZE ?
 				 header_size + FRAME_HEAD_SIZE : descs[i].len;
 
-		host[i] = dma_near(&net->dma, descs[i].addr, reach);
+		host[i] = dma_near(&net->dma, descs[i].addr, reach, DMA_READ);
 		if (unlikely(!host[i] || descs[i].len < header_size + NET_ETH_HEADER ||
 			     descs[i].len > header_size + FRAME_SIZE_MAX))
 			break;
@@ -244,6 +245,10 @@ static unsigned peek_ring(struct virtio_net *net, struct ring *ring, struct fram
 				break;
 		}
 		outcome = peek_one(net, ring, &at, &frames[n], index + n, gathered);
+		if (outcome == RING_BLOCKED && n == 0) { /* else what is before it goes first */
+			net_give_back(net, ring, &net->peeked[index], 1);
+			continue;
+		}
 		if (outcome == RING_MISS)
 			ask_ahead(net, ring, at, max - n);
 		if (outcome != RING_OK)
@@ -266,7 +271,7 @@ unsigned net_peek(struct worker *worker, struct nic_front *front, struct frame *
 		return 0;
 	if (net->queues[NET_CTRL_QUEUE].size)
 		net_ctrl_serve(net);
-	if (unlikely(net->dma.atc != NULL)) {
+	if (unlikely(net->dma.requests != NULL)) {
 		net_rx_resume(net);
 		net_rx_look_ahead(net);
 	}
@@ -288,7 +293,7 @@ unsigned net_peek(struct worker *worker, struct nic_front *front, struct frame *
 		n += got;
 	}
 	net->tx_turn = (uint8_t)(net->tx_turn + 1 < net->pairs ? net->tx_turn + 1 : 0);
-	if (unlikely(net->dma.atc != NULL))
+	if (unlikely(net->dma.requests != NULL))
 		net_tell_misses(net);
 	if (likely(front->stopped[0] == '\0'))
 		return n;

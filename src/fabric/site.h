@@ -178,6 +178,9 @@ struct site {
 	unsigned workers;        /* data threads; 0: one a card, at most the CPUs there are */
 	unsigned heartbeat_ms;   /* silence of a worker that counts as death of its cards; default 30 */
 	unsigned idle_wake_us;   /* longest sleep of an idle worker whose line cannot wake it */
+	unsigned quarantine_faults; /* blocked accesses that bring an interface into quarantine; 0: none;
+	                             * default 64 */
+	unsigned quarantine_window_s; /* counted within that time; default 10 */
 	struct site_chassis *chassis;
 	unsigned chassis_count;
 	struct site_host *hosts;

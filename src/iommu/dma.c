@@ -1,84 +1,123 @@
 #include "iommu/dma.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
-static bool inside(uint64_t addr, uint64_t base, uint64_t size)
+void dma_init(struct dma *dma, struct iommu_domain *domain, struct counter *blocked)
 {
-	return addr >= base && addr - base < size;
+	memset(dma, 0, sizeof *dma);
+	dma->domain = domain;
+	dma->blocked = blocked;
+	if (domain)
+		domain->dma = dma;
 }
 
-/* Region that holds guest physical 'addr', or region_count. */
-static unsigned region_of(const struct dma *dma, uint64_t addr)
+static bool overlaps(const struct dma_range *range, uint64_t first, uint64_t last)
 {
-	unsigned low = 0, high = dma->region_count;
+	return range->size && range->first <= last && range->first + (range->size - 1) >= first;
+}
 
-	while (low < high) {
-		unsigned middle = (low + high) / 2;
-		const struct dma_region *region = &dma->regions[middle];
+static void drop(struct dma_range *ranges, unsigned count, uint64_t first, uint64_t last)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (overlaps(&ranges[i], first, last))
+			ranges[i].size = 0;
+}
 
-		if (inside(addr, region->base, region->size))
-			return middle;
-		if (addr < region->base)
-			high = middle;
-		else
-			low = middle + 1;
+void dma_forget(struct dma *dma, uint64_t iova, uint64_t last)
+{
+	dma->epoch++; /* pointers into ranges that were replaced may be in use */
+	drop(dma->near, array_len(dma->near), iova, last);
+	drop(dma->ranges, array_len(dma->ranges), iova, last);
+}
+
+/* Whether two ranges are parts of one. */
+static bool go_on(const struct dma_range *a, const struct dma_range *b)
+{
+	return a->size && a->access == b->access && a->first <= b->first + b->size &&
+	       b->first <= a->first + a->size &&
+	       (uintptr_t)a->host - a->first == (uintptr_t)b->host - b->first;
+}
+
+/* Where a new range goes: into an empty place, else in turn over one that is no larger. */
+static struct dma_range *place_for(struct dma *dma, uint64_t size)
+{
+	for (unsigned i = 0; i < DMA_RANGES; i++)
+		if (!dma->ranges[i].size)
+			return &dma->ranges[i];
+	for (unsigned i = 0; i < DMA_RANGES; i++) {
+		struct dma_range *range = &dma->ranges[(dma->turn + i) % DMA_RANGES];
+
+		if (range->size <= size) {
+			dma->turn = (dma->turn + i + 1) % DMA_RANGES;
+			return range;
+		}
 	}
-	return dma->region_count;
+	dma->turn = (dma->turn + 1) % DMA_RANGES;
+	return &dma->ranges[dma->turn];
 }
 
-/* Region that holds the frontend's own address 'addr', or region_count. */
-static unsigned user_region_of(const struct dma *dma, uint64_t addr)
+/* Keeps a range, and makes it one with those that it touches. */
+static void keep(struct dma *dma, struct dma_range *range)
 {
-	for (unsigned i = 0; i < dma->region_count; i++)
-		if (inside(addr, dma->regions[i].user_base, dma->regions[i].size))
-			return i;
-	return dma->region_count;
+	for (unsigned i = 0; i < DMA_RANGES; i++) {
+		struct dma_range *there = &dma->ranges[i];
+		uint64_t end = max_u64(range->first + range->size, there->first + there->size);
+
+		if (!go_on(there, range))
+			continue;
+		if (there->first < range->first) {
+			range->first = there->first;
+			range->host = there->host;
+		}
+		range->size = end - range->first;
+		there->size = 0;
+	}
+	*place_for(dma, range->size) = *range;
 }
 
-/* With an IOMMU: replaces *addr by the address it translates to, and limits *size to what one
- * translation covers. */
-static enum dma_outcome translate(struct dma *dma, uint64_t *addr, uint32_t *size,
-				  enum dma_access access)
+/* The range that holds 'addr' and allows 'access', out of what is kept or from the domain. */
+static bool find(struct dma *dma, uint64_t addr, uint8_t access, struct dma_range *range)
 {
-	const struct atc_entry *entry = atc_find(dma->atc, *addr, (uint8_t)access);
-	uint64_t offset;
+	for (unsigned i = 0; i < DMA_RANGES; i++) {
+		*range = dma->ranges[i];
+		if (addr - range->first < range->size && (range->access & access) == access)
+			return true;
+	}
+	if (!dma->domain || !dma->domain->ops->translate(dma->domain, addr, access, range))
+		return false;
+	must(addr - range->first < range->size && (range->access & access) == access);
+	keep(dma, range);
+	return true;
+}
 
-	if (!entry)
-		return DMA_MISS;
-	offset = *addr - entry->iova;
-	*size = (uint32_t)min_u64(*size, entry->size - offset);
-	*addr = entry->target + offset;
-	return DMA_OK;
+static enum dma_outcome refuse_access(struct dma *dma, uint64_t addr, uint8_t access)
+{
+	if (dma->blocked)
+		counter_add(dma->blocked, 1);
+	if (dma->domain)
+		dma->domain->ops->blocked(dma->domain, addr, access);
+	return DMA_FAULT;
 }
 
 enum dma_outcome dma_reach(struct dma *dma, uint64_t addr, uint32_t size, enum dma_access access,
 			   uint8_t **host, uint32_t *got)
 {
-	const struct dma_region *region;
-	unsigned i = dma->recent;
+	struct dma_range *near = &dma->near[access];
 	uint64_t offset;
 
 	if (size == 0 || addr + (size - 1) < addr)
-		return DMA_FAULT;
-	if (dma->atc) {
-		enum dma_outcome outcome = translate(dma, &addr, &size, access);
-
-		if (outcome != DMA_OK)
-			return outcome;
-		if (i >= dma->region_count ||
-		    !inside(addr, dma->regions[i].user_base, dma->regions[i].size))
-			i = user_region_of(dma, addr);
-	} else if (i >= dma->region_count ||
-		   !inside(addr, dma->regions[i].base, dma->regions[i].size)) {
-		i = region_of(dma, addr);
+		return refuse_access(dma, addr, (uint8_t)access);
+	if (addr - near->first >= near->size && !find(dma, addr, (uint8_t)access, near)) {
+		near->size = 0;
+		if (!dma->requests)
+			return refuse_access(dma, addr, (uint8_t)access);
+		page_requests_note(dma->requests, addr, (uint8_t)access);
+		return DMA_MISS;
 	}
-	if (i == dma->region_count)
-		return DMA_FAULT;
-	dma->recent = i;
-	region = &dma->regions[i];
-	offset = addr - (dma->atc ? region->user_base : region->base);
-	*got = (uint32_t)min_u64(size, region->size - offset);
-	*host = region->host + offset;
+	offset = addr - near->first;
+	*got = (uint32_t)min_u64(size, near->size - offset);
+	*host = near->host + offset;
 	return DMA_OK;
 }
 

@@ -11,6 +11,8 @@
 
 #include <linux/magic.h>
 
+#define LIKE_SIZE (UINT64_C(1) << 30) /* the largest page that translates one address into another */
+
 struct guest_mapping {
 	_Atomic uintptr_t start; /* of the pages; 0: this place is free */
 	size_t length;           /* bytes of the pages */
@@ -119,7 +121,41 @@ static int check_file(int fd, uint64_t offset, uint64_t size)
 	return offset > st.stx_size || size > st.stx_size - offset ? -EINVAL : 0;
 }
 
-int guest_memory_map(int fd, uint64_t offset, uint64_t size, struct guest_mapping **mapping)
+static void *map_anywhere(int fd, uint64_t offset, uint64_t length)
+{
+	return mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
+		    (off_t)offset);
+}
+
+/* Reserves more than is needed, puts the file where it belongs in it, and gives the rest back. */
+static void *map_like(int fd, uint64_t offset, uint64_t length, uint64_t like)
+{
+	uint8_t *space = mmap(NULL, length + LIKE_SIZE, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t skipped;
+	void *start;
+
+	if (space == MAP_FAILED)
+		return map_anywhere(fd, offset, length);
+	skipped = (like - (uintptr_t)space) % LIKE_SIZE;
+	start = mmap(space + skipped, length, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, (off_t)offset);
+	if (start == MAP_FAILED) {
+		int err = errno;
+
+		munmap(space, length + LIKE_SIZE);
+		errno = err;
+		return MAP_FAILED;
+	}
+	if (skipped)
+		munmap(space, skipped);
+	munmap(space + skipped + length, LIKE_SIZE - skipped);
+	return start;
+}
+
+/* 'like' is NULL where any place will do. */
+static int map(int fd, uint64_t offset, uint64_t size, const uint64_t *like,
+	       struct guest_mapping **mapping)
 {
 	struct guest_mapping *place = free_place();
 	uint64_t page, skip, length;
@@ -137,8 +173,10 @@ int guest_memory_map(int fd, uint64_t offset, uint64_t size, struct guest_mappin
 		return err;
 	skip = offset % page;
 	length = (skip + size + page - 1) / page * page;
-	start = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
-		     (off_t)(offset - skip));
+	if (like && (*like - skip) % page == 0)
+		start = map_like(fd, offset - skip, length, *like - skip);
+	else
+		start = map_anywhere(fd, offset - skip, length);
 	if (start == MAP_FAILED)
 		return -errno;
 	/* A crash of ours must not write a guest's memory into a core file. */
@@ -152,6 +190,17 @@ int guest_memory_map(int fd, uint64_t offset, uint64_t size, struct guest_mappin
 		atomic_store(&mappings_end, (unsigned)(place - mappings) + 1);
 	*mapping = place;
 	return 0;
+}
+
+int guest_memory_map(int fd, uint64_t offset, uint64_t size, struct guest_mapping **mapping)
+{
+	return map(fd, offset, size, NULL, mapping);
+}
+
+int guest_memory_map_like(int fd, uint64_t offset, uint64_t size, uint64_t like,
+			  struct guest_mapping **mapping)
+{
+	return map(fd, offset, size, &like, mapping);
 }
 
 void guest_memory_on_loss(struct guest_mapping *mapping, void (*on_loss)(void *owner), void *owner)

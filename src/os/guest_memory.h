@@ -25,6 +25,10 @@ int guest_memory_guard(void);
  * hugetlbfs) nor on a local disk: whoever serves such a file could let us wait for a page without
  * end). */
 int guest_memory_map(int fd, uint64_t offset, uint64_t size, struct guest_mapping **mapping);
+/* The same at a place whose address agrees with 'like' in its low 30 bits, where the pages of the file allow
+ * it: tables that translate one into the other need no more pages than either has large ones. */
+int guest_memory_map_like(int fd, uint64_t offset, uint64_t size, uint64_t like,
+			  struct guest_mapping **mapping);
 /* First byte at 'offset'. */
 uint8_t *guest_memory_bytes(const struct guest_mapping *mapping);
 /* Whether a page of it went away under us since it was mapped. */

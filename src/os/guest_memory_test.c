@@ -40,6 +40,27 @@ static void any_offset_is_mapped_and_shared(void **state)
 	close(fd);
 }
 
+static void a_mapping_lies_like_the_address_that_it_stands_for(void **state)
+{
+	static const uint64_t likes[] = { 0, 0xc0000, UINT64_C(0x7fffdeadb000), 0x100000000, 0x3ffff000 };
+	struct guest_mapping *mapping;
+	int fd = file_of(16 * PAGE);
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(likes); i++) {
+		assert_int_equal(guest_memory_map_like(fd, 3 * PAGE, 10 * PAGE, likes[i], &mapping), 0);
+		assert_int_equal(((uintptr_t)guest_memory_bytes(mapping) ^ likes[i]) % (1 << 30), 0);
+		memset(guest_memory_bytes(mapping), (int)i, 10 * PAGE);
+		guest_memory_unmap(mapping);
+	}
+	/* An offset that no page of the file begins at cannot agree, and is mapped anywhere. */
+	assert_int_equal(guest_memory_map_like(fd, 5, 100, 0x1000, &mapping), 0);
+	assert_int_equal((uintptr_t)guest_memory_bytes(mapping) % PAGE, 5);
+	guest_memory_unmap(mapping);
+	assert_int_equal(guest_memory_map_like(fd, 0, 17 * PAGE, 0x1000, &mapping), -EINVAL);
+	close(fd);
+}
+
 static void what_the_file_does_not_have_is_refused(void **state)
 {
 	static const struct {
@@ -161,6 +182,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_offset_is_mapped_and_shared),
+		cmocka_unit_test(a_mapping_lies_like_the_address_that_it_stands_for),
 		cmocka_unit_test(what_the_file_does_not_have_is_refused),
 		cmocka_unit_test(a_file_whose_server_may_be_silent_is_refused_and_one_on_a_disk_is_not),
 		cmocka_unit_test(the_table_of_mappings_has_an_end),

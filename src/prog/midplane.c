@@ -152,6 +152,18 @@ static void complain_verb(const struct call *call, const char *noun, const char 
 		midplane_complain(call, "%s: say what to do: %s", noun, known);
 }
 
+/* A plural is a noun, too, and by itself its list: 'midplane faults'. */
+static void take_plural(struct words *words, bool help)
+{
+	for (unsigned i = 0; words->count && i < TREE_NOUN_COUNT; i++) {
+		if (strcmp(tree_noun_plural[i], words->word[0]) != 0)
+			continue;
+		words->word[0] = tree_noun_word[i];
+		if (words->count == 1 && !help)
+			words->word[words->count++] = "list";
+	}
+}
+
 /* Finds the command; *code says how it ended when there is none to run. */
 static bool choose(struct call *call, const struct words *words, enum midplane_exit *code)
 {
@@ -234,6 +246,7 @@ static enum midplane_exit run(struct call *call, int argc, char **argv)
 		puts("midplane " MIDPLANE_VERSION);
 		return MIDPLANE_OK;
 	}
+	take_plural(&words, call->option[OPTION_HELP]);
 	if (!choose(call, &words, &code))
 		return code;
 	call->name = words.count > 2 ? words.word[2] : NULL;

@@ -114,7 +114,8 @@ void midplane_help(FILE *out);
 void midplane_help_noun(FILE *out, const char *noun);
 void midplane_help_command(FILE *out, const struct command *command);
 
-/* The commands (midplane_run.c, midplane_event.c, midplane_check.c, midplane_iommu*.c). */
+/* The commands (midplane_run.c, midplane_event.c, midplane_check.c, midplane_guard.c,
+ * midplane_iommu*.c). */
 enum midplane_exit midplane_list(const struct call *call);
 enum midplane_exit midplane_show(const struct call *call);
 enum midplane_exit midplane_site_show(const struct call *call);
@@ -123,12 +124,15 @@ enum midplane_exit midplane_card_insert(const struct call *call);
 enum midplane_exit midplane_card_hang(const struct call *call);
 enum midplane_exit midplane_card_fdb(const struct call *call);
 enum midplane_exit midplane_system_switch(const struct call *call);
+enum midplane_exit midplane_function_release(const struct call *call);
 enum midplane_exit midplane_host_lspci(const struct call *call);
 enum midplane_exit midplane_event_list(const struct call *call);
 enum midplane_exit midplane_site_check(const struct call *call);
 enum midplane_exit midplane_iommu_walk(const struct call *call);
 enum midplane_exit midplane_iommu_remap(const struct call *call);
 enum midplane_exit midplane_iommu_dump(const struct call *call);
+/* Of an image when one is given, else of the running daemon. */
+enum midplane_exit midplane_iommu_dump_any(const struct call *call);
 enum midplane_exit midplane_iommu_check(const struct call *call);
 enum midplane_exit midplane_avail_solve(const struct call *call);
 

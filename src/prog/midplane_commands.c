@@ -31,6 +31,8 @@ const struct command midplane_commands[] = {
 	  "a drill: make its line driver hang, as a dying card does" },
 	LIST("function", "virtual functions"),
 	SHOW("function", "a virtual function (nic0/vf3)"),
+	{ "function", "release", "NAME", 0, 0, midplane_function_release,
+	  "end the quarantine of the interface that uses it" },
 	LIST("host", "hosts"),
 	SHOW("host", "a host"),
 	{ "host", "lspci", "NAME", BIT(DUMP), 0, midplane_host_lspci,
@@ -54,6 +56,8 @@ const struct command midplane_commands[] = {
 	  0, midplane_avail_solve, "the availability that a site file, model or fault tree has" },
 	LIST("avail", "how available systems are, by design and now"),
 	SHOW("avail", "a system's availability (or the site's: site)"),
+	LIST("fault", "accesses that were blocked"),
+	SHOW("fault", "a blocked access, by its number"),
 	LIST("worker", "data threads"),
 	SHOW("worker", "a data thread"),
 	{ "iommu", "walk", NULL, UNIT | BIT(SOURCE) | BIT(IOVA) | BIT(ACCESS) |
@@ -62,8 +66,8 @@ const struct command midplane_commands[] = {
 	{ "iommu", "remap", NULL, UNIT | BIT(SOURCE) | BIT(ADDRESS) | BIT(DATA) |
 	  BIT(BATCH), IMAGE, midplane_iommu_remap,
 	  "explain what becomes of an interrupt message" },
-	{ "iommu", "dump", NULL, UNIT, IMAGE, midplane_iommu_dump,
-	  "list the domains of a memory image, their mappings, and interrupt entries" },
+	{ "iommu", "dump", "[SYSTEM]", UNIT, 0, midplane_iommu_dump_any,
+	  "list domains and what they map: of the running site, or of a memory image" },
 	{ "iommu", "check", NULL, UNIT, IMAGE, midplane_iommu_check,
 	  "report what the tables of a memory image have that the specification forbids" },
 };

@@ -153,6 +153,11 @@ enum midplane_exit midplane_system_switch(const struct call *call)
 		   "switched; 'midplane event list' says how long it took");
 }
 
+enum midplane_exit midplane_function_release(const struct call *call)
+{
+	return act(call, json_object(), "released; its front goes on");
+}
+
 enum midplane_exit midplane_card_fdb(const struct call *call)
 {
 	json_t *rows;

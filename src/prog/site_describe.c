@@ -37,7 +37,8 @@ void site_describe_io_state(const struct run_io *io, char state[32])
 	struct attach_facts facts = { .state = "" };
 
 	io->attachment->ops->facts(io->attachment, &facts);
-	snprintf(state, 32, "%s", io->front->stopped[0] ? "stopped" : facts.state);
+	snprintf(state, 32, "%s", io->quarantined ? "quarantined" :
+		 io->front->stopped[0] ? "stopped" : facts.state);
 }
 
 static void put_mac(struct tree_out *out, const char *name, uint64_t mac)
@@ -291,13 +292,16 @@ static void put_io(const struct run_io *io, struct tree_out *out)
 	tree_put_text(out, "features", features);
 	tree_put_integer(out, "reconnects", facts.reconnects);
 	tree_put_integer(out, "moves", io->moves);
+	tree_put_integer(out, "faults", io->faults.total);
+	tree_put_text(out, "stopped", io->front->stopped);
 	tree_row_end(out);
 }
 
 /* How good a state is; the system is as good as its worst interface. */
 static unsigned rank(const char *state)
 {
-	static const char *const order[] = { "stopped", "held", "waiting", "connected", "running" };
+	static const char *const order[] = { "quarantined", "stopped", "held", "waiting", "connected",
+					     "running" };
 
 	for (unsigned i = 0; i < array_len(order); i++)
 		if (strcmp(order[i], state) == 0)

@@ -1,3 +1,4 @@
+#include "prog/site_guard.h"
 #include "prog/site_move.h"
 
 #include "os/clock.h"
@@ -138,6 +139,8 @@ int site_move_bind_first(struct run_io *io, int member, struct refusal *why)
 		return -EBUSY;
 	}
 	err = bind_held(io, member, why);
+	if (!err)
+		site_guard_move(io, member);
 	nic_card_release(NULL, card->card);
 	if (err)
 		return err;
@@ -157,6 +160,7 @@ void site_move_unbind(struct run_io *io)
 	if (!site_move_hold(card))
 		return;
 	nic_card_unbind(NULL, card->card, io->place->member[io->bound].vf);
+	site_guard_move(io, -1);
 	nic_card_release(NULL, card->card);
 	io->bound = -1;
 }
@@ -206,6 +210,7 @@ static void move_held(struct run_io *io, struct run_move *move)
 		must(nic_card_unbind(NULL, cards[from->card].card, from->vf) == io->front);
 	if (move->to >= 0 && bind_held(io, move->to, &move->why) != 0)
 		move->to = -1;
+	site_guard_move(io, move->to);
 	if (move->to < 0)
 		return;
 	if (move->from >= 0)

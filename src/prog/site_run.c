@@ -1,4 +1,6 @@
 #include "prog/site_run.h"
+#include "prog/site_faults.h"
+#include "prog/site_guard.h"
 #include "prog/site_heart.h"
 #include "prog/site_move.h"
 
@@ -90,7 +92,7 @@ static void on_announce(void *owner, struct nic_front *front)
 
 /* A guest must not be able to wash everybody's events out of the list: each attachment has so many in
  * a window, and the next window begins with how many were held back. */
-static bool may_tell(struct run_io *io, const char *object)
+bool site_run_may_tell(struct run_io *io, const char *object)
 {
 	uint64_t now_ns = clock_now_ns();
 
@@ -120,10 +122,18 @@ static void on_event(void *owner, struct nic_front *front, const char *kind, con
 	if (!io)
 		return;
 	snprintf(object, sizeof object, "system %s/%s", io->system->name, io->io->name);
-	if (!may_tell(io, object))
+	if (!site_run_may_tell(io, object))
 		return;
 	events_add(&run->events, kind, object, "%s", text);
 	events_publish(&run->events);
+}
+
+static void on_unplugged(void *owner, struct nic_front *front)
+{
+	struct run_io *io = io_of_front(owner, front);
+
+	if (io)
+		site_faults_forgive(io);
 }
 
 static void on_link_changed(void *owner, bool up)
@@ -236,7 +246,7 @@ static int cards_create(struct site_run *run, struct refusal *why)
 static int io_create(struct run_io *io, const struct attach_host *host, struct refusal *why)
 {
 	struct attach_conf conf = {
-		.io = io->io, .system = io->system->name, .mac = io->mac,
+		.domain = site_guard_domain(io), .io = io->io, .system = io->system->name, .mac = io->mac,
 		.mtu = io->run->cards[io->place->member[0].card].place.card->mtu,
 	};
 	int err = attach_kinds[io->io->attachment]->create(&io->attachment, host, &conf, why);
@@ -252,7 +262,7 @@ static int ios_create(struct site_run *run, struct refusal *why)
 	struct attach_host host = {
 		.loop = run->loop, .run_dir = run->run_dir, .watch = on_watch,
 		.unwatch = on_unwatch, .wake = on_wake, .event = on_event, .announce = on_announce,
-		.owner = run,
+		.unplugged = on_unplugged, .owner = run,
 	};
 	int err;
 
@@ -282,6 +292,9 @@ static int ios_create(struct site_run *run, struct refusal *why)
 			.active = 0,
 		};
 	}
+	err = site_guard_create(run, why);
+	if (err)
+		return err;
 	for (unsigned i = 0; i < run->io_count; i++) {
 		err = io_create(&run->ios[i], &host, why);
 		if (err)
@@ -342,6 +355,7 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 	run->started_ns = clock_now_ns();
 	run->started_wall_ns = clock_wall_ns();
 	events_init(&run->events);
+	faults_init(&run->faults);
 	err = make_run_dir(run, run_dir, why);
 	if (!err)
 		err = workers_create(&run->workers, site_run_workers(site),
@@ -402,6 +416,7 @@ void site_run_destroy(struct site_run *run)
 		if (run->cards[i].uplink)
 			uplink_hang(run->cards[i].uplink, false);
 	ios_destroy(run);
+	site_guard_destroy(run);
 	cards_destroy(run);
 	if (run->run_dir[0])
 		rmdir(run->run_dir); /* stays when somebody keeps a file there */

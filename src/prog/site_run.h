@@ -16,6 +16,7 @@
 #include "fabric/site.h"
 #include "os/workers.h"
 #include "prog/events.h"
+#include "prog/faults.h"
 #include "uplink/uplink.h"
 
 #include <uv.h>
@@ -49,6 +50,14 @@ struct run_move {
 	struct refusal why;  /* the card did not take it */
 };
 
+/* Blocked accesses of an interface. */
+struct run_faults {
+	uint64_t total;
+	uint64_t since_ns, in_window; /* the window of quarantine_window_s, and how many are in it */
+	uint64_t untold;              /* since the last event of them */
+	struct fault first, last;     /* of these */
+};
+
 struct run_io {
 	struct site_run *run;
 	const struct site_system *system;
@@ -65,6 +74,8 @@ struct run_io {
 	uint64_t moves;         /* how often it was re-bound */
 	uint64_t events_since_ns; /* when the window of its attachment's events began */
 	unsigned events_told, events_held; /* in that window */
+	struct run_faults faults;
+	bool quarantined;       /* barred by its faults */
 };
 
 struct site_run {
@@ -80,6 +91,8 @@ struct site_run {
 	struct failover_io *failover_ios;
 	struct failover_action *actions; /* room for one step */
 	struct events events;
+	struct faults faults;
+	struct site_guard *guard; /* its remapping units: prog/site_guard.h */
 	uv_timer_t *heartbeat;
 	uint64_t started_wall_ns, started_ns;
 	char run_dir[96];
@@ -102,6 +115,9 @@ struct run_io *site_run_io(struct site_run *run, const char *system, const char 
 /* The interface whose front is bound to function 'vf' of 'card' now, or that has it reserved. */
 struct run_io *site_run_function_user(struct site_run *run, unsigned card, unsigned vf,
 				      bool *bound_now);
+
+/* Whether one more event of this interface may be told now: none must wash everybody's out of the list. */
+bool site_run_may_tell(struct run_io *io, const char *object);
 
 /* Actions of the operator.  0, or -errno with 'why'. */
 int site_run_pull(struct site_run *run, struct run_card *card, struct refusal *why);

@@ -1,5 +1,7 @@
 #include "prog/site_serve.h"
 #include "prog/site_describe.h"
+#include "prog/site_faults.h"
+#include "prog/site_guard.h"
 #include "prog/site_tree.h"
 
 #include "fabric/hierarchy.h"
@@ -89,6 +91,34 @@ static int switch_io(void *owner, const char *system, const struct manage_value 
 	return site_run_switch(serve->run, io, card, why);
 }
 
+/* The interface whose front is at function 'name', which exists. */
+static struct run_io *user_of(struct site_run *run, const char *name, struct refusal *why)
+{
+	const char *slash = strrchr(name, '/');
+	char card[SITE_NAME_MAX + 1];
+	struct run_io *io;
+	bool bound = false;
+
+	must(slash != NULL);
+	snprintf(card, sizeof card, "%.*s", (int)(slash - name), name);
+	io = site_run_function_user(run, site_run_card(run, card)->index,
+				    (unsigned)strtoul(slash + 3, NULL, 10), &bound);
+	if (io && (bound || io->bound < 0))
+		return io;
+	refuse(why, "", "no interface uses function '%s' now", name);
+	return NULL;
+}
+
+static int release(void *owner, const char *name, const struct manage_value *values,
+		   struct refusal *why)
+{
+	struct site_serve *serve = owner;
+	struct run_io *io = user_of(serve->run, name, why);
+
+	(void)values;
+	return io ? site_faults_release(io, why) : -EALREADY;
+}
+
 static const struct manage_action actions[] = {
 	{ TREE_CARD, "pull", { { .name = NULL } }, pull,
 	  "pulls the card: its interfaces move to their standby" },
@@ -99,6 +129,8 @@ static const struct manage_action actions[] = {
 	{ TREE_CARD, "hang",
 	  { { "hang", TREE_BOOLEAN, MANAGE_REQUIRED, "true: hang; false: go on" } },
 	  hang, "a drill: makes its line driver hang, as a dying card does" },
+	{ TREE_FUNCTION, "release", { { .name = NULL } }, release,
+	  "ends the quarantine of the interface that uses it" },
 	{ TREE_SYSTEM, "switch",
 	  { { "io", TREE_TEXT, MANAGE_REQUIRED, "name of the interface" },
 	    { "card", TREE_TEXT, MANAGE_REQUIRED, "card of its group to move it to" } },
@@ -108,6 +140,17 @@ static const struct manage_action actions[] = {
 static int fdb(void *owner, const char *name, struct tree_out *out, struct refusal *why)
 {
 	return site_describe_fdb(card_of(owner, name), out, why);
+}
+
+static int mappings(void *owner, const char *name, struct tree_out *out, struct refusal *why)
+{
+	struct site_serve *serve = owner;
+	int index = tree_object_find(&serve->provider, TREE_SYSTEM, name);
+
+	(void)why;
+	must(index >= 0); /* the server has looked */
+	site_guard_list(serve->run, &serve->run->site->systems[index], out);
+	return 0;
 }
 
 static void write_text(void *arg, const char *text, size_t size)
@@ -168,6 +211,8 @@ static int lspci(void *owner, const char *name, enum manage_detail detail, char 
 
 static const struct manage_report reports[] = {
 	{ TREE_CARD, "fdb", tree_fdb_columns, fdb, NULL, "addresses that the card knows" },
+	{ TREE_SYSTEM, "mappings", tree_mapping_columns, mappings, NULL,
+	  "what its interfaces are granted: the mappings of their domains" },
 	{ TREE_HOST, "lspci", NULL, NULL, lspci,
 	  "the PCI Express tree that the host sees; ?dump=1 as lspci -F reads it" },
 };

@@ -1,7 +1,9 @@
 #include "prog/site_tree.h"
 #include "prog/site_describe.h"
+#include "prog/site_guard.h"
 
 #include "fabric/hierarchy.h"
+#include "iommu/vtd_walk.h"
 #include "os/clock.h"
 
 #include <inttypes.h>
@@ -81,6 +83,7 @@ static unsigned count(void *owner, enum tree_noun noun)
 {
 	const struct site_run *run = ((struct site_tree *)owner)->run;
 	const struct site *site = run->site;
+	unsigned faults;
 
 	switch (noun) {
 	case TREE_SITE:
@@ -101,6 +104,9 @@ static unsigned count(void *owner, enum tree_noun noun)
 		return site->systems_count;
 	case TREE_GROUP:
 		return site->groups_count;
+	case TREE_FAULT:
+		(void)faults_oldest(&run->faults, &faults);
+		return faults;
 	case TREE_EVENT:
 		return (unsigned)(run->events.next_id - oldest_event(&run->events));
 	case TREE_AVAIL:
@@ -157,6 +163,8 @@ static void name(void *owner, enum tree_noun noun, unsigned index, char text[TRE
 		snprintf(text, TREE_NAME_MAX, "%s", function);
 	} else if (noun == TREE_EVENT) {
 		snprintf(text, TREE_NAME_MAX, "%" PRIu64, event_at(run, index)->id);
+	} else if (noun == TREE_FAULT) {
+		snprintf(text, TREE_NAME_MAX, "%" PRIu64, faults_at(&run->faults, index)->id);
 	} else {
 		snprintf(text, TREE_NAME_MAX, "%u", index);
 	}
@@ -188,6 +196,8 @@ static void describe_site(const struct site_tree *tree, struct tree_out *out)
 	tree_put_integer(out, "systems", run->site->systems_count);
 	tree_put_integer(out, "ios", run->io_count);
 	tree_put_integer(out, "last_event", run->events.next_id - 1);
+	tree_put_integer(out, "quarantine_faults", run->site->quarantine_faults);
+	tree_put_integer(out, "quarantine_window_s", run->site->quarantine_window_s);
 }
 
 static bool in_service(const struct site_run *run, const struct run_card *card)
@@ -239,7 +249,23 @@ static void describe_carrier(struct site_run *run, unsigned index, struct tree_o
 	tree_put_integer(out, "in_service", well);
 }
 
-/* The routing ID of a function in the tree of the host that manages its card. */
+/* The requester ID under which an interface is heard at a function of its placement. */
+static bool put_user_rid(struct site_run *run, const struct run_card *card, unsigned vf,
+			 struct tree_out *out)
+{
+	char text[PCIE_RID_TEXT_SIZE];
+	bool bound;
+	const struct run_io *io = site_run_function_user(run, card->index, vf, &bound);
+
+	for (unsigned m = 0; io && m < io->place->member_count; m++)
+		if (io->place->member[m].card == card->index && io->place->member[m].vf == vf) {
+			pcie_rid_text(site_guard_rid(io, m), text);
+			tree_put_text(out, "rid", text);
+		}
+	return io != NULL;
+}
+
+/* The routing ID of a free function in the tree of the host that manages its card. */
 static void put_rid(struct site_run *run, const struct run_card *card, unsigned vf,
 		    struct tree_out *out)
 {
@@ -249,7 +275,7 @@ static void put_rid(struct site_run *run, const struct run_card *card, unsigned 
 	};
 	struct hierarchy *hierarchy;
 
-	if (manager < 0)
+	if (put_user_rid(run, card, vf, out) || manager < 0)
 		return;
 	hierarchy = malloc(hierarchy_size(&conf));
 	if (!hierarchy || hierarchy_init(hierarchy, &conf, NULL) != 0) {
@@ -373,6 +399,29 @@ static void describe_event(const struct event *event, struct tree_out *out)
 	tree_put_text(out, "text", event->text);
 }
 
+static void describe_fault(const struct site_run *run, const struct fault *fault,
+			   struct tree_out *out)
+{
+	char text[24];
+
+	tree_put_integer(out, "id", fault->id);
+	put_time(out, "time", fault->last_ns);
+	put_time(out, "first", fault->first_ns);
+	if (fault->io != FAULT_OF_NOBODY) {
+		tree_put_text(out, "system", run->ios[fault->io].system->name);
+		tree_put_text(out, "io", run->ios[fault->io].io->name);
+		tree_put_text(out, "function", fault->function);
+	}
+	pcie_rid_text(fault->source, text);
+	tree_put_text(out, "rid", text);
+	tree_put_text(out, "access", fault_access_text(fault));
+	snprintf(text, sizeof text, fault->interrupt ? "%" PRIu64 : "0x%" PRIx64, fault->address);
+	tree_put_text(out, "address", text);
+	tree_put_text(out, "reason", vtd_reason_text(fault->reason));
+	tree_put_integer(out, "code", fault->reason);
+	tree_put_integer(out, "count", fault->count);
+}
+
 static void describe_worker(struct site_run *run, unsigned index, struct tree_out *out)
 {
 	uint64_t limit_ns = run->site->heartbeat_ms * UINT64_C(1000000);
@@ -432,6 +481,9 @@ static void describe(void *owner, enum tree_noun noun, unsigned index, struct tr
 		break;
 	case TREE_EVENT:
 		describe_event(event_at(run, index), out);
+		break;
+	case TREE_FAULT:
+		describe_fault(run, faults_at(&run->faults, index), out);
 		break;
 	case TREE_AVAIL:
 		site_avail_describe(tree->avail, index, out);

@@ -67,6 +67,23 @@ int guest_net_start_rings(struct guest_net *guest)
 	return err;
 }
 
+/* All its memory, unless an IOMMU of the guest's own says page by page. */
+static int grant(const struct guest_net *guest, const struct dma *dma)
+{
+	const struct dma_region *region = &guest->region;
+	struct iommu_domain *domain = dma->domain;
+	int err;
+
+	if (dma->requests)
+		return 0;
+	err = domain->ops->unmap(domain, (struct iommu_range){ 0, UINT64_MAX });
+	if (!err)
+		err = domain->ops->map(domain, (struct iommu_range){ region->base, region->size },
+				       region->host, DMA_READ | DMA_WRITE);
+	domain->ops->flush(domain);
+	return err;
+}
+
 int guest_net_start(struct guest_net *guest, struct virtio_net *net,
 		    const struct guest_net_conf *conf)
 {
@@ -96,7 +113,8 @@ int guest_net_start(struct guest_net *guest, struct virtio_net *net,
 	if (err)
 		return err;
 	virtio_net_set_memory(net, &guest->region, 1);
-	return guest_net_start_rings(guest);
+	err = grant(guest, virtio_net_dma(net));
+	return err ? err : guest_net_start_rings(guest);
 }
 
 /* Cuts 'size' bytes at 'addr' at the given offsets. */

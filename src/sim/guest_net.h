@@ -40,7 +40,8 @@ struct guest_net {
 /* Bytes of memory that a guest of this configuration needs. */
 uint64_t guest_net_bytes(const struct guest_net_conf *conf);
 
-/* Brings the driver up on 'net': features, memory, rings, all enabled.  0 or what failed. */
+/* Brings the driver up on 'net', which has a domain: features, memory, rings, all enabled.  0 or what
+ * failed. */
 int guest_net_start(struct guest_net *guest, struct virtio_net *net,
 		    const struct guest_net_conf *conf);
 /* Starts the rings of a device that knows the features and the memory already. */

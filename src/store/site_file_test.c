@@ -133,6 +133,8 @@ static void test_what_a_file_leaves_out_has_the_documented_default(void **state)
 	assert_int_equal(site->workers, 0);
 	assert_int_equal(site->heartbeat_ms, 30);
 	assert_int_equal(site->idle_wake_us, 1000);
+	assert_int_equal(site->quarantine_faults, 64);
+	assert_int_equal(site->quarantine_window_s, 10);
 	assert_int_equal(site->groups_count, 0);
 	assert_int_equal(card->card_class, SITE_CARD_NIC);
 	assert_int_equal(card->vfs, 16);
@@ -166,6 +168,7 @@ static void test_what_a_file_says_arrives(void **state)
 	struct site *site = load(
 		HEAD
 		"workers: 1\nheartbeat_ms: 50\nidle_wake_us: 200\n"
+		"quarantine_faults: 0\nquarantine_window_s: 3600\n"
 		"groups: []\n"
 		"systems:\n"
 		" - name: y\n   host: h\n   io:\n"
@@ -180,6 +183,8 @@ static void test_what_a_file_says_arrives(void **state)
 	assert_int_equal(site->workers, 1);
 	assert_int_equal(site->heartbeat_ms, 50);
 	assert_int_equal(site->idle_wake_us, 200);
+	assert_int_equal(site->quarantine_faults, 0);
+	assert_int_equal(site->quarantine_window_s, 3600);
 	assert_string_equal(a->socket, "/tmp/a \\\"b");
 	assert_int_equal(a->socket_mode, SITE_SOCKET_CLIENT);
 	assert_int_equal(site_io_mac(site, 0, 0), UINT64_C(0x525400123456));

@@ -109,6 +109,12 @@ static const struct site_row site_rows[] = {
 	  .help = "How many failures are repaired at once in the site; 0 is no limit." },
 	{ .key = "mission", .type = SITE_TYPE_HOURS, .min = 1, .preset = "1y", .unit = "h",
 	  AT(site, mission_h), .help = "Time that reliability is asked for." },
+	{ .key = "quarantine_faults", .type = SITE_TYPE_UINT, .max = 1000000000, .preset = "64",
+	  .unit = "accesses", AT(site, quarantine_faults),
+	  .help = "Blocked accesses that bring an interface into quarantine; 0: none do." },
+	{ .key = "quarantine_window_s", .type = SITE_TYPE_UINT, .min = 1, .max = 86400,
+	  .preset = "10", .unit = "s", AT(site, quarantine_window_s),
+	  .help = "Time within which they are counted." },
 };
 
 static const struct site_row chassis_rows[] = {

@@ -24,6 +24,9 @@ static const struct tree_property site[] = {
 	ROW("systems",      INTEGER, THINGS, CONF, LISTED, "systems of the site"),
 	ROW("ios",          INTEGER, THINGS, CONF, SHOWN,  "interfaces of all systems"),
 	ROW("last_event",   INTEGER, PLAIN,  READ, SHOWN,  "number of the newest event"),
+	ROW("quarantine_faults",   INTEGER, THINGS, CONF, SHOWN,
+	    "blocked accesses that bring an interface into quarantine; 0: none do"),
+	ROW("quarantine_window_s", INTEGER, S,      CONF, SHOWN, "time within which they are counted"),
 	END,
 };
 
@@ -116,7 +119,7 @@ static const struct tree_property function[] = {
 	ROW("role",         TEXT,    PLAIN,  READ, LISTED, "active, standby or free"),
 	ROW("front",        TEXT,    PLAIN,  CONF, LISTED, "kind of front: vhost-user or tap"),
 	ROW("state",        TEXT,    PLAIN,  READ, LISTED,
-	    "free, standby, waiting, connected, running, stopped or held"),
+	    "free, standby, waiting, connected, running, stopped, held or quarantined"),
 	ROW("mac",          TEXT,    PLAIN,  CONF, LISTED, "permanent address"),
 	ROW("vlan",         INTEGER, PLAIN,  CONF, SHOWN,  "VLAN of all its frames; 0: as tagged"),
 	ROW("rate_bps",     INTEGER, BPS,    CONF, SHOWN,  "limit for the guest; 0: none"),
@@ -137,6 +140,8 @@ static const struct tree_property function[] = {
 	ROW("interrupts",   INTEGER, THINGS, READ, SHOWN,  "notifications sent to the guest"),
 	ROW("iotlb_misses", INTEGER, THINGS, READ, SHOWN,
 	    "translations asked of the guest's IOMMU"),
+	ROW("dma_blocked",  INTEGER, THINGS, READ, SHOWN,
+	    "accesses to what the guest has not granted"),
 	ROW("stopped",      TEXT,    PLAIN,  READ, SHOWN,
 	    "why the front was stopped: what broke which rule; empty when it was not"),
 	ROW("dropped",      INTEGER, FRAMES, READ, LISTED, "frames of it that were dropped"),
@@ -173,12 +178,14 @@ static const struct tree_property io_columns[] = {
 	ROW("attachment", TEXT,    PLAIN,  CONF, LISTED, "vhost-user or tap"),
 	ROW("where",      TEXT,    PLAIN,  READ, LISTED, "socket path or interface name"),
 	ROW("state",      TEXT,    PLAIN,  READ, LISTED,
-	    "waiting, connected, running, stopped or held"),
+	    "waiting, connected, running, stopped, held or quarantined"),
 	ROW("mac",        TEXT,    PLAIN,  CONF, LISTED, "permanent address"),
 	ROW("queues",     INTEGER, THINGS, READ, SHOWN,  "queue pairs in use"),
 	ROW("features",   TEXT,    PLAIN,  READ, SHOWN,  "negotiated virtio features"),
 	ROW("reconnects", INTEGER, THINGS, READ, SHOWN,  "how often the guest came back"),
 	ROW("moves",      INTEGER, THINGS, READ, SHOWN,  "how often it was re-bound"),
+	ROW("faults",     INTEGER, THINGS, READ, SHOWN,  "accesses of it that were blocked"),
+	ROW("stopped",    TEXT,    PLAIN,  READ, SHOWN,  "why it is stopped; empty when it is not"),
 	END,
 };
 
@@ -223,6 +230,25 @@ static const struct tree_property event[] = {
 	ROW("away_us", NUMBER,  US,    READ, LISTED,
 	    "how long traffic was away, as far as the daemon saw it"),
 	ROW("text",    TEXT,    PLAIN, READ, LISTED, "one sentence"),
+	END,
+};
+
+static const struct tree_property fault[] = {
+	ROW("name",     TEXT,    PLAIN,  READ, LISTED, "its number, as text"),
+	ROW("id",       INTEGER, PLAIN,  READ, SHOWN,  "its number; never comes again"),
+	ROW("time",     TEXT,    TIME,   READ, LISTED, "when it happened, the last time"),
+	ROW("first",    TEXT,    TIME,   READ, SHOWN,  "when it happened first"),
+	ROW("system",   TEXT,    PLAIN,  READ, LISTED, "system whose function it was"),
+	ROW("io",       TEXT,    PLAIN,  READ, LISTED, "interface of that system"),
+	ROW("function", TEXT,    PLAIN,  READ, LISTED, "function whose access was blocked"),
+	ROW("rid",      TEXT,    PLAIN,  READ, LISTED, "requester ID of the access"),
+	ROW("access",   TEXT,    PLAIN,  READ, LISTED,
+	    "read, write, read and write, or interrupt"),
+	ROW("address",  TEXT,    PLAIN,  READ, LISTED,
+	    "where it was to go; of an interrupt, which vector"),
+	ROW("reason",   TEXT,    PLAIN,  READ, LISTED, "why, in the specification's words"),
+	ROW("code",     INTEGER, PLAIN,  READ, SHOWN,  "the specification's number of the reason"),
+	ROW("count",    INTEGER, THINGS, READ, LISTED, "how often it came in a row"),
 	END,
 };
 
@@ -279,9 +305,23 @@ const struct tree_property tree_fdb_columns[] = {
 	END,
 };
 
+const struct tree_property tree_mapping_columns[] = {
+	ROW("system",  TEXT,    PLAIN, READ, LISTED, "system it is granted to"),
+	ROW("io",      TEXT,    PLAIN, READ, LISTED, "interface of that system"),
+	ROW("rid",     TEXT,    PLAIN, READ, LISTED,
+	    "requester ID under which the interface is heard now; empty: none"),
+	ROW("domain",  INTEGER, PLAIN, READ, LISTED, "domain identifier in its host's unit"),
+	ROW("iova",    TEXT,    PLAIN, READ, LISTED, "first address, as the function says it"),
+	ROW("last",    TEXT,    PLAIN, READ, LISTED, "last address"),
+	ROW("address", TEXT,    PLAIN, READ, LISTED, "where the first one leads"),
+	ROW("rights",  TEXT,    PLAIN, READ, LISTED, "r, w or rw"),
+	END,
+};
+
 const struct tree_property *const tree_properties[TREE_NOUN_COUNT] = {
 	[TREE_SITE] = site,     [TREE_CHASSIS] = chassis,   [TREE_CARRIER] = carrier,
 	[TREE_CARD] = card,     [TREE_FUNCTION] = function, [TREE_HOST] = host,
 	[TREE_POOL] = pool,     [TREE_SYSTEM] = system_,    [TREE_GROUP] = group,
-	[TREE_EVENT] = event,   [TREE_WORKER] = worker,     [TREE_AVAIL] = avail,
+	[TREE_EVENT] = event,   [TREE_FAULT] = fault,       [TREE_WORKER] = worker,
+	[TREE_AVAIL] = avail,
 };

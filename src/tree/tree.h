@@ -25,6 +25,7 @@ enum { TREE_NAME_MAX = 128 }; /* characters of an object's name, with its end */
 	X(SYSTEM,   "system",   "systems",   "a guest with the interfaces it was given")        \
 	X(GROUP,    "group",    "groups",    "cards that stand in for each other")              \
 	X(EVENT,    "event",    "events",    "what happened, newest last")                      \
+	X(FAULT,    "fault",    "faults",    "an access that was blocked, newest last")         \
 	X(WORKER,   "worker",   "workers",   "a data thread that polls cards")                   \
 	X(AVAIL,    "avail",    "services",  "how available a system is, and the site as a whole")
 
@@ -113,6 +114,9 @@ extern const struct tree_property *const tree_properties[TREE_NOUN_COUNT];
 
 /* Rows of a card's table of learned addresses, which is read by itself (card fdb). */
 extern const struct tree_property tree_fdb_columns[];
+
+/* Rows of what a system's interfaces are granted (iommu dump). */
+extern const struct tree_property tree_mapping_columns[];
 
 /* The noun with this word, or TREE_NOUN_COUNT. */
 enum tree_noun tree_noun_find(const char *word);

@@ -405,18 +405,24 @@ static void store_idx(uint8_t *at, uint16_t value)
 }
 
 /* Makes the entry that position 'at' uses available with 'size' bytes. */
-static void offer(struct vfe *f, struct vfe_ring *ring, uint16_t id, uint32_t size, uint16_t flags)
+static void offer_at(struct vfe_ring *ring, uint16_t id, uint64_t address, uint32_t size,
+		     uint16_t flags)
 {
 	uint8_t *desc = ring->desc + id * DESC_BYTES;
 	uint16_t idx = ring->filled;
 
-	put_le64(desc, guest_address(f, ring->buffers + id * VFE_BUFFER_SIZE));
+	put_le64(desc, address);
 	put_le32(desc + DESC_LEN, size);
 	put_le16(desc + DESC_FLAGS, flags);
 	put_le16(desc + DESC_FLAGS + 2, 0);
 	put_le16(ring->avail + AVAIL_RING + idx % ring->size * 2, id);
 	ring->filled = (uint16_t)(idx + 1);
 	store_idx(ring->avail + AVAIL_IDX, ring->filled);
+}
+
+static void offer(struct vfe *f, struct vfe_ring *ring, uint16_t id, uint32_t size, uint16_t flags)
+{
+	offer_at(ring, id, guest_address(f, ring->buffers + id * VFE_BUFFER_SIZE), size, flags);
 }
 
 int vfe_ring_start(struct vfe *f, unsigned index, uint16_t size, uint16_t base)
@@ -479,6 +485,26 @@ uint16_t vfe_used(const struct vfe *f, unsigned index)
 	return load_idx(f->rings[index].used + USED_IDX);
 }
 
+int vfe_transmit_at(struct vfe *f, unsigned pair, uint64_t address, uint32_t size)
+{
+	struct vfe_ring *ring = &f->rings[2 * pair + 1];
+
+	ring->last_used = vfe_used(f, 2 * pair + 1);
+	if ((uint16_t)(ring->filled - ring->last_used) == ring->size)
+		return -EAGAIN;
+	offer_at(ring, ring->filled % ring->size, address, size, 0);
+	vfe_kick(f, 2 * pair + 1);
+	return 0;
+}
+
+void vfe_point_receive_at(struct vfe *f, unsigned pair, uint64_t address)
+{
+	struct vfe_ring *ring = &f->rings[2 * pair];
+
+	for (uint16_t id = 0; id < ring->size; id++)
+		put_le64(ring->desc + id * DESC_BYTES, address + id * (uint64_t)VFE_BUFFER_SIZE);
+}
+
 int vfe_transmit(struct vfe *f, unsigned pair, const uint8_t *frame, uint32_t size)
 {
 	unsigned index = 2 * pair + 1;
@@ -510,8 +536,9 @@ uint32_t vfe_receive(struct vfe *f, unsigned pair, uint8_t *frame, uint32_t max)
 		return 0;
 	id = get_le16(entry);
 	size = get_le32(entry + USED_LEN);
-	must(id < ring->size && size >= VFE_NET_HEADER_SIZE && size <= VFE_BUFFER_SIZE);
-	size -= VFE_NET_HEADER_SIZE;
+	must(id < ring->size && size <= VFE_BUFFER_SIZE);
+	must(size >= VFE_NET_HEADER_SIZE || size == 0); /* 0: a buffer that could not be written */
+	size -= min_u32(size, VFE_NET_HEADER_SIZE);
 	memcpy(frame, ring->buffers + id * VFE_BUFFER_SIZE + VFE_NET_HEADER_SIZE,
 	       min_u32(size, max));
 	ring->last_used++;

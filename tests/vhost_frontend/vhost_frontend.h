@@ -90,6 +90,10 @@ int vfe_start(struct vfe *f, uint64_t wanted, unsigned pairs, uint16_t ring_size
 
 /* Guest's driver: sends one frame; -EAGAIN when the ring is full.  Kicks when asked to. */
 int vfe_transmit(struct vfe *f, unsigned pair, const uint8_t *frame, uint32_t size);
+/* The same with a descriptor that points at guest 'address', whatever is there; no kick is spared. */
+int vfe_transmit_at(struct vfe *f, unsigned pair, uint64_t address, uint32_t size);
+/* Points every receive descriptor there and behind. */
+void vfe_point_receive_at(struct vfe *f, unsigned pair, uint64_t address);
 /* Takes one received frame; its size, 0 when there is none. Posts the buffer again. */
 uint32_t vfe_receive(struct vfe *f, unsigned pair, uint8_t *frame, uint32_t max);
 /* Used entries of transmitq that came back so far. */

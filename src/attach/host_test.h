@@ -1,9 +1,10 @@
-/* attach/attach_test_host.h -- for tests of attachments: a daemon that counts events, and the
- * smallest card there is: what one front sends the other receives. */
-#ifndef ATTACH_TEST_HOST_H
-#define ATTACH_TEST_HOST_H
+/* attach/host_test.h -- for tests of attachments: a daemon that counts events, and the
+ * smallest card there is: what one front sends the other receives, through a remapping unit. */
+#ifndef ATTACH_HOST_TEST_H
+#define ATTACH_HOST_TEST_H
 
 #include "attach/attach.h"
+#include "sim/guard_world.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,8 @@ struct test_host {
 	struct attach_host host;
 	struct hold hold; /* of the card */
 	struct nic_front *fronts[2];
-	unsigned watches, wakes, announces;
+	struct guard_world guard; /* its functions 0 and 1 are the fronts' */
+	unsigned watches, wakes, announces, unplugs;
 	unsigned events;
 	char kinds[TEST_EVENTS_MAX][24], texts[TEST_EVENTS_MAX][256];
 };
@@ -54,6 +56,12 @@ static inline void test_host_announce(void *owner, struct nic_front *front)
 	t->announces++;
 }
 
+static inline void test_host_unplugged(void *owner, struct nic_front *front)
+{
+	(void)front;
+	((struct test_host *)owner)->unplugs++;
+}
+
 static inline void test_host_event(void *owner, struct nic_front *front, const char *kind,
 				   const char *text)
 {
@@ -84,11 +92,18 @@ static inline void test_host_init(struct test_host *t)
 {
 	memset(t, 0, sizeof *t);
 	must(uv_loop_init(&t->loop) == 0);
+	guard_world_open(&t->guard, 1);
 	t->host = (struct attach_host){
 		.loop = &t->loop, .run_dir = "/tmp", .watch = test_host_watch,
 		.unwatch = test_host_unwatch, .wake = test_host_wake, .event = test_host_event,
-		.announce = test_host_announce, .owner = t,
+		.announce = test_host_announce, .unplugged = test_host_unplugged, .owner = t,
 	};
+}
+
+/* What front 'at' may reach. */
+static inline struct iommu_domain *test_host_domain(struct test_host *t, unsigned at)
+{
+	return &t->guard.functions[at].domain;
 }
 
 static inline void test_host_bind(struct test_host *t, unsigned at, struct nic_front *front)
@@ -109,6 +124,7 @@ static inline void test_host_fini(struct test_host *t)
 {
 	uv_run(&t->loop, UV_RUN_DEFAULT);
 	must(uv_loop_close(&t->loop) == 0);
+	guard_world_close(&t->guard);
 }
 
 /* One round of the card and of the loop.  Returns the frames that were moved. */
@@ -137,6 +153,7 @@ static inline unsigned test_host_round(struct test_host *t)
 		hold_give(&t->hold, HOLD_WORKER);
 		moved += n;
 	}
+	guard_poll(t->guard.guard, 0);
 	uv_run(&t->loop, UV_RUN_NOWAIT);
 	return moved;
 }
