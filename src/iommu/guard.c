@@ -49,7 +49,7 @@ static void on_wake(void *context)
 }
 
 /* The front's cache is emptied at once, since whoever invalidates has the front's hold. */
-static void on_invalidate_device(void *context, const struct vtd_device_invalidation *invalidation)
+static void on_invalidate_device(void *context, const struct iommu_device_invalidation *invalidation)
 {
 	struct guard *guard = context;
 	struct guard_function *f = guard->flushing;

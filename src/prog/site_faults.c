@@ -98,6 +98,8 @@ static void quarantine(struct run_io *io)
 	const struct site *site = io->run->site;
 	char why[160], what[WHAT_SIZE], object[104];
 
+	if (!attach_ready(io->front))
+		return; /* its worker does nothing for it; the next fault asks again */
 	describe(&io->faults.last, what);
 	snprintf(why, sizeof why, "quarantined: %" PRIu64 " blocked accesses within %u s, the last: %s",
 		 io->faults.in_window, site->quarantine_window_s, what);
@@ -140,6 +142,11 @@ int site_faults_release(struct run_io *io, struct refusal *why)
 		refuse(why, "", "interface '%s/%s' is not in quarantine", io->system->name,
 		       io->io->name);
 		return -EALREADY;
+	}
+	if (!attach_ready(io->front)) {
+		refuse(why, "", "the worker of interface '%s/%s' keeps it and does not come back",
+		       io->system->name, io->io->name);
+		return -EBUSY;
 	}
 	end(io);
 	io->attachment->ops->release(io->attachment);
