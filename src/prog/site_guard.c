@@ -52,12 +52,12 @@ static bool reaches_memory(const struct run_io *io)
 static unsigned host_of(const struct run_io *io)
 {
 	const struct site *site = io->run->site;
+	unsigned host = 0;
 
-	for (unsigned i = 0; i < site->hosts_count; i++)
-		if (strcmp(site->hosts[i].name, io->system->host) == 0)
-			return i;
-	must(!"a system has a host: the site was checked");
-	return 0;
+	while (host < site->hosts_count && strcmp(site->hosts[host].name, io->system->host) != 0)
+		host++;
+	must(host < site->hosts_count); /* the site was checked */
+	return host;
 }
 
 static unsigned vectors_of(const struct run_io *io)
@@ -70,19 +70,19 @@ static unsigned vectors_of(const struct run_io *io)
 /* Of VF 'vf' of 'card' as the host sees it. */
 static uint16_t find_rid(const struct hierarchy *h, unsigned card, unsigned vf)
 {
-	for (unsigned i = 0; i < h->port_count; i++) {
-		const struct hierarchy_port *port = &h->port[i];
+	const struct hierarchy_port *port = h->port;
+	unsigned d = 0;
 
-		if (port->card != card)
-			continue;
-		if (port->managed)
-			return pcie_device_rid(&port->devices[0].device, vf);
-		for (unsigned d = 0; d < port->device_count; d++)
-			if (port->devices[d].vf == vf)
-				return port->devices[d].device.rid;
-	}
-	must(!"a host sees the functions of its systems");
-	return 0;
+	/* A host sees the functions of its systems. */
+	while (port < h->port + h->port_count && port->card != card)
+		port++;
+	must(port < h->port + h->port_count);
+	if (port->managed)
+		return pcie_device_rid(&port->devices[0].device, vf);
+	while (d < port->device_count && port->devices[d].vf != vf)
+		d++;
+	must(d < port->device_count);
+	return port->devices[d].device.rid;
 }
 
 static bool has_systems(const struct site_run *run, unsigned host)
