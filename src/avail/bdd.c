@@ -58,7 +58,7 @@ static uint32_t and_of(struct avail_dd *dd, uint32_t f, uint32_t g)
 	if (f > g)
 		swap(&f, &g);
 	result = avail_dd_find(dd, f, g, (uint32_t)AVAIL_DD_AND);
-	if (result != AVAIL_DD_NONE)
+	if (result != AVAIL_DD_NONE || !avail_dd_goes_on(dd))
 		return result;
 	level = top_level(dd, f, g);
 	low = and_of(dd, avail_bdd_low(dd, f, level), avail_bdd_low(dd, g, level));
@@ -99,6 +99,8 @@ static uint32_t xor_of(struct avail_dd *dd, uint32_t f, uint32_t g)
 	result = avail_dd_find(dd, f, g, (uint32_t)AVAIL_DD_XOR);
 	if (result != AVAIL_DD_NONE)
 		return result ^ negated;
+	if (!avail_dd_goes_on(dd))
+		return AVAIL_DD_NONE;
 	level = top_level(dd, f, g);
 	low = xor_of(dd, avail_bdd_low(dd, f, level), avail_bdd_low(dd, g, level));
 	if (low == AVAIL_DD_NONE)
@@ -159,6 +161,8 @@ static uint32_t ite_of(struct avail_dd *dd, uint32_t f, uint32_t g, uint32_t h)
 	result = avail_dd_find(dd, f, g, h);
 	if (result != AVAIL_DD_NONE)
 		return result ^ negated;
+	if (!avail_dd_goes_on(dd))
+		return AVAIL_DD_NONE;
 	level = min_u32(top_level(dd, f, g), avail_dd_level_of(dd, h));
 	low = ite_of(dd, avail_bdd_low(dd, f, level), avail_bdd_low(dd, g, level),
 		     avail_bdd_low(dd, h, level));

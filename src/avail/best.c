@@ -122,6 +122,22 @@ static void find_best(struct avail_best *best, uint32_t at)
 	best->taken[at] = best->taken[b->low];
 }
 
+/* false: the budget of the sets says no. */
+static bool find_all(struct avail_best *best)
+{
+	const struct avail_sets *sets = best->sets;
+
+	for (uint32_t f = 0; f < 2 * sets->solver->part_count; f++)
+		for (uint32_t i = 0; i < sets->families[f].count; i++) {
+			uint32_t at = sets->families[f].first + i;
+
+			if (!avail_sets_go_on(sets, at - AVAIL_FIRST_BRANCH))
+				return false;
+			find_best(best, at);
+		}
+	return true;
+}
+
 int avail_best_init(struct avail_best *best, const struct avail_sets *sets, const double *p,
 		    enum avail_sets_order_by by)
 {
@@ -143,10 +159,10 @@ int avail_best_init(struct avail_best *best, const struct avail_sets *sets, cons
 		avail_best_fini(best);
 		return -ENOMEM;
 	}
-	for (uint32_t f = 0; f < 2 * parts; f++)
-		for (uint32_t i = 0; i < sets->families[f].count; i++)
-			find_best(best, sets->families[f].first + i);
-	return 0;
+	if (find_all(best))
+		return 0;
+	avail_best_fini(best);
+	return -EDQUOT;
 }
 
 void avail_best_fini(struct avail_best *best)

@@ -29,7 +29,8 @@ struct avail_best {
 	uint32_t most;   /* literals of a set */
 };
 
-/* Finds the best sets.  p: of events; may be NULL when 'by' is AVAIL_BY_ORDER.  0, or -ENOMEM. */
+/* Finds the best sets.  p: of events; may be NULL when 'by' is AVAIL_BY_ORDER.  0, -ENOMEM, or
+ * -EDQUOT: the budget of the sets says no. */
 int avail_best_init(struct avail_best *best, const struct avail_sets *sets, const double *p,
 		    enum avail_sets_order_by by);
 void avail_best_fini(struct avail_best *best);

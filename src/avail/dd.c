@@ -10,7 +10,6 @@ enum {
 	MOST_CACHE = 1 << 25,
 	FIRST_BUCKETS = 4,
 	MOST_NODES = 1 << 30,
-	STEPS_ASK = 1 << 14,
 	FIRST_COLLECT = 1 << 15,
 };
 #define MARK UINT32_C(0x80000000)
@@ -35,8 +34,8 @@ int avail_dd_init(struct avail_dd *dd, struct avail_memory *memory,
 		  const struct avail_budget *budget)
 {
 	*dd = (struct avail_dd){ .memory = memory,
-				  .collect_at = FIRST_COLLECT,
-				  .quota = UINT64_MAX };
+				 .collect_at = FIRST_COLLECT,
+				 .quota = UINT64_MAX };
 	if (budget)
 		dd->budget = *budget;
 	dd->nodes = avail_take(memory, FIRST_NODES, sizeof *dd->nodes);
@@ -77,6 +76,7 @@ void avail_dd_clear(struct avail_dd *dd)
 	dd->level_count = dd->stack_count = dd->free = dd->free_count = 0;
 	dd->used = 1;
 	dd->stop = AVAIL_DD_GOING;
+	dd->steps = 0;
 	dd->collect_at = FIRST_COLLECT;
 }
 
@@ -279,16 +279,11 @@ uint32_t avail_dd_reach(struct avail_dd *dd, const uint32_t *refs, uint32_t coun
 	return reached;
 }
 
-/* Asks now and then whether to go on. */
-static bool may_go_on(struct avail_dd *dd)
+bool avail_dd_ask(struct avail_dd *dd)
 {
-	if (dd->stop != AVAIL_DD_GOING)
-		return false;
-	if (++dd->steps >= STEPS_ASK) {
-		dd->steps = 0;
-		if (dd->budget.go_on && !dd->budget.go_on(dd->budget.context))
-			dd->stop = AVAIL_DD_TOLD;
-	}
+	dd->steps = AVAIL_DD_ASK;
+	if (dd->stop == AVAIL_DD_GOING && dd->budget.go_on && !dd->budget.go_on(dd->budget.context))
+		dd->stop = AVAIL_DD_TOLD;
 	return dd->stop == AVAIL_DD_GOING;
 }
 
@@ -302,8 +297,8 @@ static bool has_free(const struct avail_dd *dd)
 	return dd->free || dd->used < dd->room;
 }
 
-/* Makes sure that more nodes can be given out, by collecting, else by growing.  When collecting gains
- * little it is no use to go on: it would be done again and again. */
+/* Makes sure that more nodes can be given out, by collecting, else by growing.  When collecting
+ * gains little it is no use to go on: it would be done again and again. */
 static bool make_room(struct avail_dd *dd)
 {
 	uint32_t before = avail_dd_count(dd);
@@ -347,7 +342,7 @@ static uint32_t add_node(struct avail_dd *dd, uint32_t level_index, uint32_t low
 	struct avail_dd_level *level;
 	uint32_t node, *bucket;
 
-	if (!may_go_on(dd))
+	if (!avail_dd_goes_on(dd))
 		return AVAIL_DD_NONE;
 	if (dd->quota-- == 0) {
 		dd->quota = 0;
@@ -400,8 +395,8 @@ uint32_t avail_dd_find(const struct avail_dd *dd, uint32_t a, uint32_t b, uint32
 	return e->a == a && e->b == b && e->c == c ? e->result : AVAIL_DD_NONE;
 }
 
-/* A cache that was filled twice is too small, up to a size that depends on how many nodes there are: an
- * operation asks about pairs of nodes. */
+/* A cache that was filled twice is too small, up to a size that depends on how many nodes there
+ * are: an operation asks about pairs of nodes. */
 void avail_dd_remember(struct avail_dd *dd, uint32_t a, uint32_t b, uint32_t c, uint32_t result)
 {
 	if (unlikely(++dd->cache_puts > 2 * (uint64_t)dd->cache_room) &&

@@ -18,6 +18,7 @@
 enum {
 	AVAIL_DD_LEVELS = 1 << 14, /* of one diagram: recursion is as deep as that */
 	AVAIL_DD_PUSHES = 6,	   /* by one operation on one level, at most */
+	AVAIL_DD_ASK = 1 << 13,	   /* steps after which go_on() is asked again */
 	AVAIL_DD_END_LEVEL = INT32_MAX,
 };
 
@@ -72,7 +73,7 @@ struct avail_dd {
 	uint32_t *stack;     /* references that must live */
 	uint32_t stack_count, stack_room;
 	uint64_t quota; /* nodes that may still be made, dead ones not given back */
-	uint32_t steps; /* since go_on() was last asked */
+	uint32_t steps; /* that may be done until go_on() is asked again */
 	uint32_t collections;
 };
 
@@ -94,6 +95,17 @@ uint32_t avail_dd_make(struct avail_dd *dd, uint32_t level, uint32_t low, uint32
 
 /* Collects what cannot be reached from the stack. */
 void avail_dd_collect(struct avail_dd *dd);
+
+/* Asks go_on() whatever the number of steps. */
+bool avail_dd_ask(struct avail_dd *dd);
+
+/* One step of an operation: whether to go on.  Asks go_on() now and then. */
+static inline bool avail_dd_goes_on(struct avail_dd *dd)
+{
+	if (likely(dd->steps-- > 0))
+		return dd->stop == AVAIL_DD_GOING;
+	return avail_dd_ask(dd);
+}
 
 /* Nodes that are given out, dead ones too. */
 static inline uint32_t avail_dd_count(const struct avail_dd *dd)

@@ -13,16 +13,31 @@ struct knowledge {
 	struct avail_solver *solver;
 	struct known *table; /* NULL: nothing is looked at but the gates */
 	uint64_t work;	     /* questions that may still be asked */
-	bool until_fall;     /* look only until one is found */
+	uint64_t asked;
+	bool until_fall; /* look only until one is found */
 };
 
 /* Whether a path from the root comes to a step with an even or an odd number of negations. */
 enum { MET = 1, MET_NEGATED = 2 };
 enum { KNOWN = 1 << 16, WORK_BASE = 1 << 18, WORK_A_STEP = 16 };
+enum { ASK_EVERY = 1 << 14 };
 
 static uint32_t cofactor(const struct avail_step *step, uint32_t f, uint32_t input, uint32_t edge)
 {
 	return f >> 1 && step->input == input ? edge ^ (f & 1) : f;
+}
+
+static bool may_ask(struct knowledge *k)
+{
+	const struct avail_budget *budget = &k->solver->budget;
+
+	if (k->work > 0 && k->asked++ % ASK_EVERY == 0 && budget->go_on &&
+	    !budget->go_on(budget->context))
+		k->work = 0;
+	if (k->work == 0)
+		return false;
+	k->work--;
+	return true;
 }
 
 /* Whether g is true wherever f is; when there is no more work to be done, "no". */
@@ -41,9 +56,8 @@ static bool implies(struct knowledge *k, uint32_t f, uint32_t g)
 	known = &k->table[avail_dd_hash(f, g, 0) % KNOWN];
 	if (known->f == f && known->g == g)
 		return known->holds;
-	if (k->work == 0)
+	if (!may_ask(k))
 		return false;
-	k->work--;
 	input = s->rank[a->input] <= s->rank[b->input] ? a->input : b->input;
 	holds = implies(k, cofactor(a, f, input, a->low), cofactor(b, g, input, b->low)) &&
 		implies(k, cofactor(a, f, input, a->high), cofactor(b, g, input, b->high));

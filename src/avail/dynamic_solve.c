@@ -334,6 +334,15 @@ static int sum_of_module(struct frequency *frequency, uint32_t index, double *su
 	return err;
 }
 
+/* Whether any event comes or goes at all: of a tree with nothing but probabilities none does. */
+static bool anything_happens(const struct avail_dynamic *dynamic)
+{
+	for (uint32_t i = 0; i < dynamic->tree.event_count; i++)
+		if (dynamic->up[i] > 0 || dynamic->down[i] > 0)
+			return true;
+	return dynamic->module_count > 0;
+}
+
 static int sum_all(struct frequency *frequency, double *sum)
 {
 	struct avail_dynamic *dynamic = frequency->dynamic;
@@ -363,6 +372,10 @@ static int find_frequency(struct frequency *frequency, double *sum)
 	*sum = NAN;
 	if (!avail_solver_is_exact(frequency->solver))
 		return 0;
+	if (!anything_happens(dynamic)) {
+		*sum = 0;
+		return 0;
+	}
 	for (uint32_t m = 0; m < dynamic->module_count; m++)
 		outcomes = (size_t)max_u64(outcomes, dynamic->modules[m].order.count);
 	frequency->p = avail_take(dynamic->memory, events, sizeof *frequency->p);

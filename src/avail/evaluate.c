@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 /* Probabilities are kept of each function and of its negation, and both are sums of products of
  * such numbers, never differences: the digits of a tiny one are all there. */
@@ -69,9 +70,13 @@ struct pairs {
 	const double *p;
 	struct pair *table;
 	uint32_t room; /* a power of two; 0: not needed yet */
+	uint64_t work; /* pairs that may still be looked at: without a limit it could go on for ever
+			*/
+	uint64_t looked;
 };
 
-enum { LEAST_PAIRS = 1 << 10, MOST_PAIRS = 1 << 22 };
+enum { LEAST_PAIRS = 1 << 10, MOST_PAIRS = 1 << 22, WORK_BASE = 1 << 22, WORK_A_STEP = 4 };
+enum { ASK_EVERY = 1 << 14 };
 
 static int take_pairs(struct pairs *pairs)
 {
@@ -79,6 +84,7 @@ static int take_pairs(struct pairs *pairs)
 
 	while (room < MOST_PAIRS && room < 4 * (uint64_t)pairs->solver->step_count)
 		room *= 2;
+	pairs->work = WORK_BASE + WORK_A_STEP * (uint64_t)pairs->solver->step_count;
 	for (; !pairs->table && room >= LEAST_PAIRS; room /= 2) {
 		pairs->table = avail_take(pairs->solver->memory, room, sizeof *pairs->table);
 		pairs->room = pairs->table ? room : 0;
@@ -93,6 +99,20 @@ static uint32_t cofactor(const struct avail_step *step, uint32_t f, uint32_t inp
 	return (high ? step->high : step->low) ^ (f & 1);
 }
 
+static bool may_look(struct pairs *pairs)
+{
+	const struct avail_budget *budget = &pairs->solver->budget;
+
+	if (pairs->work > 0 && pairs->looked++ % ASK_EVERY == 0 && budget->go_on &&
+	    !budget->go_on(budget->context))
+		pairs->work = 0;
+	if (pairs->work == 0)
+		return false;
+	pairs->work--;
+	return true;
+}
+
+/* NAN when there is no more work to be done. */
 static double both_of(struct pairs *pairs, uint32_t f, uint32_t g)
 {
 	const struct avail_solver *s = pairs->solver;
@@ -113,43 +133,58 @@ static double both_of(struct pairs *pairs, uint32_t f, uint32_t g)
 	pair = &pairs->table[avail_dd_hash(f, g, 0) & (pairs->room - 1)];
 	if (pair->f == f && pair->g == g)
 		return pair->both;
+	if (!may_look(pairs))
+		return NAN;
 	input = s->rank[a->input] <= s->rank[b->input] ? a->input : b->input;
 	c = chance_of(s, pairs->p, input);
 	result = c.failed *
 			 both_of(pairs, cofactor(a, f, input, true), cofactor(b, g, input, true)) +
 		 c.works *
 			 both_of(pairs, cofactor(a, f, input, false), cofactor(b, g, input, false));
-	*pair = (struct pair){ f, g, result };
+	if (!isnan(result))
+		*pair = (struct pair){ f, g, result };
 	return result;
 }
 
-/* P(f) - P(g) where f is true wherever g is; NAN when that would lose digits. */
-static double difference(const double *v, uint32_t f, uint32_t g)
+/* P(f) - P(g), by the probabilities of these or of their negations, whichever are smaller. */
+static double difference(const double *v, uint32_t f, uint32_t g, double *greater)
 {
-	bool by_true = v[f] <= v[g ^ 1];
-	double more = by_true ? v[f] : v[g ^ 1], less = by_true ? v[g] : v[f ^ 1];
+	bool by_true = v[f] + v[g] <= v[f ^ 1] + v[g ^ 1];
+	double a = by_true ? v[f] : v[g ^ 1], b = by_true ? v[g] : v[f ^ 1];
 
-	return more > 0 && more - less < 1e-4 * more ? NAN : more - less;
+	*greater = fmax(a, b);
+	return a - b;
 }
 
-/* What failing the input of a step changes: from false to true, and from true to false. */
+/* P(f) - P(g) with all its digits, where there is work left to find them. */
+static double change_of(struct pairs *pairs, uint32_t f, uint32_t g, uint32_t direction)
+{
+	double greater, change = difference(pairs->solver->values, f, g, &greater), more = 0,
+			less = 0;
+
+	if (!(greater > 0) || fabs(change) >= 1e-4 * greater)
+		return change;
+	if (direction & AVAIL_RISES)
+		more = both_of(pairs, f, g ^ 1);
+	if (direction & AVAIL_FALLS)
+		less = both_of(pairs, g, f ^ 1);
+	return isnan(more) || isnan(less) ? change : more - less;
+}
+
+/* What failing the input of a step changes: from false to true, and from true to false; NAN: there
+ * is no more work to be done. */
 static void find_change(struct pairs *pairs, const struct avail_step *step, double *rise,
 			double *fall)
 {
-	const struct avail_solver *s = pairs->solver;
-
-	*rise = *fall = NAN;
+	*rise = *fall = 0;
 	if (step->direction == AVAIL_RISES) {
-		*rise = difference(s->values, step->high, step->low);
-		*fall = 0;
+		*rise = change_of(pairs, step->high, step->low, AVAIL_RISES);
 	} else if (step->direction == AVAIL_FALLS) {
-		*fall = difference(s->values, step->low, step->high);
-		*rise = 0;
-	}
-	if (isnan(*rise))
+		*fall = change_of(pairs, step->low, step->high, AVAIL_RISES);
+	} else {
 		*rise = both_of(pairs, step->high, step->low ^ 1);
-	if (isnan(*fall))
 		*fall = both_of(pairs, step->low, step->high ^ 1);
+	}
 }
 
 /* What the changes of the whole add up in: of events in the caller's arrays, of modules where paths
@@ -176,8 +211,9 @@ static void add_change(const struct avail_solver *s, struct changes *to, uint32_
 }
 
 /* What failing an input changes is what it changes at each of its steps, times the probability of
- * arriving there.  Top down: what a module changes is known before its steps are met. */
-static void add_changes(struct pairs *pairs, struct changes *to)
+ * arriving there.  Top down: what a module changes is known before its steps are met.  false: there
+ * was no more work to be done. */
+static bool add_changes(struct pairs *pairs, struct changes *to)
 {
 	const struct avail_solver *s = pairs->solver;
 	double *reach = to->reach;
@@ -195,9 +231,12 @@ static void add_changes(struct pairs *pairs, struct changes *to)
 		if (!(here > 0 || negated > 0))
 			continue;
 		find_change(pairs, step, &rise, &fall);
+		if (isnan(rise) || isnan(fall))
+			return false;
 		add_change(s, to, step->input, here * rise + negated * fall,
 			   here * fall + negated * rise);
 	}
+	return true;
 }
 
 int avail_solver_changes(struct avail_solver *s, const double *p, double *rise, double *fall)
@@ -224,9 +263,61 @@ int avail_solver_changes(struct avail_solver *s, const double *p, double *rise, 
 		for (uint32_t i = 0; fall && i < s->event_count; i++)
 			fall[i] = 0;
 		find_values(s, p);
-		add_changes(&pairs, &to);
+		err = add_changes(&pairs, &to) ? 0 : -EDQUOT;
 	}
 	avail_give(s->memory, to.reach, references, sizeof *to.reach);
+	avail_give(s->memory, pairs.table, pairs.room, sizeof *pairs.table);
+	return err;
+}
+
+/* Paths that arrive at a step as it is, less those that arrive at its negation, are enough for the
+ * difference of what failing an input changes.  In a coherent function a step has only one of both.
+ */
+static void add_birnbaum(struct pairs *pairs, double *reach, double *birnbaum)
+{
+	const struct avail_solver *s = pairs->solver;
+
+	reach[s->root >> 1] = s->root & 1 ? -1 : 1;
+	for (uint32_t i = s->step_count; i-- > 1;) {
+		const struct avail_step *step = &s->steps[i];
+		struct chance c = chance_of(s, pairs->p, step->input);
+		double here = reach[i], change;
+		uint32_t root;
+
+		if (!(fabs(here) > 0))
+			continue;
+		reach[step->low >> 1] += c.works * here;
+		reach[step->high >> 1] += step->high & 1 ? -c.failed * here : c.failed * here;
+		change = here * change_of(pairs, step->high, step->low, step->direction);
+		if (step->input < s->event_count) {
+			birnbaum[step->input] += change;
+			continue;
+		}
+		root = s->parts[step->input - s->event_count].root;
+		reach[root >> 1] += root & 1 ? -change : change;
+	}
+}
+
+int avail_solver_birnbaum(struct avail_solver *s, const double *p, double *birnbaum)
+{
+	struct pairs pairs = { .solver = s, .p = p };
+	double *reach;
+	int err;
+
+	if (!s->exact)
+		return -ENOTSUP;
+	err = take_values(s);
+	if (!err)
+		err = take_pairs(&pairs);
+	reach = avail_take(s->memory, s->step_count, sizeof *reach);
+	if (!err && !reach)
+		err = -ENOMEM;
+	if (!err) {
+		memset(birnbaum, 0, s->event_count * sizeof *birnbaum);
+		find_values(s, p);
+		add_birnbaum(&pairs, reach, birnbaum);
+	}
+	avail_give(s->memory, reach, s->step_count, sizeof *reach);
 	avail_give(s->memory, pairs.table, pairs.room, sizeof *pairs.table);
 	return err;
 }

@@ -33,6 +33,7 @@ struct avail_orders {
 struct avail_sets {
 	struct avail_memory *memory;
 	const struct avail_solver *solver;
+	struct avail_budget budget;
 	enum avail_sets_kind kind;
 	struct avail_branch *branches;
 	uint32_t branch_count, branch_room;
@@ -49,6 +50,12 @@ static inline const struct avail_family *avail_family_of(const struct avail_sets
 	uint32_t events = 2 * sets->solver->event_count;
 
 	return literal < events ? NULL : &sets->families[literal - events];
+}
+
+/* In a pass over many branches or sets, of which 'done' are done: whether to go on.  Asks now and then. */
+static inline bool avail_sets_go_on(const struct avail_sets *sets, uint64_t done)
+{
+	return done % 4096 || !sets->budget.go_on || sets->budget.go_on(sets->budget.context);
 }
 
 /* Fills in sets->orders.  0, or -ENOMEM. */

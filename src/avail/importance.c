@@ -12,7 +12,7 @@ struct weighing {
 	uint8_t *pins;	 /* all NONE between two questions */
 	double *p;	 /* of the tree's events, as they are */
 	double *scratch; /* the same, to be changed */
-	double *rise, *fall;
+	double *birnbaum;
 	uint32_t leaf_count, event_count;
 	double u;
 };
@@ -97,7 +97,7 @@ static int ask(struct weighing *weighing, const struct pinned *pinned, enum avai
  * takes most of U away, what is left is asked for instead of subtracted. */
 static int weigh_plain(struct weighing *weighing, uint32_t leaf, struct avail_importance *row)
 {
-	double p = weighing->p[leaf], birnbaum = weighing->rise[leaf] - weighing->fall[leaf];
+	double p = weighing->p[leaf], birnbaum = weighing->birnbaum[leaf];
 	double u = weighing->u, u0 = u - p * birnbaum, u1 = u + (1 - p) * birnbaum;
 	const struct pinned pinned = { .leaf = leaf, .fru = AVAIL_NONE };
 	int err = 0;
@@ -181,12 +181,9 @@ static int begin(struct weighing *weighing, struct avail_service *service)
 	weighing->pins = avail_take(memory, (size_t)weighing->leaf_count + 1, 1);
 	weighing->p = avail_take(memory, events, sizeof *weighing->p);
 	weighing->scratch = avail_take(memory, events, sizeof *weighing->scratch);
-	weighing->rise = avail_take(memory, events, sizeof *weighing->rise);
-	weighing->fall = avail_take(memory, events, sizeof *weighing->fall);
-	return weighing->pins && weighing->p && weighing->scratch && weighing->rise &&
-			       weighing->fall
-		       ? 0
-		       : -ENOMEM;
+	weighing->birnbaum = avail_take(memory, events, sizeof *weighing->birnbaum);
+	return weighing->pins && weighing->p && weighing->scratch && weighing->birnbaum ? 0
+											: -ENOMEM;
 }
 
 static void end(struct weighing *weighing)
@@ -197,8 +194,7 @@ static void end(struct weighing *weighing)
 	avail_give(memory, weighing->pins, (size_t)weighing->leaf_count + 1, 1);
 	avail_give(memory, weighing->p, events, sizeof *weighing->p);
 	avail_give(memory, weighing->scratch, events, sizeof *weighing->scratch);
-	avail_give(memory, weighing->rise, events, sizeof *weighing->rise);
-	avail_give(memory, weighing->fall, events, sizeof *weighing->fall);
+	avail_give(memory, weighing->birnbaum, events, sizeof *weighing->birnbaum);
 }
 
 /* As it is, with nothing pinned. */
@@ -212,7 +208,7 @@ static int ask_first(struct weighing *weighing)
 		return err;
 	memcpy(weighing->p, p, weighing->event_count * sizeof *p);
 	memcpy(weighing->scratch, p, weighing->event_count * sizeof *p);
-	return avail_solver_changes(service->solver, p, weighing->rise, weighing->fall);
+	return avail_solver_birnbaum(service->solver, p, weighing->birnbaum);
 }
 
 typedef int weigh_fn(struct weighing *weighing, uint32_t index, struct avail_importance *row);

@@ -31,10 +31,8 @@ static uint32_t primes(const struct priming *p, uint32_t f)
 
 	if (f <= AVAIL_TRUE)
 		return f;
-	if (p->dd->stop != AVAIL_DD_GOING)
-		return AVAIL_DD_NONE;
 	result = avail_dd_find(dd, f, 0, (uint32_t)AVAIL_DD_PRIMES);
-	if (result != AVAIL_DD_NONE)
+	if (result != AVAIL_DD_NONE || !avail_dd_goes_on(dd))
 		return result;
 	level = avail_dd_level_of(dd, f);
 	family_level = p->families + 2 * (level - p->functions);

@@ -22,7 +22,7 @@ struct avail_sample *avail_service_sample(struct avail_service *service,
 					  struct avail_sample *sample);
 
 /* Unavailability and, where it is known, frequency at a time, everything having worked at time 0.
- * 0, or as avail_dynamic_evaluate. */
+ * 0, -EDQUOT: the budget's go_on() said no; or as avail_dynamic_evaluate. */
 int avail_service_at(struct avail_service *service, struct avail_sample *sample, double t_h,
 		     struct avail_dynamic_answer *answer, struct refusal *why);
 

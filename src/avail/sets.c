@@ -146,6 +146,7 @@ int avail_sets_open(struct avail_sets **result, struct avail_solver *solver,
 	*sets = (struct avail_sets){ .memory = solver->memory,
 				     .solver = solver,
 				     .kind = kind,
+				     .budget = budget ? *budget : (struct avail_budget){ 0 },
 				     .branch_count = AVAIL_FIRST_BRANCH };
 	sets->families =
 		avail_take(solver->memory, 2 * solver->part_count + 1, sizeof *sets->families);

@@ -32,7 +32,7 @@ static double literal_sum(const struct powers *s, uint32_t literal, unsigned pow
 	return raise_to(literal & 1 ? 1 - s->p[literal >> 1] : s->p[literal >> 1], power);
 }
 
-/* The sum of all p(C)^power. */
+/* The sum of all p(C)^power; NAN: the budget of the sets says no. */
 static double sum_of(struct powers *s, unsigned power)
 {
 	const struct avail_sets *sets = s->sets;
@@ -45,6 +45,8 @@ static double sum_of(struct powers *s, unsigned power)
 		for (uint32_t i = family->first; i < family->first + family->count; i++) {
 			const struct avail_branch *b = &sets->branches[i];
 
+			if (!avail_sets_go_on(sets, i - AVAIL_FIRST_BRANCH))
+				return NAN;
 			s->sums[i] = s->sums[b->low] +
 				     literal_sum(s, b->literal, power) * s->sums[b->high];
 		}
@@ -70,6 +72,8 @@ static double log_product(struct powers *s, double first)
 	for (unsigned k = 1; k <= MOST_POWERS; k++) {
 		double rest = k == 1 ? first : sum_of(s, k);
 
+		if (isnan(rest))
+			return rest;
 		for (unsigned i = 0; i < s->likely_count; i++)
 			rest -= raise_to(s->likely[i], k);
 		rest = fmax(rest, 0) / k;
@@ -97,6 +101,7 @@ int avail_sets_approximate(struct avail_sets *sets, const double *p, double *rar
 	if (!err) {
 		*rare_event = sum_of(s, 1);
 		*upper_bound = -expm1(-log_product(s, *rare_event));
+		err = isnan(*upper_bound) ? -EDQUOT : 0;
 	}
 	avail_give(sets->memory, s->sums, sets->branch_count, sizeof *s->sums);
 	avail_give(sets->memory, s, 1, sizeof *s);

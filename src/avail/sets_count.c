@@ -151,15 +151,19 @@ static void find_places(struct tally *t)
 	}
 }
 
-static void tally_all(struct tally *t)
+static bool tally_all(struct tally *t)
 {
 	t->pool[t->places[AVAIL_EMPTY_SET]] = 1;
 	for (uint32_t f = 0; f < 2 * t->sets->solver->part_count; f++) {
 		const struct avail_family *family = &t->sets->families[f];
 
-		for (uint32_t i = family->first; i < family->first + family->count; i++)
+		for (uint32_t i = family->first; i < family->first + family->count; i++) {
+			if (!avail_sets_go_on(t->sets, i - AVAIL_FIRST_BRANCH))
+				return false;
 			tally_branch(t, i);
+		}
 	}
+	return true;
 }
 
 static void report(const struct tally *t, struct avail_count *count, struct avail_count *by_order)
@@ -193,11 +197,10 @@ int avail_sets_count(struct avail_sets *sets, struct avail_count *count,
 		return -ENOMEM;
 	find_places(&t);
 	t.pool = avail_take(sets->memory, t.pool_count, sizeof *t.pool);
-	if (t.pool) {
-		tally_all(&t);
+	err = !t.pool ? -ENOMEM : tally_all(&t) ? 0 : -EDQUOT;
+	if (!err)
 		report(&t, count, by_order);
-	}
 	avail_give(sets->memory, t.places, sets->branch_count, sizeof *t.places);
 	avail_give(sets->memory, t.pool, t.pool_count, sizeof *t.pool);
-	return t.pool ? 0 : -ENOMEM;
+	return err;
 }

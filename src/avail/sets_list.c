@@ -191,7 +191,8 @@ static int list(struct listing *l, uint64_t most, double cut_off,
 {
 	uint32_t *fixed = avail_take(l->memory, l->best.most, sizeof *fixed);
 	struct place all = { .ref = l->best.sets->root, .fixed = 1 };
-	bool good = fixed && grow_laters(l);
+	bool good = fixed && grow_laters(l), told = false;
+	uint64_t taken = 0;
 
 	if (good) {
 		l->laters[0] = (struct later){ .likely = 1 };
@@ -199,13 +200,17 @@ static int list(struct listing *l, uint64_t most, double cut_off,
 		good = put_group(l, &all, fixed);
 	}
 	while (good && most && l->queue.group_count) {
-		struct avail_group group = avail_queue_take(&l->queue);
+		struct avail_group group;
 
+		told = !avail_sets_go_on(l->best.sets, taken++);
+		if (told)
+			break;
+		group = avail_queue_take(&l->queue);
 		most -= hand_out(l, &group, cut_off, each, context);
 		good = split(l, &group, fixed) && avail_queue_prune(&l->queue, most);
 	}
 	avail_give(l->memory, fixed, l->best.most, sizeof *fixed);
-	return good ? 0 : -ENOMEM;
+	return told ? -EDQUOT : good ? 0 : -ENOMEM;
 }
 
 int avail_sets_list(struct avail_sets *sets, const double *p, enum avail_sets_order_by by,

@@ -265,15 +265,20 @@ static int pass_over(struct avail_tree *tree, uint32_t *top, enum pass_kind kind
 	return 0;
 }
 
+static bool goes_on(const struct avail_budget *budget)
+{
+	return !budget->go_on || budget->go_on(budget->context);
+}
+
 int avail_simplify(struct avail_tree *small, uint32_t *small_top, struct avail_memory *memory,
-		   const struct avail_tree *tree, uint32_t top)
+		   const struct avail_tree *tree, uint32_t top, const struct avail_budget *budget)
 {
 	bool changed = true;
 	int err = avail_tree_init(small, memory, tree->event_count);
 
 	if (!err)
 		err = rewrite(small, small_top, tree, top, PASS_FORM);
-	for (unsigned round = 0; !err && changed && round < MOST_ROUNDS; round++)
+	for (unsigned round = 0; !err && changed && round < MOST_ROUNDS && goes_on(budget); round++)
 		err = pass_over(small, small_top, PASS_REDUCE, &changed);
 	if (!err)
 		err = pass_over(small, small_top, PASS_GROUP, &changed);

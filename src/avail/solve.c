@@ -78,7 +78,9 @@ int avail_solver_open(struct avail_solver **solver, struct avail_memory *memory,
 		return -ENOMEM;
 	s->memory = s->tree.memory = memory;
 	s->event_count = tree->event_count;
-	err = avail_simplify(&s->tree, &s->top, memory, tree, top);
+	if (budget)
+		s->budget = *budget;
+	err = avail_simplify(&s->tree, &s->top, memory, tree, top, &s->budget);
 	if (!err)
 		err = take_arrays(s);
 	if (!err)

@@ -25,8 +25,9 @@ struct avail_solver;
 
 /* Simplifies the function, orders its events, builds the diagram.
  *
- * tree   only read during the call
- * top    a reference of it
+ * tree    only read during the call
+ * top     a reference of it
+ * budget  copied; go_on's context must outlive the solver.  NULL: as memory->limit allows
  *
  * 0 also when the budget was not enough: then avail_solver_is_exact() is false and evaluations give
  * bounds.  -ENOMEM when there was no room for even those. */
@@ -64,8 +65,13 @@ int avail_solver_probability(struct avail_solver *solver, const double *p,
  * rise + repair frequency * fall.
  *
  * rise, fall   one an event of the tree; fall may be NULL when coherent
- * 0, -ENOMEM, or -ENOTSUP when the solver is not exact. */
+ * 0, -ENOMEM, -ENOTSUP when the solver is not exact, or -EDQUOT: in a non-coherent function that may take
+ * long beyond measure, and is given up after work in proportion to the diagram, or when go_on() said no. */
 int avail_solver_changes(struct avail_solver *solver, const double *p, double *rise, double *fall);
+
+/* rise - fall alone, one an event: Birnbaum's importance, in one pass for any function.
+ * 0, -ENOMEM, or -ENOTSUP when the solver is not exact. */
+int avail_solver_birnbaum(struct avail_solver *solver, const double *p, double *birnbaum);
 
 /* Minimal cut sets: the smallest sets of failed events with which the function is true when all other events
  * work; for a coherent function also whatever the others do.  Prime implicants, which differ in a
@@ -76,7 +82,8 @@ enum avail_sets_kind { AVAIL_CUT_SETS, AVAIL_PRIME_IMPLICANTS };
 struct avail_sets;
 
 /* Builds the zero-suppressed diagram of the sets.  The solver stays open until the sets are closed.
- * budget   may be NULL
+ * budget   copied; go_on's context must outlive the sets.  May be NULL
+ *
  * 0; -ENOMEM; or -EDQUOT when the budget ended it, or the solver is not exact. */
 int avail_sets_open(struct avail_sets **sets, struct avail_solver *solver, enum avail_sets_kind kind,
 		    const struct avail_budget *budget);
@@ -87,13 +94,14 @@ uint32_t avail_sets_order(const struct avail_sets *sets);
 
 /* How many sets there are, exactly, without enumerating them.
  * by_order   [k] receives how many have k literals, k = 0 .. avail_sets_order(); may be NULL
- * 0, or -ENOMEM. */
+ * 0, -ENOMEM, or -EDQUOT when the budget's go_on() said no. */
 int avail_sets_count(struct avail_sets *sets, struct avail_count *count,
 		     struct avail_count *by_order);
 
 /* rare_event    the sum of the probabilities of all sets; may exceed 1
  * upper_bound   1 - the product of (1 - p) over all sets (the "min-cut upper bound")
- * Both for any number of sets, without enumerating them.  0, or -ENOMEM. */
+ * Both for any number of sets, without enumerating them.  0, -ENOMEM, or -EDQUOT when the budget's
+ * go_on() said no. */
 int avail_sets_approximate(struct avail_sets *sets, const double *p, double *rare_event,
 			   double *upper_bound);
 
@@ -111,7 +119,8 @@ struct avail_set {
  *
  * p   may be NULL when by order: then probabilities are NAN and there is no cut-off
  *
- * Work and memory are for the sets that are listed, not for all.  0, or -ENOMEM. */
+ * Work and memory are for the sets that are listed, not for all.  0, -ENOMEM, or -EDQUOT when the
+ * budget's go_on() said no: those that came are the first, but not all. */
 int avail_sets_list(struct avail_sets *sets, const double *p, enum avail_sets_order_by by,
 		    uint64_t most, double cut_off,
 		    void (*each)(void *context, const struct avail_set *set), void *context);

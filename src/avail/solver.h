@@ -34,6 +34,7 @@ struct avail_part {
 
 struct avail_solver {
 	struct avail_memory *memory;
+	struct avail_budget budget;
 	uint32_t event_count;
 	struct avail_tree tree;	  /* simplified */
 	uint32_t top;		  /* reference in it */

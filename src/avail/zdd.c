@@ -50,7 +50,7 @@ static uint32_t without(struct avail_dd *dd, uint32_t f, uint32_t g)
 	if (g == AVAIL_FALSE || f == AVAIL_TRUE)
 		return f;
 	result = avail_dd_find(dd, f, g, (uint32_t)AVAIL_DD_WITHOUT);
-	if (result != AVAIL_DD_NONE)
+	if (result != AVAIL_DD_NONE || !avail_dd_goes_on(dd))
 		return result;
 	low = without(dd, avail_dd_node(dd, f)->low, low_at(dd, g, level));
 	if (low == AVAIL_DD_NONE)
@@ -83,7 +83,7 @@ static uint32_t difference(struct avail_dd *dd, uint32_t f, uint32_t g)
 	if (g == AVAIL_FALSE || f == AVAIL_TRUE)
 		return f;
 	result = avail_dd_find(dd, f, g, (uint32_t)AVAIL_DD_DIFFERENCE);
-	if (result != AVAIL_DD_NONE)
+	if (result != AVAIL_DD_NONE || !avail_dd_goes_on(dd))
 		return result;
 	low = difference(dd, avail_dd_node(dd, f)->low, low_at(dd, g, level));
 	if (low == AVAIL_DD_NONE)
@@ -109,7 +109,7 @@ static uint32_t union_of(struct avail_dd *dd, uint32_t f, uint32_t g)
 	if (f > g)
 		return union_of(dd, g, f);
 	result = avail_dd_find(dd, f, g, (uint32_t)AVAIL_DD_UNION);
-	if (result != AVAIL_DD_NONE)
+	if (result != AVAIL_DD_NONE || !avail_dd_goes_on(dd))
 		return result;
 	level = min_u32(avail_dd_level_of(dd, f), avail_dd_level_of(dd, g));
 	low = union_of(dd, low_at(dd, f, level), low_at(dd, g, level));

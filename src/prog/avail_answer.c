@@ -312,8 +312,14 @@ static void note_site(struct avail_work *work)
 			   n->perfect_from, n->perfect_to);
 }
 
+static bool is_asked(const struct avail_work *work, enum avail_only only)
+{
+	return work->question->only == AVAIL_EVERYTHING || work->question->only == only;
+}
+
 static int put_all(json_t *out, struct avail_work *work)
 {
+	bool everything = work->question->only == AVAIL_EVERYTHING;
 	int err;
 
 	json_object_set_new(out, "model", json_string(work->c->model.name));
@@ -324,15 +330,15 @@ static int put_all(json_t *out, struct avail_work *work)
 		json_object_set_new(out, "modules",
 				    modules_json(avail_service_dynamic(work->service)));
 	err = avail_put_frequency(out, work);
-	if (!err)
+	if (!err && is_asked(work, AVAIL_ONLY_SETS))
 		err = avail_put_sets(out, work);
-	if (!err)
+	if (!err && is_asked(work, AVAIL_ONLY_IMPORTANCE))
 		err = avail_put_importance(out, work);
-	if (!err)
+	if (!err && everything)
 		err = put_mission(out, work);
 	if (!err)
 		err = put_curve(out, work);
-	if (!err)
+	if (!err && everything)
 		err = put_capacities(out, work);
 	if (!err)
 		err = put_uncertainty(out, work);

@@ -7,16 +7,19 @@
 
 /* The tree as it stands, without chains: cut sets are of its structure. */
 struct structure {
-	struct avail_flat flat;
+	const struct avail_flat *flat;
 	struct avail_solver *solver;
 	double *p; /* one a leaf */
+	struct avail_flat own; /* of 'own_solver' */
+	struct avail_solver *own_solver; /* NULL: without chains it is the service's, which knows the answer */
 };
 
 static void structure_close(struct structure *s)
 {
-	if (s->solver)
-		avail_solver_close(s->solver);
-	avail_flat_fini(&s->flat);
+	if (s->own_solver)
+		avail_solver_close(s->own_solver);
+	if (s->flat == &s->own)
+		avail_flat_fini(&s->own);
 	free(s->p);
 }
 
@@ -27,31 +30,43 @@ static int leaf_figures(struct structure *s, struct avail_work *work)
 
 	if (err)
 		return err;
-	s->p = calloc(s->flat.leaf_count + 1, sizeof *s->p);
+	s->p = calloc(s->flat->leaf_count + 1, sizeof *s->p);
 	err = s->p ? 0 : -ENOMEM;
-	for (uint32_t i = 0; i < s->flat.leaf_count && !err; i++) {
+	for (uint32_t i = 0; i < s->flat->leaf_count && !err; i++) {
 		struct avail_figures figures;
 
-		err = avail_leaf_figures(&s->flat, i, &sample, &figures, work->why);
+		err = avail_leaf_figures(s->flat, i, &sample, &figures, work->why);
 		s->p[i] = figures.unavailability;
 	}
 	avail_sample_fini(&sample);
 	return err;
 }
 
-static int structure_open(struct structure *s, struct avail_work *work)
+static int own_solver(struct structure *s, struct avail_work *work)
 {
 	uint32_t ref;
-	int err = avail_flatten(&s->flat, &work->c->model, &work->top.down, 1, &ref);
+	int err = avail_flatten(&s->own, &work->c->model, &work->top.down, 1, &ref);
 
-	s->solver = NULL;
-	s->p = NULL;
 	if (err)
 		return err;
-	err = leaf_figures(s, work);
+	s->flat = &s->own;
+	err = avail_solver_open(&s->own_solver, &work->c->memory, &s->own.tree, ref,
+				&work->budget.diagram);
+	s->solver = s->own_solver;
+	return err;
+}
+
+static int structure_open(struct structure *s, struct avail_work *work)
+{
+	struct avail_dynamic *dynamic = avail_service_dynamic(work->service);
+	int err = 0;
+
+	*s = (struct structure){ .flat = avail_dynamic_flat(dynamic),
+				 .solver = avail_service_solver(work->service) };
+	if (avail_dynamic_module_count(dynamic) > 0)
+		err = own_solver(s, work);
 	if (!err)
-		err = avail_solver_open(&s->solver, &work->c->memory, &s->flat.tree, ref,
-					&work->budget.diagram);
+		err = leaf_figures(s, work);
 	if (err)
 		structure_close(s);
 	return err;
@@ -70,7 +85,7 @@ static void put_set(void *context, const struct avail_set *set)
 
 	for (uint32_t i = 0; i < set->count; i++) {
 		const struct avail_leaf *leaf =
-			&listing->structure->flat.leaves[set->literals[i] >> 1];
+			&listing->structure->flat->leaves[set->literals[i] >> 1];
 
 		json_array_append_new(
 			events,
@@ -155,6 +170,16 @@ static int put_sets(json_t *out, struct avail_work *work, const struct structure
 	return err;
 }
 
+/* Which budget it was that did not suffice. */
+static const char *lack_of(const struct avail_work *work, int err)
+{
+	const struct avail_budget *budget = &work->budget.diagram;
+
+	if (err == -ENOMEM)
+		return "memory";
+	return budget->go_on && !budget->go_on(budget->context) ? "time" : "nodes";
+}
+
 /* One kind of sets under 'key'; what passes the budget is null and noted. */
 static int put_kind(json_t *out, struct avail_work *work, const struct structure *structure,
 		    enum avail_sets_kind kind, const char *key, const char *words)
@@ -166,9 +191,8 @@ static int put_kind(json_t *out, struct avail_work *work, const struct structure
 		json_object_clear(part);
 		json_object_set_new(part, "count", json_null());
 		json_object_set_new(part, "by_order", json_array());
-		avail_note(work,
-			   "the %s passed the budget of memory, nodes or time and were not counted",
-			   words);
+		avail_note(work, "the %s passed the budget of %s and were not counted", words,
+			   lack_of(work, err));
 		err = 0;
 	}
 	json_object_set(out, key, part);
@@ -181,8 +205,6 @@ int avail_put_sets(json_t *out, struct avail_work *work)
 	struct structure structure;
 	int err;
 
-	if (work->question->skip_sets)
-		return 0;
 	err = structure_open(&structure, work);
 	if (err)
 		return err;

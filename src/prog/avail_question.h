@@ -8,6 +8,14 @@
 
 enum avail_sort { AVAIL_SORT_ORDER, AVAIL_SORT_PROBABILITY };
 
+/* What is answered besides the steady state. */
+enum avail_only {
+	AVAIL_EVERYTHING,
+	AVAIL_ONLY_PROBABILITY, /* nothing */
+	AVAIL_ONLY_SETS,
+	AVAIL_ONLY_IMPORTANCE,
+};
+
 /* Zero or NULL: not asked for, or the default. */
 struct avail_question {
 	const char *top;          /* a top or a gate; NULL: the model's own */
@@ -15,7 +23,7 @@ struct avail_question {
 	enum avail_sort sort;
 	double cut_off;           /* sets less probable than this are not listed */
 	bool prime_implicants;    /* instead of minimal cut sets */
-	bool skip_sets;           /* do not even count them */
+	enum avail_only only;
 	bool approximate;         /* also the rare-event approximation and the min-cut upper bound */
 	uint64_t draws;           /* of the parameters' distributions */
 	uint64_t replications;    /* of the simulation */

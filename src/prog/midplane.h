@@ -61,6 +61,7 @@ enum midplane_exit {
 	X(SIMULATE, 0, "simulate", "N", "also simulate so many histories")                      \
 	X(SEED, 0, "seed", "N", "of draws and simulation (default 1)")                          \
 	X(THREADS, 0, "threads", "N", "of the simulation (default one a CPU)")                  \
+	X(ONLY, 0, "only", "WHAT", "answer no more than probability, cut-sets or importance")  \
 	X(NODES, 0, "nodes", "N", "budget of the decision diagrams")                            \
 	X(MEMORY_LIMIT, 0, "memory-limit", "SIZE", "budget of memory (default half of the machine's)") \
 	X(SECONDS, 0, "seconds", "N", "budget of time (default 60; 0: none)")

@@ -98,9 +98,29 @@ static size_t half_of_memory(void)
 	return pages > 0 && size > 0 ? (size_t)pages / 2 * (size_t)size : (size_t)1 << 30;
 }
 
+static bool read_only(const char *text, enum avail_only *only)
+{
+	static const struct {
+		const char *word;
+		enum avail_only only;
+	} rows[] = {
+		{ "probability", AVAIL_ONLY_PROBABILITY },
+		{ "cut-sets", AVAIL_ONLY_SETS },
+		{ "importance", AVAIL_ONLY_IMPORTANCE },
+	};
+
+	for (unsigned i = 0; i < array_len(rows); i++)
+		if (strcmp(text, rows[i].word) == 0) {
+			*only = rows[i].only;
+			return true;
+		}
+	return false;
+}
+
 static enum midplane_exit read_question(const struct call *call, struct avail_question *question)
 {
 	const char *by = call->option[OPTION_BY], *threads = call->option[OPTION_THREADS];
+	const char *only = call->option[OPTION_ONLY];
 	uint64_t count = 0;
 
 	*question = (struct avail_question){ .top = call->option[OPTION_TOP],
@@ -124,6 +144,12 @@ static enum midplane_exit read_question(const struct call *call, struct avail_qu
 		question->sort = AVAIL_SORT_PROBABILITY;
 	} else if (by && strcmp(by, "order") != 0) {
 		midplane_complain(call, "--by: '%s' is neither order nor probability", by);
+		return MIDPLANE_USAGE;
+	}
+	if (only && !read_only(only, &question->only)) {
+		midplane_complain(call,
+				  "--only: '%s' is none of probability, cut-sets and importance",
+				  only);
 		return MIDPLANE_USAGE;
 	}
 	if (threads && (!site_number_parse(threads, &count) || count < 1 || count > 64)) {

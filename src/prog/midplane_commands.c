@@ -51,8 +51,8 @@ const struct command midplane_commands[] = {
 	{ "avail", "solve", "FILE",
 	  BIT(TOP) | BIT(CUT_SETS) | BIT(BY) | BIT(CUT_OFF) | BIT(PRIME) | BIT(APPROXIMATE) |
 		  BIT(MISSION) | BIT(WHAT_IF) | BIT(IMPROVE) | BIT(REPORT) | BIT(DOT) | BIT(CURVE) |
-		  BIT(DRAWS) | BIT(SIMULATE) | BIT(SEED) | BIT(THREADS) | BIT(NODES) |
-		  BIT(MEMORY_LIMIT) | BIT(SECONDS),
+		  BIT(DRAWS) | BIT(SIMULATE) | BIT(SEED) | BIT(THREADS) | BIT(ONLY) |
+		  BIT(NODES) | BIT(MEMORY_LIMIT) | BIT(SECONDS),
 	  0, midplane_avail_solve, "the availability that a site file, model or fault tree has" },
 	LIST("avail", "how available systems are, by design and now"),
 	SHOW("avail", "a system's availability (or the site's: site)"),
