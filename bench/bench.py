@@ -1,6 +1,6 @@
 """make bench: what midplane costs beside what others cost, paired and interleaved in one run.
 
-    bench.py [--rounds N] [--seconds N] [--only rates,latency,scale,idle] [--rings split,packed]
+    bench.py [--rounds N] [--seconds N] [--only rates,latency,scale,idle,unit] [--rings split,packed]
              [--frames 64,512,1518] [--json FILE]
 
 Absolute figures of a shared machine move by a factor of two with its neighbours, so every round
@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import statistics
+import subprocess
 import sys
 import time
 
@@ -216,7 +217,16 @@ def bench_idle(options):
     return out
 
 
-PARTS = {"rates": bench_rates, "latency": bench_latency, "scale": bench_scale, "idle": bench_idle}
+def bench_unit(options):
+    print("\nThe remapping unit: translations, interrupts, maps and unmaps\n", flush=True)
+    command = [os.path.join(options.build, "bench", "iommu_bench"), str(2 * options.rounds)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    print(lines, flush=True)
+    return lines.splitlines()
+
+
+PARTS = {"rates": bench_rates, "latency": bench_latency, "scale": bench_scale, "idle": bench_idle,
+         "unit": bench_unit}
 
 
 def main():
