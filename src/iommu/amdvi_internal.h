@@ -28,7 +28,8 @@ struct amdvi_page {
 	uint8_t rights; /* by the device table entry and all entries so far */
 	unsigned level;
 	uint64_t address; /* where the page is, offset included */
-	unsigned page_shift;
+	unsigned page_shift;  /* the answer holds for it */
+	unsigned table_shift; /* of the page in the tables; 0: no page tables */
 	unsigned decided_shift; /* what was met so far decides for 2^this bytes of addresses */
 	bool untranslated_only, coherent;
 };

@@ -70,6 +70,7 @@ static uint16_t translate(struct amdvi_page *page)
 			   (unsigned long long)(walk->dte[0] & field_mask(SPEC_AMDVI_DTE_0_ROOT)),
 			   amdvi_rights_text(rights));
 		reason = amdvi_pages(page);
+		page->table_shift = page->page_shift;
 		if (!reason && !is_uniform(page, page->page_shift))
 			page->page_shift = SPEC_AMDVI_PAGE_SHIFT;
 	}
@@ -154,6 +155,7 @@ static void answer_page(const struct amdvi_page *page, struct iommu_answer *answ
 {
 	answer->address = page->address;
 	answer->page_shift = (uint8_t)page->page_shift;
+	answer->table_shift = (uint8_t)page->table_shift;
 	answer->rights = page->rights;
 	answer->snoop = page->coherent;
 	answer->untranslated_only = page->untranslated_only;

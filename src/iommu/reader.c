@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+_Static_assert(sizeof(struct reader_page) == 64, "a translation at hand is one cache line");
+
 void reader_init(struct reader *reader, struct tlb *tlb, unsigned index)
 {
 	must((uintptr_t)reader % 64 == 0);

@@ -58,11 +58,13 @@ enum iommu_completion {
 };
 
 struct iommu_answer {
-	enum iommu_outcome outcome;
+	uint8_t outcome;    /* enum iommu_outcome */
+	uint8_t completion; /* enum iommu_completion */
 	uint16_t reason;    /* FAULT and SILENT: code of the format's specification; SILENT with 0: refused
 	                     * without being a fault */
-	uint8_t completion; /* enum iommu_completion */
 	uint8_t rights;     /* enum iommu_access, ored: all that the tables allow; what an ATS completion grants */
+	uint8_t table_shift; /* OK: of the page in the tables that the address lies in; 0: no page tables.
+			      * page_shift is less where a part of the page is answered otherwise */
 	uint16_t domain;    /* domain identifier of the tables that were walked */
 	uint8_t page_shift; /* the answer holds for this page: 12, 21, 30, up to 64 without tables; of a
 	                     * refusal: for all addresses that the entry decides for */

@@ -51,7 +51,8 @@ struct vtd_stages {
 struct vtd_leaf {
 	uint64_t address;   /* host physical, offset included */
 	uint8_t rights;     /* enum iommu_access, ored */
-	uint8_t page_shift; /* of the smallest page on the way */
+	uint8_t page_shift; /* of the smallest page on the way; then of what the answer holds for */
+	uint8_t table_shift; /* as it was on the way; 0: no page tables */
 	bool snoop, transient;
 };
 

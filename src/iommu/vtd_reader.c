@@ -258,6 +258,7 @@ static bool find_page(struct vtd_reader *reader, const struct iommu_request *req
 		.rights = page.word & TLB_RIGHTS,
 		.domain = stages->domain,
 		.page_shift = (uint8_t)page.shift,
+		.table_shift = (uint8_t)page.shift,
 		.snoop = page.word & TLB_SNOOP,
 		.transient = page.word & TLB_TRANSIENT,
 		.address = (page.word & ~(uint64_t)TLB_ATTRIBUTES) |

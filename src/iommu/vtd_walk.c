@@ -191,6 +191,7 @@ static enum spec_vtd_reason translate(struct vtd_walk *walk, const struct vtd_st
 		reason = vtd_second_stage(walk, stages, &use, leaf);
 	else
 		reason = vtd_first_stage(walk, stages, leaf);
+	leaf->table_shift = leaf->page_shift;
 	if (!reason && !is_translation_request(walk))
 		reason = vtd_check_rights(walk, stages, leaf->rights);
 	return reason ? reason : check_result(walk, stages, leaf);
@@ -228,6 +229,7 @@ static void answer_leaf(const struct vtd_walk *walk, const struct vtd_stages *st
 {
 	answer->address = leaf->address;
 	answer->page_shift = leaf->page_shift;
+	answer->table_shift = leaf->table_shift;
 	answer->rights = leaf->rights;
 	answer->snoop = leaf->snoop || stages->snoop;
 	answer->transient = leaf->transient;

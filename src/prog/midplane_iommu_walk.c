@@ -8,11 +8,15 @@
 
 enum { PAGE_SHIFT = 12 };
 
-/* Bytes for which the translation holds.  Without tables it holds for all; then the smallest page
- * is said. */
+/* Of the page in the tables.  Without tables the smallest there is. */
+static unsigned page_shift(const struct iommu_answer *answer)
+{
+	return answer->table_shift ? answer->table_shift : PAGE_SHIFT;
+}
+
 static uint64_t page_size(const struct iommu_answer *answer)
 {
-	return UINT64_C(1) << (answer->page_shift < 64 ? answer->page_shift : PAGE_SHIFT);
+	return UINT64_C(1) << page_shift(answer);
 }
 
 struct walk_batch {
@@ -55,7 +59,7 @@ static void print_answer(const struct unit *unit, const struct iommu_answer *ans
 {
 	char size[16];
 
-	words_print_size(answer->page_shift, size);
+	words_print_size(page_shift(answer), size);
 	if (answer->outcome == IOMMU_OK)
 		printf("ok: 0x%" PRIx64 ", in a page of %s, rights %s, domain %u\n",
 		       answer->address, size, words_rights(answer->rights), answer->domain);

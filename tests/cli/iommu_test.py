@@ -117,7 +117,7 @@ ok: 0x9234, in a page of 4 KiB, rights rw, domain 5
         question = "00:02.0\t0x40000000\tr"
         self.image.words(TOP + 8, 0xfee00000 & ~0x3fffffff | READ | LARGE) # holds the interrupt range
         self.image.save()
-        self.assertEqual(self.batch("walk", question), [["ok", "0xc0000000", "0x1000"]])
+        self.assertEqual(self.batch("walk", question), [["ok", "0xc0000000", "0x40000000"]])
         done = self.iommu("walk", "--batch", "--quirks", "qemu72", input=question + "\n")
         self.assertEqual(done.stdout, question + "\tfault\t14\n")
 
@@ -473,7 +473,7 @@ class Amd(Case):
                                     "01:00.0\t0x9000\tw"),
                          [["ok", "0x9234", "0x1000"], ["fault", str(2 << 12 | 0x70)],
                           ["fault", str(2 << 12)], ["ok", "0x12bcd", "0x4000"],
-                          ["ok", "0x402abcde", "0x200000"], ["ok", "0x9000", "0x40000000"],
+                          ["ok", "0x402abcde", "0x200000"], ["ok", "0x9000", "0x1000"],
                           ["fault", str(2 << 12)]])
         self.assertEqual(self.batch("remap", "00:02.0\t0xfee00000\t0x2", "00:02.0\t0xfee00000\t0x3",
                                     "00:03.0\t0xfee01000\t0x31"),
