@@ -94,6 +94,7 @@ struct block_back {
 	uint32_t physical_block_size; /* bytes that the medium writes at once */
 	uint32_t transfer_max;	      /* bytes of one request; 0: no limit */
 	uint32_t discard_granularity; /* bytes; 0: cannot discard */
+	uint32_t compare_write_max;   /* bytes of one BLOCK_COMPARE_WRITE; 0: cannot */
 	uint8_t id[16]; /* that tells it from all others: an NGUID or UUID; it survives restarts */
 	bool read_only;
 	bool volatile_cache; /* completed writes may be lost until a flush, unless BLOCK_FUA */
@@ -108,8 +109,9 @@ struct block_front_ops {
 	/* Tells the guest of everything that was completed since the last flush, where it wants
 	 * that. */
 	void (*flush)(struct worker *, struct block_front *);
-	/* Before a worker sleeps: asks the guest to kick.  True: work is there, do not sleep.  A
-	 * guest that never kicks (front->polled) makes the worker poll. */
+	/* Before a worker sleeps: asks the guest to kick.  True: work is there, do not sleep.  What
+	 * the back has not taken does not count: the back wakes the worker when it can.  A guest
+	 * that never kicks (front->polled) makes the worker poll. */
 	bool (*arm)(struct worker *, struct block_front *);
 	void (*disarm)(struct worker *, struct block_front *);
 	/* A namespace came, went, or changed its size: namespaces[] has been written already. */

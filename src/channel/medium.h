@@ -5,8 +5,8 @@
  * does BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD and BLOCK_WRITE_ZEROES, the card makes
  * the others of these.  It completes them in any order.
  *
- * Threads: the worker of the card; the card calls with its hold released, because what is below may
- * take its time. */
+ * Threads: the worker of the card; before it has one, the control thread, with NULL for the worker.
+ * The card calls submit and reap with its hold released, because what is below may take its time. */
 #ifndef CHANNEL_MEDIUM_H
 #define CHANNEL_MEDIUM_H
 
@@ -24,7 +24,8 @@ struct medium_ops {
 	 * caller's to call). */
 	unsigned (*reap)(struct worker *, struct medium *, struct block_request **requests,
 			 unsigned max);
-	/* Before a worker sleeps: true when something has ended already. */
+	/* Before a worker sleeps: true when something has ended already.  Under the hold: must not
+	 * wait. */
 	bool (*arm)(struct worker *, struct medium *);
 };
 
@@ -35,7 +36,7 @@ struct medium {
 	uint32_t physical_block_size;
 	uint32_t alignment;    /* bytes that segments' addresses and sizes must be multiples of; 1:
 				* any.    The medium bounces what is not, but that costs a copy */
-	uint32_t transfer_max; /* bytes of one request */
+	uint32_t transfer_max; /* bytes of one read or write, a multiple of 4096; 0: no limit */
 	uint32_t discard_granularity; /* 0: cannot discard */
 	bool read_only;
 	bool volatile_cache;
