@@ -516,7 +516,7 @@ static bool begin(struct build *build)
 	return !build->said->full;
 }
 
-void avail_build(struct avail_said *said, struct avail_model *model)
+void avail_file_build(struct avail_said *said, struct avail_model *model)
 {
 	struct build build = { .said = said, .model = model };
 

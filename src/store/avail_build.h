@@ -44,7 +44,7 @@ struct build {
 };
 
 /* Makes the model of what was said; findings where it does not fit together. */
-void avail_build(struct avail_said *said, struct avail_model *model);
+void avail_file_build(struct avail_said *said, struct avail_model *model);
 
 /* --- shared by avail_build*.c --- */
 

@@ -28,7 +28,7 @@ int avail_file_read(const char *name, const char *bytes, size_t size, struct ava
 		return -EINVAL;
 	avail_said_read(&said);
 	if (!said.full && findings->found == 0)
-		avail_build(&said, model);
+		avail_file_build(&said, model);
 	avail_said_fini(&said);
 	yaml_document_delete(&document);
 	if (said.full) {

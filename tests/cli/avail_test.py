@@ -72,6 +72,18 @@ class Avail(unittest.TestCase):
         self.assertEqual([s["events"] for s in answer["cut_sets"]["list"]],
                          [["carrier amc1"], ["chassis shelf"], ["card nic0", "card nic1"]])
 
+    def test_examples_by_hand_have_the_figures_that_they_cite(self):
+        for name, top, unavailability in (
+                ("bridge", "bridge", 0.02152),
+                ("power-supplies", "power", 4.79980799616e-9),
+                ("one-plus-one", "io", 8.31328020934e-6),
+                ("io-cards", "one-carrier", 1.2000143989696316e-5),
+                ("io-cards", "two-carriers", 4.0005599762566645e-6),
+                ("capacity", "uplink", 2.500010000e-7)):
+            with self.subTest(name=name, top=top):
+                answer = self.solve("--top", top, path=f"{ROOT}/examples/avail/{name}.yaml")
+                self.close(answer["unavailability"], unavailability, 1e-9)
+
     def test_moving_a_card_to_another_carrier_shows_what_it_saves(self):
         answer = self.solve("--top", INTERFACE, "--what-if", "move card nic1 to amc2")
         row = answer["what_if"][0]
