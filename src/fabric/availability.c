@@ -1,10 +1,17 @@
 #include "fabric/availability.h"
+#include "fabric/name_table.h"
+#include "fabric/site_lookup.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_SIZE = 3 * SITE_NAME_MAX + 32, TITLE_SIZE = NAME_SIZE + 48, CARD_ARGS = 4, MEMBER_ARGS = 2 };
+enum {
+	NAME_SIZE = 3 * SITE_NAME_MAX + 32,
+	TITLE_SIZE = NAME_SIZE + 48,
+	CARD_ARGS = 4,
+	MEMBER_ARGS = 2
+};
 
 /* A model in the making.  Gates of things are found by the thing's position; AVAIL_NONE: not made
  * yet. */
@@ -18,8 +25,11 @@ struct maker {
 	uint32_t switch_gate[SITE_SWITCHES_MAX];
 	uint32_t path_gate[SITE_PATHS_MAX];
 	uint32_t card_gate[SITE_CARDS_MAX];
-	uint32_t *io_gate; /* one a row of the placement */
-	bool full;	   /* no room: every index since then is AVAIL_NONE */
+	uint32_t host_gate[SITE_HOSTS_MAX];
+	struct site_lookup at;		  /* names that lead somewhere */
+	unsigned alike[2 * SITE_IOS_MAX]; /* row + 1 by a hash of its members; 0: none */
+	uint32_t *io_gate;		  /* one a row of the placement */
+	bool full;			  /* no room: every index since then is AVAIL_NONE */
 };
 
 /* A list of arguments in the making. */
@@ -195,45 +205,43 @@ static void make_switches_and_paths(struct maker *maker)
 	}
 }
 
-static bool connects(const struct site_path *path, const char *a, const char *b)
+static bool connects(const struct maker *maker, unsigned path, unsigned a, unsigned b)
 {
-	return (strcmp(path->chassis[0], a) == 0 && strcmp(path->chassis[1], b) == 0) ||
-	       (strcmp(path->chassis[0], b) == 0 && strcmp(path->chassis[1], a) == 0);
+	const unsigned *ends = maker->at.path_ends[path];
+
+	return (ends[0] == a && ends[1] == b) || (ends[0] == b && ends[1] == a);
 }
 
 /* The ways between two chassis, all of them down; false when there is nothing that could be. */
-static bool make_way(struct maker *maker, const char *a, const char *b, struct avail_term *down)
+static bool make_way(struct maker *maker, unsigned a, unsigned b, struct avail_term *down)
 {
 	const struct site *site = maker->site;
 	struct avail_term terms[SITE_PATHS_MAX];
 	struct list list = { .terms = terms, .room = array_len(terms) };
 	char text[NAME_SIZE];
 
-	if (strcmp(a, b) == 0)
+	if (a == b)
 		return false;
 	for (unsigned p = 0; p < site->paths_count; p++)
-		if (connects(&site->paths[p], a, b))
+		if (connects(maker, p, a, b))
 			push(&list, AVAIL_TERM_GATE, maker->path_gate[p]);
 	if (list.count == 0) {
 		if (maker->notes->perfect_ways++ == 0) {
-			maker->notes->perfect_from = a;
-			maker->notes->perfect_to = b;
+			maker->notes->perfect_from = site->chassis[a].name;
+			maker->notes->perfect_to = site->chassis[b].name;
 		}
 		return false;
 	}
-	snprintf(text, sizeof text, "no path %s to %s", a, b);
+	snprintf(text, sizeof text, "no path %s to %s", site->chassis[a].name,
+		 site->chassis[b].name);
 	*down = gate_term(define(maker, text, AVAIL_FORMULA_AND, 0, terms, list.count));
 	return true;
 }
 
-static const struct site_host *host_of(const struct site *site, const struct site_system *system,
-				       unsigned *index)
+/* The chassis that a row's system runs in. */
+static unsigned chassis_of_row(const struct maker *maker, unsigned row)
 {
-	for (*index = 0; *index < site->hosts_count; ++*index)
-		if (strcmp(site->hosts[*index].name, system->host) == 0)
-			return &site->hosts[*index];
-	must(false); /* not a host of a checked site */
-	return NULL;
+	return maker->at.host_chassis[maker->at.system_host[maker->places[row].system]];
 }
 
 /* One function of an interface cannot be reached. */
@@ -241,19 +249,18 @@ static uint32_t make_member(struct maker *maker, unsigned row, unsigned m)
 {
 	const struct placement *place = &maker->places[row];
 	const struct site_system *system = &maker->site->systems[place->system];
-	unsigned card = place->member[m].card, host;
+	unsigned card = place->member[m].card;
 	struct avail_term terms[MEMBER_ARGS];
 	struct list list = { .terms = terms, .room = MEMBER_ARGS };
-	struct site_card_place where;
+	const struct site_card_place *where = &maker->at.cards[card];
 	char text[NAME_SIZE];
 
-	must(site_card_at(maker->site, card, &where));
 	push(&list, AVAIL_TERM_GATE, maker->card_gate[card]);
-	list.count += make_way(maker, host_of(maker->site, system, &host)->chassis,
-			       where.chassis->name, &terms[1]);
+	list.count += make_way(maker, chassis_of_row(maker, row),
+			       (unsigned)(where->chassis - maker->site->chassis), &terms[1]);
 	if (list.count == 1)
 		return maker->card_gate[card];
-	snprintf(text, sizeof text, "%s out of reach of %s", where.card->name, system->host);
+	snprintf(text, sizeof text, "%s out of reach of %s", where->card->name, system->host);
 	return define(maker, text, AVAIL_FORMULA_OR, 0, terms, list.count);
 }
 
@@ -296,33 +303,51 @@ static bool is_plain(const struct site_group *group)
 static bool are_alike(const struct maker *maker, unsigned a, unsigned b)
 {
 	const struct placement *x = &maker->places[a], *y = &maker->places[b];
-	const struct site_system *xs = &maker->site->systems[x->system];
-	const struct site_system *ys = &maker->site->systems[y->system];
-	unsigned host;
 
 	if (x->member_count != y->member_count ||
-	    site_io_group(maker->site, &xs->io[x->io]) !=
-		    site_io_group(maker->site, &ys->io[y->io]))
+	    maker->at.row_group[a] != maker->at.row_group[b] ||
+	    chassis_of_row(maker, a) != chassis_of_row(maker, b))
 		return false;
 	for (unsigned m = 0; m < x->member_count; m++)
 		if (x->member[m].card != y->member[m].card)
 			return false;
-	return strcmp(host_of(maker->site, xs, &host)->chassis,
-		      host_of(maker->site, ys, &host)->chassis) == 0;
+	return true;
+}
+
+static uint64_t hash_row(const struct maker *maker, unsigned row)
+{
+	const struct placement *place = &maker->places[row];
+	uint64_t hash = chassis_of_row(maker, row);
+
+	for (unsigned m = 0; m < place->member_count; m++)
+		hash = (hash ^ place->member[m].card) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash >> 32;
+}
+
+/* The first row that is like this one, itself when it is the first. */
+static unsigned first_alike(struct maker *maker, unsigned row)
+{
+	size_t at = (size_t)hash_row(maker, row) % array_len(maker->alike);
+
+	while (maker->alike[at] && !are_alike(maker, row, maker->alike[at] - 1))
+		at = (at + 1) % array_len(maker->alike);
+	if (!maker->alike[at])
+		maker->alike[at] = row + 1;
+	return maker->alike[at] - 1;
 }
 
 static uint32_t make_io(struct maker *maker, unsigned row)
 {
 	const struct placement *place = &maker->places[row];
 	const struct site_system *system = &maker->site->systems[place->system];
-	const struct site_group *group = site_io_group(maker->site, &system->io[place->io]);
+	const struct site_group *group = maker->at.row_group[row];
 	struct avail_term members[PLACEMENT_MEMBERS_MAX];
+	unsigned first = first_alike(maker, row);
 	char text[NAME_SIZE];
 	uint32_t gate;
 
-	for (unsigned other = 0; other < row; other++)
-		if (are_alike(maker, row, other))
-			return maker->io_gate[other];
+	if (first != row)
+		return maker->io_gate[first];
 	for (unsigned m = 0; m < place->member_count && !maker->full; m++)
 		members[m] = gate_term(make_member(maker, row, m));
 	if (maker->full || place->member_count == 1)
@@ -336,21 +361,18 @@ static uint32_t make_io(struct maker *maker, unsigned row)
 	return gate;
 }
 
-static void make_hosts(struct maker *maker, uint32_t host_gate[SITE_HOSTS_MAX])
+static void make_hosts(struct maker *maker)
 {
 	const struct site *site = maker->site;
 
 	for (unsigned h = 0; h < site->hosts_count && !maker->full; h++) {
 		struct avail_term terms[3];
 		struct list list = { .terms = terms, .room = array_len(terms) };
-		unsigned c = 0;
 
-		while (strcmp(site->chassis[c].name, site->hosts[h].chassis) != 0)
-			c++;
 		add_unit(maker, SITE_FRU_HOST, site->hosts[h].name, &site->hosts[h].reliability,
 			 false, &list);
-		push(&list, AVAIL_TERM_GATE, maker->chassis_gate[c]);
-		host_gate[h] = define_or(maker, "host", site->hosts[h].name, &list);
+		push(&list, AVAIL_TERM_GATE, maker->chassis_gate[maker->at.host_chassis[h]]);
+		maker->host_gate[h] = define_or(maker, "host", site->hosts[h].name, &list);
 	}
 }
 
@@ -373,10 +395,9 @@ static void make_systems(struct maker *maker, struct avail_term *terms)
 {
 	static const struct site_reliability none;
 	const struct site *site = maker->site;
-	uint32_t host_gate[SITE_HOSTS_MAX];
-	unsigned row = 0, host;
+	unsigned row = 0;
 
-	make_hosts(maker, host_gate);
+	make_hosts(maker);
 	for (unsigned s = 0; s < site->systems_count && !maker->full; s++) {
 		const struct site_system *system = &site->systems[s];
 		struct site_reliability software = none;
@@ -386,8 +407,7 @@ static void make_systems(struct maker *maker, struct avail_term *terms)
 		software.software_mtbf_h = system->reliability.software_mtbf_h;
 		software.restart_h = system->reliability.restart_h;
 		add_unit(maker, SITE_FRU_SYSTEM, system->name, &software, false, &list);
-		host_of(site, system, &host);
-		push(&list, AVAIL_TERM_GATE, host_gate[host]);
+		push(&list, AVAIL_TERM_GATE, maker->host_gate[maker->at.system_host[s]]);
 		if (system->io_count)
 			push(&list, AVAIL_TERM_GATE, make_interfaces(maker, s, row, terms));
 		made(maker,
@@ -406,20 +426,22 @@ static void make_systems(struct maker *maker, struct avail_term *terms)
 }
 
 /* What the cards of a pool carry together: their line rates, or their number where one has none. */
-static void make_capacity(struct maker *maker, const struct site_pool *pool)
+static void make_capacity(struct maker *maker, const struct site_pool *pool,
+			  const struct site_name_table *cards)
 {
 	struct avail_share shares[SITE_CARDS_MAX];
-	struct site_card_place place;
 	bool rated = true;
 	uint32_t capacity, first;
 
 	for (unsigned i = 0; i < pool->cards_count; i++) {
-		int card = site_card_find(maker->site, pool->cards[i]);
+		int card = site_name_table_find(cards, pool->cards[i]);
 
-		must(card >= 0 && site_card_at(maker->site, (unsigned)card, &place));
-		shares[i] = (struct avail_share){ .down = gate_term(maker->card_gate[card]),
-						  .amount = (double)place.card->line_rate_bps };
-		rated &= place.card->line_rate_bps > 0;
+		must(card >= 0);
+		shares[i] = (struct avail_share){
+			.down = gate_term(maker->card_gate[card]),
+			.amount = (double)maker->at.cards[card].card->line_rate_bps
+		};
+		rated &= shares[i].amount > 0;
 	}
 	for (unsigned i = 0; !rated && i < pool->cards_count; i++)
 		shares[i].amount = 1;
@@ -459,11 +481,24 @@ static void make_crew(struct maker *maker)
 	model->crews[crew].count = count;
 }
 
+static void make_capacities(struct maker *maker)
+{
+	const struct site *site = maker->site;
+	struct site_name_table names;
+
+	site_name_table_init(&names, site_card_count(site));
+	for (unsigned i = 0; i < site_card_count(site); i++)
+		site_name_table_add(&names, maker->at.cards[i].card->name, i);
+	for (unsigned p = 0; p < site->pools_count && !maker->full; p++)
+		make_capacity(maker, &site->pools[p], &names);
+}
+
 static void make_all(struct maker *maker, struct avail_term *terms)
 {
 	const struct site *site = maker->site;
 	unsigned card = 0, rows = placement_count(site);
 
+	site_lookup_init(&maker->at, site, maker->places);
 	for (unsigned c = 0; c < site->chassis_count && !maker->full; c++)
 		make_chassis(maker, c);
 	for (unsigned c = 0; c < site->chassis_count; c++)
@@ -473,8 +508,7 @@ static void make_all(struct maker *maker, struct avail_term *terms)
 	for (unsigned row = 0; row < rows && !maker->full; row++)
 		maker->io_gate[row] = make_io(maker, row);
 	make_systems(maker, terms);
-	for (unsigned p = 0; p < site->pools_count && !maker->full; p++)
-		make_capacity(maker, &site->pools[p]);
+	make_capacities(maker);
 	make_crew(maker);
 }
 

@@ -1,6 +1,8 @@
 #include "fabric/placement.h"
+#include "fabric/name_table.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@ struct placer {
 	unsigned card_count;
 	uint16_t vfs[SITE_CARDS_MAX], used[SITE_CARDS_MAX];
 	unsigned group_turn[SITE_GROUPS_MAX]; /* interfaces of this group so far */
+	struct site_name_table cards, pools, groups;
 };
 
 bool site_card_at(const struct site *site, unsigned n, struct site_card_place *place)
@@ -31,6 +34,25 @@ bool site_card_at(const struct site *site, unsigned n, struct site_card_place *p
 	return false;
 }
 
+bool site_card_next(const struct site *site, struct site_card_walk *walk,
+		    struct site_card_place *place)
+{
+	for (; walk->chassis < site->chassis_count; walk->chassis++, walk->carrier = 0) {
+		const struct site_chassis *chassis = &site->chassis[walk->chassis];
+
+		for (; walk->carrier < chassis->carriers_count; walk->carrier++, walk->card = 0) {
+			const struct site_carrier *carrier = &chassis->carriers[walk->carrier];
+
+			if (walk->card < carrier->cards_count) {
+				*place = (struct site_card_place){ &carrier->cards[walk->card++],
+								   carrier, chassis };
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 unsigned site_card_count(const struct site *site)
 {
 	unsigned count = 0;
@@ -43,11 +65,12 @@ unsigned site_card_count(const struct site *site)
 
 int site_card_find(const struct site *site, const char *name)
 {
+	struct site_card_walk walk = { 0 };
 	struct site_card_place place;
 
-	for (unsigned i = 0; site_card_at(site, i, &place); i++)
+	for (int i = 0; site_card_next(site, &walk, &place); i++)
 		if (strcmp(place.card->name, name) == 0)
-			return (int)i;
+			return i;
 	return -1;
 }
 
@@ -70,13 +93,26 @@ unsigned placement_count(const struct site *site)
 
 static void placer_init(struct placer *p, const struct site *site)
 {
+	struct site_card_walk walk = { 0 };
 	struct site_card_place place;
 
-	*p = (struct placer){ .site = site, .card_count = site_card_count(site) };
+	p->site = site;
+	p->card_count = site_card_count(site);
 	must(p->card_count <= SITE_CARDS_MAX);
 	must(site->groups_count <= SITE_GROUPS_MAX);
-	for (unsigned i = 0; site_card_at(site, i, &place); i++)
+	memset(p->used, 0, p->card_count * sizeof *p->used);
+	memset(p->group_turn, 0, site->groups_count * sizeof *p->group_turn);
+	site_name_table_init(&p->cards, p->card_count);
+	site_name_table_init(&p->pools, site->pools_count);
+	site_name_table_init(&p->groups, site->groups_count);
+	for (unsigned i = 0; site_card_next(site, &walk, &place); i++) {
 		p->vfs[i] = place.card->vfs;
+		site_name_table_add(&p->cards, place.card->name, i);
+	}
+	for (unsigned i = 0; i < site->pools_count; i++)
+		site_name_table_add(&p->pools, site->pools[i].name, i);
+	for (unsigned i = 0; i < site->groups_count; i++)
+		site_name_table_add(&p->groups, site->groups[i].name, i);
 }
 
 static int take(struct placer *p, unsigned card, struct placement_function *function)
@@ -94,7 +130,7 @@ static unsigned freest(const struct placer *p, const struct site_pool *pool)
 	int most = -1;
 
 	for (unsigned i = 0; i < pool->cards_count; i++) {
-		int card = site_card_find(p->site, pool->cards[i]);
+		int card = site_name_table_find(&p->cards, pool->cards[i]);
 
 		must(card >= 0);
 		if (p->vfs[card] - p->used[card] > most) {
@@ -123,8 +159,8 @@ static int place_in_group(struct placer *p, const struct site_group *group, stru
 	row->member_count = 1 + site_group_standbys(group);
 	must(row->member_count <= PLACEMENT_MEMBERS_MAX && group->cards_count >= row->member_count);
 	for (unsigned m = 0; m < row->member_count; m++) {
-		int card = site_card_find(p->site, group->cards[position_of(group, turn, m)]);
-		int err;
+		const char *name = group->cards[position_of(group, turn, m)];
+		int card = site_name_table_find(&p->cards, name), err;
 
 		must(card >= 0);
 		err = take(p, (unsigned)card, &row->member[m]);
@@ -135,20 +171,25 @@ static int place_in_group(struct placer *p, const struct site_group *group, stru
 }
 
 /* The group that places this interface on several cards, or NULL. */
-static const struct site_group *placing_group(const struct site *site, const struct site_io *io)
+static const struct site_group *placing_group(const struct placer *p, const struct site_io *io)
 {
-	const struct site_group *group = site_io_group(site, io);
+	const struct site_group *group;
+	int index;
 
-	must(group || !io->redundancy);
-	return group && group->mode != SITE_REDUNDANCY_NONE ? group : NULL;
+	if (!io->redundancy)
+		return NULL;
+	index = site_name_table_find(&p->groups, io->redundancy);
+	must(index >= 0);
+	group = &p->site->groups[index];
+	return group->mode != SITE_REDUNDANCY_NONE ? group : NULL;
 }
 
 static int place(struct placer *p, struct placement *row, struct refusal *why)
 {
 	const struct site_system *system = &p->site->systems[row->system];
 	const struct site_io *io = &system->io[row->io];
-	const struct site_group *group = placing_group(p->site, io);
-	int pool = site_pool_find(p->site, io->pool), err;
+	const struct site_group *group = placing_group(p, io);
+	int pool = site_name_table_find(&p->pools, io->pool), err;
 	char path[64];
 
 	must(pool >= 0);
@@ -160,23 +201,25 @@ static int place(struct placer *p, struct placement *row, struct refusal *why)
 	if (err) {
 		snprintf(path, sizeof path, "systems[%u].io[%u].pool", row->system, row->io);
 		refuse(why, path, "no function is left in pool '%s' for interface '%s/%s'%s%s%s",
-		       io->pool, system->name, io->name, group ? " on every card it needs of group '" : "",
-		       group ? group->name : "", group ? "'" : "");
+		       io->pool, system->name, io->name,
+		       group ? " on every card it needs of group '" : "", group ? group->name : "",
+		       group ? "'" : "");
 	}
 	return err;
 }
 
 /* In which round an interface is served: 0 with a group, else the number of cards of its pool. */
-static unsigned round_of(const struct site *site, const struct site_io *io)
+static unsigned round_of(const struct placer *p, const struct site_io *io)
 {
-	int pool = site_pool_find(site, io->pool);
+	int pool = site_name_table_find(&p->pools, io->pool);
 
 	must(pool >= 0);
-	return placing_group(site, io) ? 0 : site->pools[pool].cards_count;
+	return placing_group(p, io) ? 0 : p->site->pools[pool].cards_count;
 }
 
-/* The rows of one round; 'rows' in the order of the file. */
-static int place_round(struct placer *p, unsigned round, struct placement *rows,
+/* The rows of one round; 'rows' in the order of the file.  *next: the round after it that has rows;
+ * UINT_MAX: none. */
+static int place_round(struct placer *p, unsigned round, struct placement *rows, unsigned *next,
 		       struct refusal *why)
 {
 	const struct site *site = p->site;
@@ -184,9 +227,12 @@ static int place_round(struct placer *p, unsigned round, struct placement *rows,
 
 	for (unsigned s = 0; s < site->systems_count; s++) {
 		for (unsigned i = 0; i < site->systems[s].io_count; i++, row++) {
+			unsigned of_io = round_of(p, &site->systems[s].io[i]);
 			int err;
 
-			if (round_of(site, &site->systems[s].io[i]) != round)
+			if (of_io > round && of_io < *next)
+				*next = of_io;
+			if (of_io != round)
 				continue;
 			*row = (struct placement){ .system = s, .io = i };
 			err = place(p, row, why);
@@ -203,7 +249,9 @@ int placement_make(const struct site *site, struct placement *rows, struct refus
 	int err = 0;
 
 	placer_init(&p, site);
-	for (unsigned round = 0; !err && round <= p.card_count; round++)
-		err = place_round(&p, round, rows, why);
+	for (unsigned round = 0, next; !err && round != UINT_MAX; round = next) {
+		next = UINT_MAX;
+		err = place_round(&p, round, rows, &next, why);
+	}
 	return err;
 }

@@ -47,6 +47,12 @@ struct site_card_place {
 	const struct site_chassis *chassis;
 };
 bool site_card_at(const struct site *site, unsigned n, struct site_card_place *place);
+/* All cards in order: begin with zeros; false past the end. */
+struct site_card_walk {
+	unsigned chassis, carrier, card; /* where the next one is looked for */
+};
+bool site_card_next(const struct site *site, struct site_card_walk *walk,
+		    struct site_card_place *place);
 unsigned site_card_count(const struct site *site);
 /* Index of the card with this name, or -1. */
 int site_card_find(const struct site *site, const char *name);

@@ -11,13 +11,15 @@
 
 enum {
 	SITE_NAME_MAX = 48, /* characters of a name: see site_name_is_good */
-	SITE_CARDS_MAX = 64,
+	SITE_CARDS_MAX = 4096,
+	SITE_CARRIERS_MAX = 4096,
+	SITE_SLOTS_MAX = 64, /* carriers of one chassis, cards of one carrier */
 	SITE_VFS_MAX = 256,       /* of one card */
 	SITE_IOS_MAX = 4096,      /* of all systems together */
-	SITE_CHASSIS_MAX = 64,
-	SITE_HOSTS_MAX = 256,
+	SITE_CHASSIS_MAX = 256,
+	SITE_HOSTS_MAX = 4096,
 	SITE_POOLS_MAX = 256,
-	SITE_GROUPS_MAX = 256,
+	SITE_GROUPS_MAX = 4096,
 	SITE_GROUP_CARDS_MAX = 32,
 	SITE_STANDBYS_MAX = 7,    /* standby cards of one group */
 	SITE_UNITS_MAX = 32,      /* kinds of units of one chassis */

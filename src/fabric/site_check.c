@@ -35,10 +35,11 @@ static void append(char *text, size_t size, const char *word)
 const char *site_names(const struct site *site, enum site_kind kind,
 		       char text[SITE_NAMES_TEXT_SIZE])
 {
+	struct site_card_walk walk = { 0 };
 	struct site_card_place place;
 
 	text[0] = 0;
-	for (unsigned i = 0; kind == SITE_KIND_CARD && site_card_at(site, i, &place); i++)
+	while (kind == SITE_KIND_CARD && site_card_next(site, &walk, &place))
 		append(text, SITE_NAMES_TEXT_SIZE, place.card->name);
 	for (unsigned i = 0; kind == SITE_KIND_CHASSIS && i < site->chassis_count; i++)
 		append(text, SITE_NAMES_TEXT_SIZE, site->chassis[i].name);
@@ -51,6 +52,15 @@ const char *site_names(const struct site *site, enum site_kind kind,
 	return text[0] ? text : "(none)";
 }
 
+static unsigned carrier_count(const struct site *site)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < site->chassis_count; i++)
+		count += site->chassis[i].carriers_count;
+	return count;
+}
+
 /* More things than the program has room for; nothing else is looked at then. */
 static bool check_limits(struct site_check *check)
 {
@@ -60,6 +70,7 @@ static bool check_limits(struct site_check *check)
 		unsigned count, most;
 	} limits[] = {
 		{ "chassis", "chassis", site->chassis_count, SITE_CHASSIS_MAX },
+		{ "chassis", "carriers", carrier_count(site), SITE_CARRIERS_MAX },
 		{ "chassis", "cards", site_card_count(site), SITE_CARDS_MAX },
 		{ "hosts", "hosts", site->hosts_count, SITE_HOSTS_MAX },
 		{ "pools", "pools", site->pools_count, SITE_POOLS_MAX },

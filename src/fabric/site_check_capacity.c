@@ -16,10 +16,11 @@ static struct demand demand_of(const struct site *site, const char *pool)
 	for (unsigned s = 0; s < site->systems_count; s++) {
 		for (unsigned i = 0; i < site->systems[s].io_count; i++) {
 			const struct site_io *io = &site->systems[s].io[i];
-			const struct site_group *group = site_io_group(site, io);
+			const struct site_group *group;
 
 			if (strcmp(io->pool, pool) != 0)
 				continue;
+			group = site_io_group(site, io);
 			demand.interfaces++;
 			demand.standbys += group ? site_group_standbys(group) : 0;
 		}

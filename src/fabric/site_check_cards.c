@@ -93,6 +93,7 @@ static bool is_device_name(const char *line)
 static void check_line(struct site_check *check, unsigned n, const char *line)
 {
 	struct part device = line_device(line), interface = line_interface(line);
+	struct site_card_walk walk = { 0 };
 	struct site_card_place other;
 	char path[SITE_PATH_SIZE];
 
@@ -104,7 +105,7 @@ static void check_line(struct site_check *check, unsigned n, const char *line)
 			  "address "
 			  "such as 0000:03:00.0",
 			  line);
-	for (unsigned i = 0; i < n && site_card_at(check->site, i, &other); i++) {
+	for (unsigned i = 0; i < n && site_card_next(check->site, &walk, &other); i++) {
 		if (same(device, line_device(other.card->line))) {
 			site_find(check, path,
 				  "device '%.*s' is the line port of card '%s' already; each card "

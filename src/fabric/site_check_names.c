@@ -1,5 +1,6 @@
 /* Names are unique within their kind. */
 #include "fabric/internal.h"
+#include "fabric/name_table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,19 +65,20 @@ NAME_AT(path, paths)
 
 static void check_kind(struct site_check *check, const char *kind, name_at_fn *at)
 {
+	struct site_name_table table;
 	char path[SITE_PATH_SIZE], first_path[SITE_PATH_SIZE];
 	const char *name, *first;
 
-	for (unsigned n = 1; at(check->site, n, &name, path); n++) {
-		for (unsigned i = 0; i < n && at(check->site, i, &first, first_path); i++) {
-			if (strcmp(name, first) != 0)
-				continue;
-			site_find(check, path,
-				  "there is a %s '%s' already, at %s; each %s needs a name of its "
-				  "own",
-				  kind, name, first_path, kind);
-			break;
-		}
+	site_name_table_init(&table, SITE_NAMES_MAX);
+	for (unsigned n = 0; at(check->site, n, &name, path); n++) {
+		unsigned before = site_name_table_add(&table, name, n);
+
+		if (before == n)
+			continue;
+		must(at(check->site, before, &first, first_path));
+		site_find(check, path,
+			  "there is a %s '%s' already, at %s; each %s needs a name of its own",
+			  kind, name, first_path, kind);
 	}
 }
 

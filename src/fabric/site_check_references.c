@@ -65,7 +65,8 @@ static void check_card_list(struct site_check *check, const char *list, unsigned
 	}
 }
 
-/* Reports when two cards of a group, at 'i' and 'j' of its list, share what it asks to keep apart. */
+/* Reports when two cards of a group, at 'i' and 'j' of its list, share what it asks to keep apart.
+ */
 static void check_spread(struct site_check *check, unsigned g, unsigned i, unsigned j)
 {
 	const struct site_group *group = &check->site->groups[g];
@@ -107,10 +108,11 @@ static bool check_group_size(struct site_check *check, unsigned g)
 	}
 	if (group->mode == SITE_REDUNDANCY_N_PLUS_M && group->standbys >= group->cards_count) {
 		snprintf(path, sizeof path, "groups[%u].standbys", g);
-		site_find(check, path,
-			  "group '%s' has %u cards, and all of them would stand by; allowed are 1 to "
-			  "%u standbys",
-			  group->name, group->cards_count, group->cards_count - 1);
+		site_find(
+			check, path,
+			"group '%s' has %u cards, and all of them would stand by; allowed are 1 to "
+			"%u standbys",
+			group->name, group->cards_count, group->cards_count - 1);
 		return false;
 	}
 	return true;

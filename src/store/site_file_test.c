@@ -204,6 +204,34 @@ static void test_what_a_file_says_arrives(void **state)
 	site_file_free(site);
 }
 
+static void test_more_cards_than_are_allowed_are_counted(void **state)
+{
+	enum { SIZE = 400 * 1024 };
+	char *text = malloc(SIZE);
+	struct site *site;
+
+	(void)state;
+	assert_non_null(text);
+	size_t used = (size_t)snprintf(text, SIZE, "name: s\nchassis:\n");
+
+	for (unsigned card = 0; card <= SITE_CARDS_MAX; card++) {
+		if (card % (64 * 64) == 0)
+			used += (size_t)snprintf(text + used, SIZE - used,
+						 " - name: c%u\n   carriers:\n", card);
+		if (card % 64 == 0)
+			used += (size_t)snprintf(text + used, SIZE - used,
+						 "    - name: r%u\n      cards:\n", card);
+		used += (size_t)snprintf(text + used, SIZE - used,
+					 "       - {name: n%u, line: net_null%u}\n", card, card);
+		assert_true(used < SIZE);
+	}
+	reported[0] = 0;
+	assert_int_equal(site_file_load_bytes("text", text, used, &site, keep, NULL), -EINVAL);
+	assert_string_equal(reported,
+			    "2: chassis: there are 4097 cards; at most 4096 are allowed\n");
+	free(text);
+}
+
 static void test_more_workers_than_cpus_is_a_warning(void **state)
 {
 	struct site *site = load(HEAD "workers: 64\n");
@@ -290,8 +318,9 @@ static void test_rates_are_read_as_people_write_them(void **state)
 
 static void test_times_and_shares_are_read_as_people_write_them(void **state)
 {
-	static const char *const bad[] = { "", "h", "-1h", "4", "4 hours", "1e999h", "2e12h", "0x10h",
-					   "nan", "inf", ".5h", "4hh", "1 1h" };
+	static const char *const bad[] = { "",	     "h",     "-1h",   "4",   "4 hours",
+					   "1e999h", "2e12h", "0x10h", "nan", "inf",
+					   ".5h",    "4hh",   "1 1h" };
 	double value;
 
 	(void)state;
@@ -347,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_each_example_is_accepted_without_a_word),
 		cmocka_unit_test(test_what_a_file_leaves_out_has_the_documented_default),
 		cmocka_unit_test(test_what_a_file_says_arrives),
+		cmocka_unit_test(test_more_cards_than_are_allowed_are_counted),
 		cmocka_unit_test(test_more_workers_than_cpus_is_a_warning),
 		cmocka_unit_test(test_a_file_that_cannot_be_read_is_said_so),
 		cmocka_unit_test(test_a_file_past_the_limit_is_refused),

@@ -119,7 +119,7 @@ static const struct site_row site_rows[] = {
 
 static const struct site_row chassis_rows[] = {
 	NAME(site_chassis),
-	{ .key = "carriers", .type = SITE_TYPE_SECTION, .max = SITE_CARDS_MAX,
+	{ .key = "carriers", .type = SITE_TYPE_SECTION, .max = SITE_SLOTS_MAX,
 	  .section = SITE_SECTION_CARRIER, LIST(site_chassis, carriers),
 	  .help = "The carriers in its slots." },
 	{ .key = "units", .type = SITE_TYPE_SECTION, .max = SITE_UNITS_MAX,
@@ -144,7 +144,7 @@ static const struct site_row unit_rows[] = {
 
 static const struct site_row carrier_rows[] = {
 	NAME(site_carrier),
-	{ .key = "cards", .type = SITE_TYPE_SECTION, .max = SITE_CARDS_MAX,
+	{ .key = "cards", .type = SITE_TYPE_SECTION, .max = SITE_SLOTS_MAX,
 	  .section = SITE_SECTION_CARD, LIST(site_carrier, cards), .help = "The cards on it." },
 	HARDWARE(site_carrier),
 };
