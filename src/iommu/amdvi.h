@@ -2,7 +2,7 @@
  * (publication 48882), as a library: registers, the walks behind them, command buffer, event log,
  * page request log.
  *
- *     amdvi_write(), amdvi_read()     the MMIO registers, section 3.4
+ *     amdvi_write(), amdvi_read()     the MMIO registers, section 3.4; below
  *     amdvi_translate()               a DMA or a translation request, section 2.1
  *     amdvi_interrupt()               an interrupt message, section 2.2.5
  *     amdvi_device_tlb_done(), amdvi_page_request()   what a device with ATS and PRI sends
@@ -10,6 +10,24 @@
  *
  * What it is not: it delivers nothing, copies no data, has no PCI capability block, and walks no
  * guest page tables. iommu/unit.h has it behind the same table of operations as the VT-d unit.
+ *
+ * Registers (section 3.4), 64 bits each, by offset:
+ *
+ *     0000h device table base           0100h to 0130h those of segments 1 to 7 (DevTblSegEn)
+ *     0008h command buffer base         2000h head, 2008h tail: writing the tail runs commands
+ *     0010h event log base              2010h head, 2018h tail
+ *     0038h PPR log base (PPRSup)       2030h head, 2038h tail
+ *     0018h control    IommuEn, EventLogEn, EventIntEn, ComWaitIntEn, InvTimeOut, CmdBufEn, PPRLogEn,
+ *                      PPRIntEn, PPREn, GAEn, GAMEn, DevTblSegEn, XTEn, each if the unit has it; the
+ *                      others are kept and of no effect
+ *     0020h, 0028h exclusion range (2.1.4)
+ *     0030h extended feature, as configured
+ *     2020h status     EventOverflow, EventLogInt, ComWaitInt, EventLogRun, CmdBufRun, PPROverflow,
+ *                      PPRInt, PPRLogRun
+ *
+ * A base address that is written empties its buffer or log.  Commands (2.4): all of revision 3;
+ * PREFETCH_IOMMU_PAGES with PrefSup, COMPLETE_PPR_REQUEST with PPRSup, INVALIDATE_IOMMU_ALL with
+ * IASup.  Events (2.5): all but EVENT_COUNTER_ZERO and the guest's.
  *
  * Threads and memory: as in iommu/vtd.h.  A command that invalidates is complete (COMPLETION_WAIT)
  * only when no worker can still use what it ends. */
@@ -24,8 +42,8 @@ struct amdvi_reader;
 struct amdvi_config {
 	uint64_t features; /* extended feature register; amdvi_config_check() says what cannot be */
 	enum iommu_trust trust;
-	struct iommu_memory
-		memory; /* its functions are called by readers and the control thread at once */
+	/* Its functions are called by readers and the control thread at once. */
+	struct iommu_memory memory;
 	/* The unit's own interrupt, an MSI of its PCI function: events, completions, page requests.
 	 * NULL: none. */
 	void (*interrupt)(void *context);

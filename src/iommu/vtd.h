@@ -5,13 +5,38 @@
  * Whoever emulates a machine gives it memory and call-backs, hands register accesses through, and
  * asks it about every DMA and interrupt of its devices.  tests/embed/ is a small one.
  *
- *     vtd_write(), vtd_read()     the register page, section 11.4
+ *     vtd_write(), vtd_read()     the register page, section 11.4; below
  *     vtd_translate()             a DMA or a translation request, sections 3 and 4
  *     vtd_interrupt()             an interrupt message, section 5
  *     vtd_device_tlb_done(), vtd_page_request()   what a device with ATS and PRI sends
  *     vtd_poll()                  what waits: for readers, for time, for faults to be recorded
  *
  * What it is not: it delivers nothing and copies no data.  It says where a request may go.
+ *
+ * Registers, by section, and what makes them be there:
+ *
+ *     VER CAP ECAP (11.4.1 to 3)           as configured
+ *     GCMD GSTS (11.4.4)                   TE SRTP; with ECAP.QI QIE; with ECAP.IR IRE SIRTP CFI.
+ *                                          WBF does nothing.  Several bits at once are all obeyed
+ *     RTADDR (11.4.5), IRTA (11.4.10)      taken by SRTP and SIRTP, not before
+ *     CCMD IVA IOTLB (11.4.6; ECAP.IRO)    while QIE is off and the mode is not scalable, else
+ *                                          ICC and IVT clear with granularity 0 (6.5.1)
+ *     FSTS FECTL FEDATA FEADDR FEUADDR FRCD (11.4.7; CAP.FRO, NFR)
+ *     PMEN PLMBASE PLMLIMIT PHMBASE PHMLIMIT (11.4.8; CAP.PLMR, PHMR)
+ *                                          ranges are taken when EPM is set; they count with
+ *                                          translation off, and for pass-through and translated
+ *                                          requests
+ *     IQH IQT IQA ICS IECTL IEDATA IEADDR IEUADDR IQERCD (11.4.9; ECAP.QI)
+ *     PQH PQT PQA PRS PECTL PEDATA PEADDR PEUADDR (11.4.11; ECAP.PRS)
+ *     MTRRs (11.4.12; ECAP.MTS)            kept, and of no effect
+ *
+ * Descriptors (6.5.2): context, IOTLB, wait always; interrupt entry with ECAP.IR, device TLB with
+ * ECAP.DT; PASID cache, PASID-based IOTLB and device TLB in scalable mode; page group response with
+ * ECAP.PRS in a queue of 256-bit descriptors.
+ *
+ * Tables (section 9): legacy and scalable mode, second stage of the levels in CAP.SAGAW with the
+ * pages in SSLPS, first stage of 4 levels and with CAP.FS5LP 5, nested, pass-through, host
+ * permission table; interrupt entries, posted ones with CAP.PI.
  *
  * Threads: registers, invalidation and time on the control thread; vtd_translate() and
  * vtd_interrupt() on any number of workers at once, each with its own struct vtd_reader, without
@@ -35,8 +60,8 @@ struct vtd_config {
 	uint8_t host_width; /* bits of a host physical address; 0: as CAP.MGAW says */
 	enum vtd_quirks quirks;
 	enum iommu_trust trust;
-	struct iommu_memory
-		memory; /* its functions are called by readers and the control thread at once */
+	/* Its functions are called by readers and the control thread at once. */
+	struct iommu_memory memory;
 	/* The unit's own events (fault, invalidation completion, page request): an MSI write. NULL:
 	 * none. */
 	void (*interrupt)(void *context, uint64_t address, uint32_t data);
@@ -48,14 +73,14 @@ struct vtd_config {
 	 * without ECAP.PRS. */
 	void (*page_response)(void *context, uint16_t source, uint32_t pasid, uint16_t group,
 			      uint8_t code);
-	/* vtd_poll() has work: called by a reader that recorded a fault (once until the poll),
-	 * NULL: nobody. */
+	/* vtd_poll() has work: called by a reader that recorded a fault, once until the poll.  NULL:
+	 * nobody. */
 	void (*wake)(void *context);
 	void *context;
-	uint32_t readers;		/* the most workers */
-	uint32_t iotlb_sets;		/* of 3 translations each, a power of two; 0: 1024 */
-	uint64_t device_tlb_timeout_ns; /* ATS: after which an invalidation times out (ITE); 0: 90 s
-					 */
+	uint32_t readers;    /* the most workers */
+	uint32_t iotlb_sets; /* of 3 translations each, a power of two; 0: 1024 */
+	/* ATS: after which an invalidation times out (ITE); 0: 90 s. */
+	uint64_t device_tlb_timeout_ns;
 };
 
 /* NULL when the configuration can be, else one sentence on what cannot. */
@@ -105,9 +130,8 @@ void vtd_interrupt(struct vtd_reader *reader, const struct iommu_message *messag
 
 /* What a reader's caches did since it began. */
 struct vtd_reader_counts {
-	uint64_t hits;	/* of the IOTLB that readers share; hits of the reader's own are not counted
-			 */
-	uint64_t walks; /* of page tables, upper levels maybe skipped */
+	uint64_t hits;	   /* of the shared IOTLB; those of the reader's own are not counted */
+	uint64_t walks;	   /* of page tables, upper levels maybe skipped */
 	uint64_t contexts; /* walks that began at the root table */
 	uint64_t faults;
 };
