@@ -1,0 +1,69 @@
+/* conform/broken.h -- for tests: one of our own cards as a target, and the same with one defect.
+ *
+ * A defect is a row: bits that read wrong, bits that can be written though they must not, bits that
+ * cannot though they must, or a trick for what a mask cannot say.  Each row names the
+ * assertion that has to find it. */
+#ifndef CONFORM_BROKEN_H
+#define CONFORM_BROKEN_H
+
+#include "conform/target.h"
+#include "pcie/device.h"
+#include "pcie/kinds.h"
+
+enum { BROKEN_VFS = 4, BROKEN_BAR_BYTES = 0x4000 };
+
+enum trick {
+	TRICK_NONE,
+	TRICK_SILENT,	    /* answers nothing */
+	TRICK_ZEROES_CLEAR, /* a status that has an error loses it by any write */
+	TRICK_FLR_IGNORED,
+	TRICK_FLR_DEAD, /* never answers again */
+	TRICK_FLR_SLOW, /* answers after 200 ms */
+	TRICK_FLR_KEEPS_BARS,
+	TRICK_FLR_LOSES_STICKY,
+	TRICK_FLR_LOSES_PAYLOAD,
+	TRICK_FLR_KEEPS_VFS,
+	TRICK_FLR_RESETS_ALL_VFS,
+	TRICK_SLEEP_LOSES,	/* Command is lost in D3hot */
+	TRICK_ENTRIES_UNMASKED, /* after a reset */
+	TRICK_ENTRIES_PENDING,
+	TRICK_ENTRIES_FIXED,
+	TRICK_VFS_SILENT,
+	TRICK_VFS_STAY,
+	TRICK_ERRORS_UNLOGGED,
+	TRICK_ERRORS_STAY, /* Uncorrectable Error Status cannot be cleared */
+};
+
+struct defect {
+	const char *assertion;
+	unsigned function;   /* whose; 1 means every VF */
+	enum pcie_cap cap;   /* offsets count from it */
+	unsigned offset;     /* of a 32-bit word */
+	uint32_t set, clear; /* bits that read 1, read 0 */
+	uint32_t writable;   /* bits that keep what is written */
+	uint32_t stuck;	     /* bits that no write changes */
+	enum trick trick;
+};
+
+/* All defects; returns how many. */
+unsigned broken_defects(const struct defect **list);
+
+struct broken {
+	struct conform_target target;
+	struct pcie_kinds kinds;
+	struct pcie_device device;
+	struct cfg spaces[1 + BROKEN_VFS];
+	const struct defect *defect;		       /* NULL: none */
+	uint32_t kept;				       /* of the defect's writable bits */
+	uint8_t bar[1 + BROKEN_VFS][BROKEN_BAR_BYTES]; /* with the MSI-X structures */
+	bool dead;
+	uint64_t now_ns, silent_until_ns;
+	struct cfg ghost; /* of a VF that has gone */
+};
+
+/* Powers a NIC card on, with that defect or NULL. */
+void broken_init(struct broken *b, const struct defect *defect);
+/* The same of a root port. */
+void broken_init_port(struct broken *b, const struct defect *defect);
+
+#endif

@@ -1,0 +1,182 @@
+/* The two chains of capabilities: 7.5.1.1.11 and 7.6. */
+#include "conform/internal.h"
+#include "spec/pcie.h"
+#include "spec/pcie_ext.h"
+#include "spec/pcie_sriov.h"
+
+enum { MSI_64 = 1 << 7, MSI_MASKS = 1 << 8 };
+
+/* Bytes that a capability takes, or 0 where that is not known here. */
+static unsigned cap_size(struct subject *s, const struct conform_cap *cap)
+{
+	uint32_t control;
+
+	switch (cap->id) {
+	case SPEC_PCI_CAP_POWER_MANAGEMENT:
+		return SPEC_PM_SIZE;
+	case SPEC_PCI_CAP_MSI:
+		control = get(s, cap->at + SPEC_MSI_CONTROL, 2);
+		return (control & MSI_64 ? 14u : 10u) + (control & MSI_MASKS ? 10u : 0u);
+	case SPEC_PCI_CAP_MSIX:
+		return SPEC_MSIX_SIZE;
+	case SPEC_PCI_CAP_EXPRESS:
+		return (get(s, cap->at + SPEC_EXPRESS_CAPABILITIES, 2) & 0xf) >= 2
+			       ? SPEC_EXPRESS_SIZE
+			       : 0x14;
+	case SPEC_PCI_CAP_VENDOR_SPECIFIC:
+		return get(s, cap->at + 2, 1);
+	default:
+		return 2;
+	}
+}
+
+static unsigned ext_size(const struct conform_cap *ext)
+{
+	static const struct {
+		uint16_t id, size;
+	} known[] = {
+		{ SPEC_EXT_CAP_AER, 0x2c },	     { SPEC_EXT_CAP_SERIAL, SPEC_SERIAL_SIZE },
+		{ SPEC_EXT_CAP_ACS, 0x08 },	     { SPEC_EXT_CAP_ARI, SPEC_ARI_SIZE },
+		{ SPEC_EXT_CAP_ATS, SPEC_ATS_SIZE }, { SPEC_EXT_CAP_SRIOV, SPEC_SRIOV_SIZE },
+	};
+
+	for (unsigned i = 0; i < array_len(known); i++) {
+		if (known[i].id == ext->id)
+			return known[i].size;
+	}
+	return SPEC_EXT_HEADER_SIZE;
+}
+
+static void caps_chain(struct subject *s, struct judgement *j)
+{
+	if (!s->caps_end)
+		fail(j, "the chain %s", s->caps_broken);
+	else if (s->cap_count == 0)
+		fail(j, "there is no capability; PCI Express is required");
+	else
+		pass(j, "%u capabilities", s->cap_count);
+}
+
+static void caps_overlap(struct subject *s, struct judgement *j)
+{
+	for (unsigned i = 0; i < s->cap_count; i++) {
+		unsigned at = s->caps[i].at, end = at + cap_size(s, &s->caps[i]);
+
+		if (end > SPEC_EXT_FIRST)
+			fail(j, "capability %02Xh at %02Xh goes beyond FFh", s->caps[i].id, at);
+		for (unsigned k = 0; k < s->cap_count; k++) {
+			if (s->caps[k].at > at && s->caps[k].at < end)
+				fail(j, "capability %02Xh at %02Xh lies in %02Xh at %02Xh to %02Xh",
+				     s->caps[k].id, s->caps[k].at, s->caps[i].id, at, end - 1);
+		}
+	}
+	pass(j, "%u capabilities lie apart", s->cap_count);
+}
+
+static void caps_once(struct subject *s, struct judgement *j)
+{
+	static const uint16_t once[] = { SPEC_PCI_CAP_POWER_MANAGEMENT, SPEC_PCI_CAP_MSI,
+					 SPEC_PCI_CAP_MSIX, SPEC_PCI_CAP_EXPRESS };
+
+	for (unsigned i = 0; i < array_len(once); i++) {
+		unsigned found = 0;
+
+		for (unsigned k = 0; k < s->cap_count; k++)
+			found += s->caps[k].id == once[i];
+		if (found > 1)
+			fail(j, "capability %02Xh is there %u times", once[i], found);
+	}
+	pass(j, "none twice");
+}
+
+static void caps_required(struct subject *s, struct judgement *j)
+{
+	if (!s->express)
+		fail(j, "no PCI Express capability");
+	else if (!s->pm && s->role != CONFORM_VF)
+		fail(j, "no Power Management capability");
+	else
+		pass(j, "PCI Express at %02Xh, Power Management at %02Xh", s->express, s->pm);
+}
+
+static void caps_read_only(struct subject *s, struct judgement *j)
+{
+	for (unsigned i = 0; i < s->cap_count; i++)
+		is_read_only(s, j, "a capability's header", s->caps[i].at, 2, 0xffff);
+	is_read_only(s, j, "Capabilities Pointer", SPEC_PCI_CAP_POINTER, 1, 0xff);
+}
+
+static void exts_chain(struct subject *s, struct judgement *j)
+{
+	if (!s->exts_end)
+		fail(j, "the chain %s", s->exts_broken);
+	else if (s->ext_count)
+		pass(j, "%u extended capabilities", s->ext_count);
+	else
+		pass(j, "there is none, and 100h reads %08Xh", get(s, SPEC_EXT_FIRST, 4));
+}
+
+static void exts_versions(struct subject *s, struct judgement *j)
+{
+	for (unsigned i = 0; i < s->ext_count; i++) {
+		if (s->exts[i].id && s->exts[i].version == 0)
+			fail(j, "extended capability %04Xh at %03Xh has version 0", s->exts[i].id,
+			     s->exts[i].at);
+	}
+	if (s->ext_count)
+		pass(j, "all have one");
+	else
+		not_applicable(j, "it has no extended capability");
+}
+
+static void exts_overlap(struct subject *s, struct judgement *j)
+{
+	for (unsigned i = 0; i < s->ext_count; i++) {
+		unsigned at = s->exts[i].at, end = at + ext_size(&s->exts[i]);
+
+		for (unsigned k = 0; k < s->ext_count; k++) {
+			if (s->exts[k].at > at && s->exts[k].at < end)
+				fail(j, "extended capability %04Xh at %03Xh lies in %04Xh at %03Xh",
+				     s->exts[k].id, s->exts[k].at, s->exts[i].id, at);
+		}
+	}
+	if (s->ext_count)
+		pass(j, "%u extended capabilities lie apart", s->ext_count);
+	else
+		not_applicable(j, "it has no extended capability");
+}
+
+static void exts_read_only(struct subject *s, struct judgement *j)
+{
+	for (unsigned i = 0; i < s->ext_count; i++)
+		is_read_only(s, j, "an extended capability's header", s->exts[i].at, 4, UINT32_MAX);
+	if (!s->ext_count)
+		not_applicable(j, "it has no extended capability");
+}
+
+static const struct check rows[] = {
+	{ { "caps.chain", "7.5.1.1.11", "The chain of capabilities begins at 40h or above and ends",
+	    false },
+	  caps_chain },
+	{ { "caps.apart", "7.5.1.1.11", "Capabilities do not lie in each other", false },
+	  caps_overlap },
+	{ { "caps.once", "7.5.2, 7.5.3, 7.7.1, 7.7.2",
+	    "Power Management, PCI Express, MSI and MSI-X are there once at most", false },
+	  caps_once },
+	{ { "caps.required", "7.5.2, 7.5.3",
+	    "PCI Express is there, and Power Management but in a VF", false },
+	  caps_required },
+	{ { "caps.read-only", "7.5.1.1.11", "Headers of capabilities cannot be written", false },
+	  caps_read_only },
+	{ { "extcaps.chain", "7.6.2", "The chain of extended capabilities ends", false },
+	  exts_chain },
+	{ { "extcaps.versions", "7.6.3", "Every extended capability has a version", false },
+	  exts_versions },
+	{ { "extcaps.apart", "7.6.2", "Extended capabilities do not lie in each other", false },
+	  exts_overlap },
+	{ { "extcaps.read-only", "7.6.3", "Headers of extended capabilities cannot be written",
+	    false },
+	  exts_read_only },
+};
+
+CHECKS(conform_chains, rows);

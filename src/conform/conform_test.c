@@ -1,0 +1,210 @@
+#include "conform/broken.h"
+#include "conform/conform.h"
+#include "tests/check.h"
+
+static struct broken card;
+static struct conform_report report;
+
+/* The verdict on an assertion of a function; -1: there is none. */
+static int verdict(const char *name, unsigned function)
+{
+	for (unsigned i = 0; i < report.count; i++) {
+		if (report.results[i].function == function &&
+		    strcmp(report.results[i].assertion->name, name) == 0)
+			return (int)report.results[i].verdict;
+	}
+	return -1;
+}
+
+static void print_failures(void)
+{
+	for (unsigned i = 0; i < report.count; i++) {
+		if (report.results[i].verdict == CONFORM_FAIL)
+			print_message("function %u: %s: %s\n", report.results[i].function,
+				      report.results[i].assertion->name, report.results[i].seen);
+	}
+}
+
+static void our_functions_fail_nothing(void **state)
+{
+	(void)state;
+	broken_init(&card, NULL);
+	conform_run(&report, &card.target, CONFORM_DESTRUCTIVE);
+	print_failures();
+	assert_int_equal(report.error, 0);
+	assert_int_equal(report.failed, 0);
+}
+
+/* An assertion that is never applicable could not fail either. */
+static void every_assertion_but_msi_passes_on_pf_or_vf(void **state)
+{
+	const struct conform_assertion *const *all;
+	unsigned count = conform_assertions(&all);
+
+	(void)state;
+	broken_init(&card, NULL);
+	conform_run(&report, &card.target, CONFORM_DESTRUCTIVE);
+	assert_true(count > 70);
+	for (unsigned i = 0; i < count; i++) {
+		/* the card has neither MSI, nor a ROM, nor an interrupt pin */
+		bool absent = strcmp(all[i]->name, "msi.control") == 0 ||
+			      strcmp(all[i]->name, "bar.rom") == 0 ||
+			      strcmp(all[i]->name, "header.interrupt-line") == 0;
+		bool passes = verdict(all[i]->name, 0) == CONFORM_PASS ||
+			      verdict(all[i]->name, 1) == CONFORM_PASS;
+
+		if (passes == absent)
+			print_message("%s\n", all[i]->name);
+		assert_int_equal(passes, !absent);
+	}
+}
+
+static void every_defect_is_found_by_its_assertion(void **state)
+{
+	const struct defect *defects;
+	unsigned count = broken_defects(&defects), missed = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < count; i++) {
+		broken_init(&card, &defects[i]);
+		conform_run(&report, &card.target, CONFORM_DESTRUCTIVE);
+		if (verdict(defects[i].assertion, defects[i].function) != CONFORM_FAIL) {
+			print_message("defect %u is not found by %s of function %u: verdict %d\n",
+				      i, defects[i].assertion, defects[i].function,
+				      verdict(defects[i].assertion, defects[i].function));
+			missed++;
+		}
+	}
+	assert_int_equal(missed, 0);
+}
+
+static const struct defect port_defects[] = {
+	{ "msi.control", 0, PCIE_CAP_MSI, 0, 0x08000000, 0, 0, 0, TRICK_NONE },
+	{ "msi.control", 0, PCIE_CAP_MSI, 0, 0x000c0000, 0, 0, 0, TRICK_NONE },
+	{ "msi.control", 0, PCIE_CAP_MSI, 0, 0, 0x00800000, 0, 0, TRICK_NONE },
+	{ "express.type", 0, PCIE_CAP_EXPRESS, 0, 0, 0x00400000, 0, 0, TRICK_NONE },
+	{ "header.layout", 0, PCIE_HEADER, 0x0c, 0x00020000, 0, 0, 0, TRICK_NONE },
+};
+
+static void a_root_port_fails_nothing_and_its_defects_are_found(void **state)
+{
+	(void)state;
+	broken_init_port(&card, NULL);
+	conform_run(&report, &card.target, CONFORM_DESTRUCTIVE);
+	print_failures();
+	assert_int_equal(report.failed, 0);
+	assert_int_equal(verdict("msi.control", 0), CONFORM_PASS);
+	for (unsigned i = 0; i < array_len(port_defects); i++) {
+		broken_init_port(&card, &port_defects[i]);
+		conform_run(&report, &card.target, CONFORM_DESTRUCTIVE);
+		assert_int_equal(verdict(port_defects[i].assertion, 0), CONFORM_FAIL);
+	}
+}
+
+static void every_assertion_can_fail(void **state)
+{
+	const struct conform_assertion *const *all;
+	const struct defect *defects;
+	unsigned count = conform_assertions(&all), rows = broken_defects(&defects);
+
+	(void)state;
+	for (unsigned i = 0; i < count; i++) {
+		bool found = false;
+
+		for (unsigned d = 0; d < rows; d++)
+			found |= strcmp(all[i]->name, defects[d].assertion) == 0;
+		for (unsigned d = 0; d < array_len(port_defects); d++)
+			found |= strcmp(all[i]->name, port_defects[d].assertion) == 0;
+		if (!found)
+			print_message("no defect for %s\n", all[i]->name);
+		assert_true(found);
+	}
+}
+
+/* Every word that has any memory, before and after. */
+static void a_gentle_run_leaves_configuration_space_as_it_was(void **state)
+{
+	struct cfg before;
+
+	(void)state;
+	broken_init(&card, NULL);
+	pcie_device_write(&card.device, 0, 0x04, 2, 0x0006); /* in use */
+	pcie_device_write(&card.device, 0, 0x10, 4, 0xfe000000);
+	before = card.spaces[0];
+	conform_run(&report, &card.target, CONFORM_GENTLE);
+	assert_int_equal(report.failed, 0);
+	assert_memory_equal(before.word, card.spaces[0].word, sizeof(before.word));
+}
+
+static void a_gentle_run_does_nothing_destructive(void **state)
+{
+	(void)state;
+	broken_init(&card, NULL);
+	conform_run(&report, &card.target, CONFORM_GENTLE);
+	for (unsigned i = 0; i < report.count; i++) {
+		if (report.results[i].assertion->destructive)
+			assert_int_equal(report.results[i].verdict, CONFORM_NOT_APPLICABLE);
+	}
+	assert_int_equal(verdict("flr.time", 0), CONFORM_NOT_APPLICABLE);
+	assert_int_equal(card.now_ns, 0);
+}
+
+static void a_destructive_run_leaves_vfs_off(void **state)
+{
+	(void)state;
+	broken_init(&card, NULL);
+	conform_run(&report, &card.target, CONFORM_DESTRUCTIVE);
+	assert_int_equal(card.device.vf_count, 0);
+	assert_int_not_equal(verdict("header.ids", 1), -1);
+}
+
+static void names_of_assertions_are_unique(void **state)
+{
+	const struct conform_assertion *const *all;
+	unsigned count = conform_assertions(&all);
+
+	(void)state;
+	for (unsigned i = 0; i < count; i++) {
+		for (unsigned k = 0; k < i; k++)
+			assert_string_not_equal(all[i]->name, all[k]->name);
+	}
+}
+
+static int no_way(struct conform_target *target, unsigned function, unsigned offset, unsigned size,
+		  uint32_t *value)
+{
+	(void)target, (void)function, (void)offset, (void)size, (void)value;
+	return -5;
+}
+
+static void a_broken_way_ends_the_run(void **state)
+{
+	struct conform_target_ops ops;
+
+	(void)state;
+	broken_init(&card, NULL);
+	ops = *card.target.ops;
+	ops.read = no_way;
+	card.target.ops = &ops;
+	conform_run(&report, &card.target, CONFORM_DESTRUCTIVE);
+	assert_int_equal(report.error, -5);
+	assert_int_equal(report.count, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(our_functions_fail_nothing),
+		cmocka_unit_test(every_assertion_but_msi_passes_on_pf_or_vf),
+		cmocka_unit_test(every_defect_is_found_by_its_assertion),
+		cmocka_unit_test(a_root_port_fails_nothing_and_its_defects_are_found),
+		cmocka_unit_test(every_assertion_can_fail),
+		cmocka_unit_test(a_gentle_run_leaves_configuration_space_as_it_was),
+		cmocka_unit_test(a_gentle_run_does_nothing_destructive),
+		cmocka_unit_test(a_destructive_run_leaves_vfs_off),
+		cmocka_unit_test(names_of_assertions_are_unique),
+		cmocka_unit_test(a_broken_way_ends_the_run),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,271 @@
+/* MSI and MSI-X: 7.7.1 and 7.7.2. */
+#include "conform/internal.h"
+#include "spec/pcie.h"
+
+enum {
+	MSI_RESERVED = 0x1f << 11,
+	MSIX_TABLE_SIZE = 0x7ff,
+	MSIX_RESERVED = 7 << 11,
+	BIR = 7,
+	ENTRY_ADDRESS = 0,
+	ENTRY_DATA = 8,
+	ENTRY_CONTROL = 12,
+	ENTRY_MASKED = 1,
+};
+
+/* Where one of the two structures is. */
+struct place {
+	unsigned bar;
+	uint64_t first, bytes;
+};
+
+static bool skip(struct subject *s, struct judgement *j)
+{
+	if (!s->msix)
+		not_applicable(j, "it has no MSI-X");
+	return !s->msix;
+}
+
+static unsigned vectors(struct subject *s)
+{
+	return (get(s, s->msix + SPEC_MSIX_CONTROL, 2) & MSIX_TABLE_SIZE) + 1;
+}
+
+static struct place place_of(struct subject *s, unsigned offset)
+{
+	uint32_t where = get(s, s->msix + offset, 4);
+	uint64_t bytes = offset == SPEC_MSIX_TABLE ? vectors(s) * (uint64_t)SPEC_MSIX_ENTRY_SIZE
+						   : (uint64_t)(vectors(s) + 63) / 64 * 8;
+
+	return (struct place){ .bar = where & BIR,
+			       .first = where & ~(uint32_t)BIR,
+			       .bytes = bytes };
+}
+
+/* Whether the registers of an entry can be looked at now. */
+static bool reach(struct subject *s, struct judgement *j, uint32_t *value)
+{
+	struct place table = place_of(s, SPEC_MSIX_TABLE);
+	const struct conform_target_ops *ops = s->target->ops;
+
+	if (skip(s, j))
+		return false;
+	if (!ops->bar_read || !ops->bar_write || table.bar >= SPEC_PCI_BARS ||
+	    ops->bar_read(s->target, s->function, table.bar, table.first + ENTRY_CONTROL, value)) {
+		not_applicable(j, "the memory of BAR %u cannot be reached", table.bar);
+		return false;
+	}
+	return true;
+}
+
+static void msi_control(struct subject *s, struct judgement *j)
+{
+	uint32_t control;
+
+	if (!s->msi) {
+		not_applicable(j, "it has no MSI");
+		return;
+	}
+	control = get(s, s->msi + SPEC_MSI_CONTROL, 2);
+	if ((control >> 1 & 7) > 5)
+		fail(j, "Multiple Message Capable is %u, which is reserved", control >> 1 & 7);
+	else if (!(control & 1 << 7))
+		fail(j, "Message Control is %04Xh: a PCI Express function takes 64-bit addresses",
+		     control);
+	else
+		reads_zero(s, j, "Message Control", s->msi + SPEC_MSI_CONTROL, 2, MSI_RESERVED);
+}
+
+static void control_reserved(struct subject *s, struct judgement *j)
+{
+	if (!skip(s, j))
+		reads_zero(s, j, "Message Control", s->msix + SPEC_MSIX_CONTROL, 2, MSIX_RESERVED);
+}
+
+static void read_only(struct subject *s, struct judgement *j)
+{
+	if (skip(s, j))
+		return;
+	is_read_only(s, j, "Table Size", s->msix + SPEC_MSIX_CONTROL, 2, MSIX_TABLE_SIZE);
+	is_read_only(s, j, "Table Offset", s->msix + SPEC_MSIX_TABLE, 4, UINT32_MAX);
+	is_read_only(s, j, "PBA Offset", s->msix + SPEC_MSIX_PBA, 4, UINT32_MAX);
+}
+
+static void in_bar(struct subject *s, struct judgement *j, const char *name, unsigned offset)
+{
+	struct place place = place_of(s, offset);
+	uint64_t size;
+
+	if (place.bar >= SPEC_PCI_BARS) {
+		fail(j, "%s BIR is %u; there are BARs 0 to 5", name, place.bar);
+		return;
+	}
+	size = bar_size(s, place.bar);
+	if (size && place.first + place.bytes > size)
+		fail(j, "the %s is %llXh to %llXh of BAR %u, which has %llXh bytes", name,
+		     (unsigned long long)place.first,
+		     (unsigned long long)(place.first + place.bytes - 1), place.bar,
+		     (unsigned long long)size);
+	else if (size)
+		pass(j, "%llXh of BAR %u (%llXh bytes)", (unsigned long long)place.first, place.bar,
+		     (unsigned long long)size);
+	else if (s->role == CONFORM_VF)
+		not_applicable(j, "BAR %u of a VF is sized in its PF", place.bar);
+	else if (s->destructive && !s->target->keeps_bars)
+		fail(j, "the %s is in BAR %u, which is not there", name, place.bar);
+	else
+		not_applicable(j, "BAR %u was not sized", place.bar);
+}
+
+static void table_in_bar(struct subject *s, struct judgement *j)
+{
+	if (!skip(s, j))
+		in_bar(s, j, "table", SPEC_MSIX_TABLE);
+}
+
+static void pba_in_bar(struct subject *s, struct judgement *j)
+{
+	if (!skip(s, j))
+		in_bar(s, j, "pending-bit array", SPEC_MSIX_PBA);
+}
+
+static void apart(struct subject *s, struct judgement *j)
+{
+	struct place table, pba;
+
+	if (skip(s, j))
+		return;
+	table = place_of(s, SPEC_MSIX_TABLE);
+	pba = place_of(s, SPEC_MSIX_PBA);
+	if (table.bar == pba.bar && table.first < pba.first + pba.bytes &&
+	    pba.first < table.first + table.bytes)
+		fail(j, "table (%llXh, %llu bytes) and pending bits (%llXh) share bytes of BAR %u",
+		     (unsigned long long)table.first, (unsigned long long)table.bytes,
+		     (unsigned long long)pba.first, table.bar);
+	else
+		pass(j, "%u vectors", vectors(s));
+}
+
+static void enable(struct subject *s, struct judgement *j)
+{
+	uint32_t bits = SPEC_MSIX_ENABLE | SPEC_MSIX_FUNCTION_MASK, changed;
+
+	if (skip(s, j))
+		return;
+	changed = flip(s, s->msix + SPEC_MSIX_CONTROL, 2, bits);
+	if ((changed & bits) == bits)
+		pass(j, "MSI-X Enable and Function Mask take what is written");
+	else
+		fail(j, "bits %04Xh of Message Control cannot be written", bits & ~changed);
+}
+
+static void entries_masked(struct subject *s, struct judgement *j)
+{
+	struct place table;
+	uint32_t value = 0;
+	uint64_t took;
+
+	if (!reach(s, j, &value))
+		return;
+	if (!s->express ||
+	    !(get(s, s->express + SPEC_EXPRESS_DEVICE_CAPABILITIES, 4) & UINT32_C(1) << 28)) {
+		not_applicable(j, "it cannot be reset alone");
+		return;
+	}
+	if (!flr(s, s->function, &took)) {
+		fail(j, "it does not come back from a reset");
+		return;
+	}
+	table = place_of(s, SPEC_MSIX_TABLE);
+	for (unsigned n = 0; n < vectors(s); n++) {
+		uint64_t at = table.first + n * (uint64_t)SPEC_MSIX_ENTRY_SIZE + ENTRY_CONTROL;
+
+		if (s->target->ops->bar_read(s->target, s->function, table.bar, at, &value) == 0 &&
+		    !(value & ENTRY_MASKED))
+			fail(j, "Vector Control of vector %u is %08Xh after a reset", n, value);
+	}
+	pass(j, "%u vectors are masked after a reset", vectors(s));
+}
+
+static void entry_writes(struct subject *s, struct judgement *j)
+{
+	static const struct {
+		unsigned at;
+		uint32_t written, kept;
+	} words[] = {
+		{ ENTRY_ADDRESS, 0xfee12340, 0xfffffffc },
+		{ ENTRY_DATA, 0x1234a5a5, UINT32_MAX },
+	};
+	const struct conform_target_ops *ops = s->target->ops;
+	struct place table;
+	uint32_t before = 0, after = 0;
+
+	if (!reach(s, j, &before))
+		return;
+	table = place_of(s, SPEC_MSIX_TABLE);
+	for (unsigned i = 0; i < array_len(words); i++) {
+		uint64_t at = table.first + words[i].at;
+
+		ops->bar_read(s->target, s->function, table.bar, at, &before);
+		ops->bar_write(s->target, s->function, table.bar, at, words[i].written);
+		ops->bar_read(s->target, s->function, table.bar, at, &after);
+		ops->bar_write(s->target, s->function, table.bar, at, before);
+		if ((after & words[i].kept) != words[i].written)
+			fail(j, "%s of vector 0 is %08Xh after %08Xh was written",
+			     words[i].at == ENTRY_DATA ? "Message Data" : "Message Address", after,
+			     words[i].written);
+	}
+	pass(j, "an entry keeps what is written");
+}
+
+static void none_pending(struct subject *s, struct judgement *j)
+{
+	struct place pba;
+	uint32_t value = 0;
+	uint64_t took;
+
+	if (!reach(s, j, &value))
+		return;
+	if (!s->express ||
+	    !(get(s, s->express + SPEC_EXPRESS_DEVICE_CAPABILITIES, 4) & UINT32_C(1) << 28) ||
+	    !flr(s, s->function, &took)) {
+		not_applicable(j, "it cannot be reset alone");
+		return;
+	}
+	pba = place_of(s, SPEC_MSIX_PBA);
+	for (uint64_t at = 0; at < pba.bytes && pba.bar < SPEC_PCI_BARS; at += 4) {
+		if (s->target->ops->bar_read(s->target, s->function, pba.bar, pba.first + at,
+					     &value) == 0 &&
+		    value)
+			fail(j, "pending bits %08Xh at %llXh after a reset", value,
+			     (unsigned long long)at);
+	}
+	pass(j, "nothing is pending after a reset");
+}
+
+static const struct check rows[] = {
+	{ { "msi.control", "7.7.1.2", "Message Control is well-formed, with 64-bit addresses",
+	    false },
+	  msi_control },
+	{ { "msix.reserved", "7.7.2.2", "Reserved bits of Message Control are 0", false },
+	  control_reserved },
+	{ { "msix.read-only", "7.7.2.2 to 7.7.2.4", "Table size and places cannot be written",
+	    false },
+	  read_only },
+	{ { "msix.table-in-bar", "7.7.2.3", "The table lies in a memory BAR", false },
+	  table_in_bar },
+	{ { "msix.pba-in-bar", "7.7.2.4", "The pending-bit array lies in a memory BAR", false },
+	  pba_in_bar },
+	{ { "msix.apart", "7.7.2", "Table and pending-bit array do not lie in each other", false },
+	  apart },
+	{ { "msix.enable", "7.7.2.2", "MSI-X Enable and Function Mask can be written", true },
+	  enable },
+	{ { "msix.entry", "7.7.2.5 to 7.7.2.7", "An entry keeps address and data", true },
+	  entry_writes },
+	{ { "msix.masked", "7.7.2.8", "All vectors are masked after a reset", true },
+	  entries_masked },
+	{ { "msix.none-pending", "7.7.2.9", "Nothing is pending after a reset", true },
+	  none_pending },
+};
+
+CHECKS(conform_msix, rows);

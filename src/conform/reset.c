@@ -1,0 +1,180 @@
+/* Function-level reset: 6.6.2. */
+#include "conform/internal.h"
+#include "spec/pcie.h"
+#include "spec/pcie_ext.h"
+#include "spec/pcie_sriov.h"
+
+enum {
+	FLR_MS = 100,	    /* from then on it is ready */
+	FLR_LATE_MS = 1000, /* one that is not is waited for, for the sake of what is judged next */
+	DEVCTL_PAYLOAD = 7 << 5,
+	LINK_KEPT = 3 | 1 << 3 | 1 << 6,
+};
+
+bool flr(struct subject *s, unsigned function, uint64_t *took_ns)
+{
+	struct conform_target *t = s->target;
+	uint64_t start = t->ops->now_ns(t);
+	uint32_t control = get_of(s, function, s->express + SPEC_EXPRESS_DEVICE_CONTROL, 2);
+	bool back = false;
+
+	put_of(s, function, s->express + SPEC_EXPRESS_DEVICE_CONTROL, 2,
+	       control | SPEC_EXPRESS_INITIATE_FLR);
+	for (unsigned ms = 0; ms <= FLR_LATE_MS && !back && !s->error; ms++) {
+		/* a function that is not ready answers nothing: FFh */
+		back = get_of(s, function, SPEC_PCI_HEADER_TYPE, 1) != 0xff;
+		if (!back)
+			pause_ms(s, 1);
+	}
+	*took_ns = t->ops->now_ns(t) - start;
+	return back && *took_ns <= FLR_MS * UINT64_C(1000000);
+}
+
+static bool skip(struct subject *s, struct judgement *j)
+{
+	bool can = s->express &&
+		   get(s, s->express + SPEC_EXPRESS_DEVICE_CAPABILITIES, 4) & UINT32_C(1) << 28;
+
+	if (!can)
+		not_applicable(j, "it cannot be reset alone");
+	return !can;
+}
+
+/* Sets what a reset takes away, and says whether that could be set. */
+static bool stain(struct subject *s)
+{
+	put(s, SPEC_PCI_COMMAND, 2, get(s, SPEC_PCI_COMMAND, 2) | SPEC_PCI_COMMAND_MASTER);
+	if (s->msix)
+		put(s, s->msix + SPEC_MSIX_CONTROL, 2,
+		    get(s, s->msix + SPEC_MSIX_CONTROL, 2) | SPEC_MSIX_ENABLE);
+	return get(s, SPEC_PCI_COMMAND, 2) & SPEC_PCI_COMMAND_MASTER;
+}
+
+static void time_taken(struct subject *s, struct judgement *j)
+{
+	uint64_t took;
+
+	if (skip(s, j))
+		return;
+	if (!flr(s, s->function, &took))
+		fail(j, "no answer %u ms after Initiate FLR, nor until %llu ms", FLR_MS,
+		     (unsigned long long)(took / 1000000));
+	else
+		pass(j, "ready after %llu us", (unsigned long long)(took / 1000));
+}
+
+static void effect(struct subject *s, struct judgement *j)
+{
+	uint64_t took;
+	uint32_t command, control;
+
+	if (skip(s, j))
+		return;
+	if (!stain(s) || !flr(s, s->function, &took)) {
+		fail(j, "it is not reset: Command is %04Xh", get(s, SPEC_PCI_COMMAND, 2));
+		return;
+	}
+	command = get(s, SPEC_PCI_COMMAND, 2);
+	control = s->msix ? get(s, s->msix + SPEC_MSIX_CONTROL, 2) : 0;
+	if (command & (SPEC_PCI_COMMAND_MASTER | SPEC_PCI_COMMAND_MEMORY))
+		fail(j, "Command is %04Xh after a reset", command);
+	else if (control & SPEC_MSIX_ENABLE)
+		fail(j, "MSI-X is enabled after a reset: %04Xh", control);
+	else
+		pass(j, "Command is %04Xh after a reset", command);
+}
+
+static void bars_lost(struct subject *s, struct judgement *j)
+{
+	uint64_t took;
+
+	if (skip(s, j))
+		return;
+	if (s->role != CONFORM_ENDPOINT || s->target->keeps_bars) {
+		not_applicable(j, "BARs are not its own, or kept by what stands between");
+		return;
+	}
+	put(s, SPEC_PCI_BAR0, 4, 0xa5a00000);
+	if (!flr(s, s->function, &took))
+		fail(j, "it does not come back");
+	else if (get(s, SPEC_PCI_BAR0, 4) & ~(uint32_t)SPEC_PCI_BAR_FLAGS)
+		fail(j, "BAR 0 is %08Xh after a reset", get(s, SPEC_PCI_BAR0, 4));
+	else
+		pass(j, "BAR 0 is %08Xh after a reset", get(s, SPEC_PCI_BAR0, 4));
+}
+
+static void reads_as_zero(struct subject *s, struct judgement *j)
+{
+	uint64_t took;
+	uint32_t control;
+
+	if (skip(s, j))
+		return;
+	flr(s, s->function, &took);
+	control = get(s, s->express + SPEC_EXPRESS_DEVICE_CONTROL, 2);
+	if (control & SPEC_EXPRESS_INITIATE_FLR)
+		fail(j, "Device Control is %04Xh: Initiate FLR reads 1", control);
+	else
+		pass(j, "Device Control is %04Xh", control);
+}
+
+/* Max_Payload_Size and the link's settings are shared with others, so a reset spares them; sticky
+ * bits are made to outlive it. */
+static void spares(struct subject *s, struct judgement *j)
+{
+	uint32_t payload, link, mask = 0, after;
+	uint64_t took;
+
+	if (skip(s, j))
+		return;
+	if (s->role == CONFORM_VF) {
+		not_applicable(j, "a VF has none of these");
+		return;
+	}
+	payload = get(s, s->express + SPEC_EXPRESS_DEVICE_CONTROL, 2);
+	link = get(s, s->express + SPEC_EXPRESS_LINK_CONTROL, 2);
+	put(s, s->express + SPEC_EXPRESS_DEVICE_CONTROL, 2,
+	    (payload & ~(uint32_t)DEVCTL_PAYLOAD) | 1 << 5);
+	put(s, s->express + SPEC_EXPRESS_LINK_CONTROL, 2, link ^ 1 << 6);
+	if (s->aer) {
+		mask = get(s, s->aer + SPEC_AER_UNCORRECTABLE_MASK, 4);
+		put(s, s->aer + SPEC_AER_UNCORRECTABLE_MASK, 4,
+		    mask ^ 1 << SPEC_AER_UNSUPPORTED_REQUEST);
+	}
+
+	uint32_t wanted = get(s, s->express + SPEC_EXPRESS_DEVICE_CONTROL, 2) & DEVCTL_PAYLOAD;
+	uint32_t wanted_link = get(s, s->express + SPEC_EXPRESS_LINK_CONTROL, 2) & LINK_KEPT;
+
+	if (!flr(s, s->function, &took))
+		fail(j, "it does not come back");
+	after = get(s, s->express + SPEC_EXPRESS_DEVICE_CONTROL, 2) & DEVCTL_PAYLOAD;
+	if (after != wanted)
+		fail(j, "Max_Payload_Size was lost: %u instead of %u", after >> 5, wanted >> 5);
+	after = get(s, s->express + SPEC_EXPRESS_LINK_CONTROL, 2) & LINK_KEPT;
+	if (after != wanted_link)
+		fail(j, "Link Control was lost: %04Xh instead of %04Xh", after, wanted_link);
+	put(s, s->express + SPEC_EXPRESS_LINK_CONTROL, 2, link);
+	put(s, s->express + SPEC_EXPRESS_DEVICE_CONTROL, 2, payload);
+	if (s->aer) {
+		after = get(s, s->aer + SPEC_AER_UNCORRECTABLE_MASK, 4);
+		if (after != (mask ^ 1 << SPEC_AER_UNSUPPORTED_REQUEST))
+			fail(j, "the sticky Uncorrectable Error Mask was lost: %08Xh", after);
+		put(s, s->aer + SPEC_AER_UNCORRECTABLE_MASK, 4, mask);
+	}
+	pass(j, "Max_Payload_Size, Link Control and sticky bits are as before");
+}
+
+static const struct check rows[] = {
+	{ { "flr.time", "6.6.2", "The function is ready 100 ms after a function-level reset",
+	    true },
+	  time_taken },
+	{ { "flr.effect", "6.6.2", "A function-level reset clears Command and MSI-X Enable", true },
+	  effect },
+	{ { "flr.bars", "6.6.2", "A function-level reset clears BARs", true }, bars_lost },
+	{ { "flr.reads-zero", "7.5.3.4", "Initiate FLR always reads 0", true }, reads_as_zero },
+	{ { "flr.spares", "6.6.2",
+	    "A function-level reset spares sticky bits, Max_Payload_Size and Link Control", true },
+	  spares },
+};
+
+CHECKS(conform_reset, rows);
