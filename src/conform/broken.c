@@ -300,6 +300,7 @@ static int write_config(struct conform_target *target, unsigned function, unsign
 	uint32_t bits = value << shift, reach = bits32(size * 8 - 1, 0) << shift;
 	const struct pcie_kind *kind = &b->kinds.nic_pf;
 
+	b->writes++;
 	if (is_silent(b, function) || !pcie_device_has(&b->device, function))
 		return 0;
 	if (has(b, TRICK_ZEROES_CLEAR) && function == 0)

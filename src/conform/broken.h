@@ -56,6 +56,7 @@ struct broken {
 	const struct defect *defect;		       /* NULL: none */
 	uint32_t kept;				       /* of the defect's writable bits */
 	uint8_t bar[1 + BROKEN_VFS][BROKEN_BAR_BYTES]; /* with the MSI-X structures */
+	unsigned writes;			       /* that came */
 	bool dead;
 	uint64_t now_ns, silent_until_ns;
 	struct cfg ghost; /* of a VF that has gone */

@@ -166,7 +166,7 @@ static const struct check rows[] = {
 	{ { "caps.required", "7.5.2, 7.5.3",
 	    "PCI Express is there, and Power Management but in a VF", false },
 	  caps_required },
-	{ { "caps.read-only", "7.5.1.1.11", "Headers of capabilities cannot be written", false },
+	{ { "caps.read-only", "7.5.1.1.11", "Headers of capabilities cannot be written", true },
 	  caps_read_only },
 	{ { "extcaps.chain", "7.6.2", "The chain of extended capabilities ends", false },
 	  exts_chain },
@@ -175,7 +175,7 @@ static const struct check rows[] = {
 	{ { "extcaps.apart", "7.6.2", "Extended capabilities do not lie in each other", false },
 	  exts_overlap },
 	{ { "extcaps.read-only", "7.6.3", "Headers of extended capabilities cannot be written",
-	    false },
+	    true },
 	  exts_read_only },
 };
 

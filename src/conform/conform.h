@@ -1,9 +1,10 @@
 /* conform/conform.h -- judges a PCI function by the standard, as a compliance workshop does: one
  * assertion after the other, each with its section, what was seen, and a verdict.
  *
- * The rules are those of PCI Express Base Specification 5.0 (its chapter 9 is SR-IOV).  What can
- * disturb a function in use (sizing BARs, resets, power states, VF Enable) is done only
- * where that is allowed, and undone; a register that is written is given back what it held.
+ * The rules are those of PCI Express Base Specification 5.0 (its chapter 9 is SR-IOV).  A function
+ * in use is only read.  Whatever writes (to show that a bit is read-only, to size BARs, resets,
+ * power states, VF Enable) is done where that is allowed, and undone: a register is given back what
+ * it held.
  *
  * Threads: the caller's.  Memory: the report is the caller's; nothing is allocated. */
 #ifndef CONFORM_CONFORM_H
@@ -44,7 +45,7 @@ struct conform_report {
 };
 
 enum conform_care {
-	CONFORM_GENTLE, /* reads, and writes that a function in use does not notice */
+	CONFORM_GENTLE, /* reads and nothing else */
 	CONFORM_DESTRUCTIVE,
 };
 

@@ -260,7 +260,7 @@ static const struct check rows[] = {
 	{ { "express.version", "7.5.3.2", "Capability Version is 2", false }, version },
 	{ { "express.type", "7.5.3.2", "Device/Port Type fits the header", false }, type },
 	{ { "express.read-only", "7.5.3.2, 7.5.3.3, 7.5.3.6, 7.5.3.15",
-	    "Capability registers cannot be written", false },
+	    "Capability registers cannot be written", true },
 	  read_only },
 	{ { "express.role-based", "7.5.3.3", "Role-Based Error Reporting is 1", false },
 	  role_based },
@@ -283,7 +283,7 @@ static const struct check rows[] = {
 	{ { "express.pending", "7.5.3.5", "Nothing is pending when it is no bus master", false },
 	  pending },
 	{ { "express.control-vf", "9.3.5.4", "Device Control of a VF has Initiate FLR alone",
-	    false },
+	    true },
 	  control_of_vf },
 };
 

@@ -83,7 +83,8 @@ void not_applicable(struct judgement *j, const char *format, ...) printf_like(2,
 /* Passes when the bits of 'mask' read 0. */
 void reads_zero(struct subject *s, struct judgement *j, const char *name, unsigned offset,
 		unsigned size, uint32_t mask);
-/* Passes when they keep what they are when they are written. */
+/* Passes when they keep what they are when they are written.  Without leave to write it says
+ * nothing: an assertion that is of nothing else is destructive. */
 void is_read_only(struct subject *s, struct judgement *j, const char *name, unsigned offset,
 		  unsigned size, uint32_t mask);
 

@@ -33,7 +33,8 @@ void midplane_complain(const struct call *call, const char *format, ...)
 	fflush(stdout);
 	fputs("midplane: ", stderr);
 	if (call->command)
-		fprintf(stderr, "%s %s: ", call->command->noun, call->command->verb);
+		fprintf(stderr, "%s%s%s: ", call->command->noun, *call->command->verb ? " " : "",
+			call->command->verb);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
@@ -164,6 +165,19 @@ static void take_plural(struct words *words, bool help)
 	}
 }
 
+/* A noun that is a command by itself gets its empty verb.  False: there is no room for that. */
+static bool take_verbless(struct words *words)
+{
+	if (!words->count || !find_command(words->word[0], ""))
+		return true;
+	if (words->count == WORDS_MAX)
+		return false;
+	for (unsigned i = words->count++; i > 1; i--)
+		words->word[i] = words->word[i - 1];
+	words->word[1] = "";
+	return true;
+}
+
 /* Finds the command; *code says how it ended when there is none to run. */
 static bool choose(struct call *call, const struct words *words, enum midplane_exit *code)
 {
@@ -194,6 +208,14 @@ static bool choose(struct call *call, const struct words *words, enum midplane_e
 	return !help;
 }
 
+/* What an operand's placeholder means. */
+static const char *operand(const char *name)
+{
+	return strcmp(name, "NAME") == 0       ? "name"
+	       : strcmp(name, "SITE.yaml") == 0 ? "site file"
+						: name;
+}
+
 static enum midplane_exit check_options(const struct call *call)
 {
 	const struct command *command = call->command;
@@ -217,8 +239,7 @@ static enum midplane_exit check_options(const struct call *call)
 		return MIDPLANE_USAGE;
 	}
 	if (!call->name && command->name && command->name[0] != '[') {
-		midplane_complain(call, "wants a %s",
-				  strcmp(command->name, "NAME") == 0 ? "name" : "site file");
+		midplane_complain(call, "wants a %s", operand(command->name));
 		return MIDPLANE_USAGE;
 	}
 	return MIDPLANE_OK;
@@ -247,6 +268,11 @@ static enum midplane_exit run(struct call *call, int argc, char **argv)
 		return MIDPLANE_OK;
 	}
 	take_plural(&words, call->option[OPTION_HELP]);
+	if (!take_verbless(&words)) {
+		midplane_complain(call, "'%s' is one word too many; see midplane --help",
+				  words.word[WORDS_MAX - 1]);
+		return MIDPLANE_USAGE;
+	}
 	if (!choose(call, &words, &code))
 		return code;
 	call->name = words.count > 2 ? words.word[2] : NULL;

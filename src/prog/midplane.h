@@ -45,6 +45,8 @@ enum midplane_exit {
 	X(QUIRKS, 0, "quirks", "NAME", "answer as an implementation does: qemu72")              \
 	X(FORMAT, 0, "format", "vtd|amd", "whose unit it is (default: Intel's VT-d)")           \
 	X(HOST_WIDTH, 0, "host-width", "BITS", "width of physical addresses (default: as CAP.MGAW)") \
+	X(DESTRUCTIVE, 0, "destructive", NULL, "also what disturbs a function in use")          \
+	X(JUNIT, 0, "junit", "FILE", "also write the report as JUnit XML")                      \
 	X(TOP, 0, "top", "NAME", "the top or gate that is meant")                               \
 	X(CUT_SETS, 0, "cut-sets", "N", "list so many cut sets (default 10)")                   \
 	X(BY, 0, "by", "WHAT", "list them by order (default) or probability")                   \
@@ -83,7 +85,7 @@ struct call;
 
 /* One row a command. */
 struct command {
-	const char *noun, *verb;
+	const char *noun, *verb; /* verb "": the noun alone is the command */
 	const char *name;  /* the operand's placeholder: "NAME"; "[NAME]" when it may be absent;
 	                    * NULL: none */
 	uint64_t options;  /* OPTION_BIT(enum midplane_option), beside those of all */
@@ -136,5 +138,6 @@ enum midplane_exit midplane_iommu_dump(const struct call *call);
 enum midplane_exit midplane_iommu_dump_any(const struct call *call);
 enum midplane_exit midplane_iommu_check(const struct call *call);
 enum midplane_exit midplane_avail_solve(const struct call *call);
+enum midplane_exit midplane_conform(const struct call *call);
 
 #endif

@@ -60,6 +60,9 @@ const struct command midplane_commands[] = {
 	SHOW("fault", "a blocked access, by its number"),
 	LIST("worker", "data threads"),
 	SHOW("worker", "a data thread"),
+	{ "conform", "", "TARGET", BIT(DESTRUCTIVE) | BIT(JUNIT), 0, midplane_conform,
+	  "judge a PCI function by the standard: a card (nic0) or function (nic0/vf3) of the site, or a "
+	  "PCI address of this machine" },
 	{ "iommu", "walk", NULL, UNIT | BIT(SOURCE) | BIT(IOVA) | BIT(ACCESS) |
 	  BIT(PASID) | BIT(BATCH), IMAGE, midplane_iommu_walk,
 	  "explain where a DMA leads, level by level, by a memory image" },
@@ -95,8 +98,8 @@ static void add_option(char *text, size_t size, const struct command *command, u
 /* "card insert NAME [--switch-back] [--no-switch-back]" */
 static void describe(const struct command *command, char *text, size_t size)
 {
-	snprintf(text, size, "%s %s%s%s", command->noun, command->verb, command->name ? " " : "",
-		 command->name ? command->name : "");
+	snprintf(text, size, "%s%s%s%s%s", command->noun, *command->verb ? " " : "", command->verb,
+		 command->name ? " " : "", command->name ? command->name : "");
 	for (unsigned i = 0; i < OPTION_COUNT; i++)
 		if (command->options & OPTION_BIT(i))
 			add_option(text, size, command, i);

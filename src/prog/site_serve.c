@@ -1,4 +1,5 @@
 #include "prog/site_serve.h"
+#include "prog/site_conform.h"
 #include "prog/site_describe.h"
 #include "prog/site_faults.h"
 #include "prog/site_guard.h"
@@ -209,10 +210,36 @@ static int lspci(void *owner, const char *name, enum manage_detail detail, char 
 	return err;
 }
 
+static int conform(void *owner, const char *name, enum manage_detail detail, char **text,
+		   struct refusal *why)
+{
+	struct site_serve *serve = owner;
+
+	(void)detail;
+	return site_conform(serve->run, name, CONFORM_GENTLE, text, why);
+}
+
+static int conform_destructive(void *owner, const char *name, enum manage_detail detail, char **text,
+			       struct refusal *why)
+{
+	struct site_serve *serve = owner;
+
+	(void)detail;
+	return site_conform(serve->run, name, CONFORM_DESTRUCTIVE, text, why);
+}
+
+#define CONFORM_REPORTS(noun)                                                                \
+	{ noun, "conform", NULL, NULL, conform,                                              \
+	  "how it agrees with the PCI Express standard, assertion by assertion" },           \
+	{ noun, "conform-destructive", NULL, NULL, conform_destructive,                      \
+	  "the same with resets, power states and VF Enable; of a copy, nobody is disturbed" }
+
 static const struct manage_report reports[] = {
 	{ TREE_CARD, "fdb", tree_fdb_columns, fdb, NULL, "addresses that the card knows" },
 	{ TREE_SYSTEM, "mappings", tree_mapping_columns, mappings, NULL,
 	  "what its interfaces are granted: the mappings of their domains" },
+	CONFORM_REPORTS(TREE_CARD),
+	CONFORM_REPORTS(TREE_FUNCTION),
 	{ TREE_HOST, "lspci", NULL, NULL, lspci,
 	  "the PCI Express tree that the host sees; ?dump=1 as lspci -F reads it" },
 };

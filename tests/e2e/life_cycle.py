@@ -55,6 +55,11 @@ def body(world):
     check(daemon.started_s < 1, "it starts in less than a second")
     check({"a.sock", "b.sock", "site.sock"} <= set(sockets(world)), "its sockets are there")
 
+    for target in ("nic0", "nic0/vf1"):
+        report = daemon.facts("conform", target, "--destructive")
+        check(report["failed"] == 0 and report["passed"] > 50,
+              f"{target} keeps the PCI Express standard ({report['passed']} assertions)")
+
     second = subprocess.run([world.program("src/prog/midplaned"), "--socket",
                              os.path.join(world.dir, "second.sock"), daemon.site_path],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=10)

@@ -1,0 +1,77 @@
+#include "prog/site_conform.h"
+#include "conform/device.h"
+#include "fabric/hierarchy.h"
+#include "prog/conform_json.h"
+#include "spec/pcie_sriov.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A card as it comes out of its box. */
+struct specimen {
+	struct pcie_kinds kinds;
+	struct pcie_device device;
+	struct conform_device target;
+	struct conform_report report;
+	struct cfg spaces[]; /* 1 + the card's VFs */
+};
+
+static void enable_vfs(struct pcie_device *device, unsigned count)
+{
+	unsigned num = pcie_kind_at(device->kind, PCIE_CAP_SRIOV, SPEC_SRIOV_NUM_VFS);
+	unsigned control = pcie_kind_at(device->kind, PCIE_CAP_SRIOV, SPEC_SRIOV_CONTROL);
+
+	pcie_device_write(device, 0, num, 2, count);
+	pcie_device_write(device, 0, control, 2, SPEC_SRIOV_VF_ENABLE);
+}
+
+static struct specimen *make(struct site_run *run, const struct run_card *card, unsigned vf)
+{
+	unsigned vfs = card->place.card->vfs;
+	struct specimen *s = calloc(1, sizeof *s + (1 + vfs) * sizeof(struct cfg));
+
+	if (!s)
+		return NULL;
+	pcie_kinds_build(&s->kinds);
+	pcie_device_init(
+		&s->device,
+		&(struct pcie_device_conf){ .kind = &s->kinds.nic_pf,
+					    .vf_kind = &s->kinds.nic_vf,
+					    .total_vfs = (uint16_t)vfs,
+					    .serial = hierarchy_serial(run->site, card->index) },
+		s->spaces);
+	if (vf)
+		enable_vfs(&s->device, vfs);
+	conform_device_init(&s->target, &s->device, vf);
+	return s;
+}
+
+int site_conform(struct site_run *run, const char *name, enum conform_care care, char **text,
+		 struct refusal *why)
+{
+	const char *slash = strchr(name, '/');
+	char card_name[SITE_NAME_MAX + 1];
+	struct run_card *card;
+	struct specimen *s;
+	json_t *json;
+
+	snprintf(card_name, sizeof card_name, "%.*s", slash ? (int)(slash - name) : SITE_NAME_MAX,
+		 name);
+	card = site_run_card(run, card_name);
+	must(card != NULL); /* the server has looked */
+	s = make(run, card, slash ? (unsigned)strtoul(slash + strlen("/vf"), NULL, 10) : 0);
+	if (!s) {
+		refuse(why, "", "no memory for a report");
+		return -ENOMEM;
+	}
+	conform_run(&s->report, &s->target.target, care);
+	json = conform_json(&s->report, name);
+	*text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+	json_decref(json);
+	free(s);
+	if (*text)
+		return 0;
+	refuse(why, "", "no memory for a report");
+	return -ENOMEM;
+}
