@@ -1,0 +1,46 @@
+/* media/media.h -- media of disk cards on this machine: memory, and files and block devices through
+ * io_uring, with direct I/O where the file system can.
+ *
+ * What a medium does and who may call it: channel/medium.h.
+ *
+ * Threads: open and close on the control thread, close after the card was taken from its worker and
+ * medium_is_idle().  Memory: allocated by open, none later. */
+#ifndef MEDIA_MEDIA_H
+#define MEDIA_MEDIA_H
+
+#include "base/refusal.h"
+#include "channel/medium.h"
+
+enum medium_kind { MEDIUM_MEMORY, MEDIUM_FILE };
+
+enum medium_access { MEDIUM_READ_WRITE, MEDIUM_READ_ONLY };
+
+enum medium_cache {
+	MEDIUM_DIRECT_IF_CAN, /* past the machine's page cache, where that is possible */
+	MEDIUM_DIRECT,        /* or else not at all */
+	MEDIUM_CACHED,
+};
+
+struct medium_conf {
+	enum medium_kind kind;
+	const char *path;     /* MEDIUM_FILE: a regular file or a block device */
+	uint64_t size;        /* MEDIUM_MEMORY: bytes, a multiple of 4096.  MEDIUM_FILE: a file that is
+			       * not there is made with this size; 0: it must be there */
+	enum medium_access access;
+	enum medium_cache cache;
+};
+
+/* 0, or -errno with 'why': -EBUSY when another program has the file (flock(2)), -ENOSYS when the
+ * kernel has no io_uring or does not let us use it. */
+int medium_open(struct medium **medium, const struct medium_conf *conf, struct refusal *why);
+
+/* NULL is nothing. */
+void medium_close(struct medium *medium);
+
+/* Whether it has no request left that the kernel may still read or write memory for. */
+bool medium_is_idle(const struct medium *medium);
+
+/* How it is reached, for people: "memory", "direct I/O", "page cache". */
+const char *medium_how(const struct medium *medium);
+
+#endif

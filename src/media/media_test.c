@@ -1,0 +1,389 @@
+/* Media with real files: beside the test (direct I/O where its file system can) and in memory files. */
+#include "media/media.h"
+
+#include "tests/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+enum { SIZE = 8 << 20 };
+
+static char path[64];
+static uint8_t *data, *other; /* 4 MiB each, aligned */
+
+static void make_path(const char *directory)
+{
+	int fd;
+
+	snprintf(path, sizeof path, "%s/media_test.XXXXXX", directory);
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	close(fd);
+}
+
+static struct medium *open_path(enum medium_access access, enum medium_cache cache)
+{
+	struct medium_conf conf = { .kind = MEDIUM_FILE, .path = path, .access = access,
+				    .cache = cache };
+	struct refusal why = { 0 };
+	struct medium *medium = NULL;
+	int err = medium_open(&medium, &conf, &why);
+
+	if (err)
+		fprintf(stderr, "# %s\n", why.text);
+	assert_int_equal(err, 0);
+	return medium;
+}
+
+static struct medium *open_memory(void)
+{
+	struct medium_conf conf = { .kind = MEDIUM_MEMORY, .size = SIZE };
+	struct medium *medium;
+
+	assert_int_equal(medium_open(&medium, &conf, NULL), 0);
+	return medium;
+}
+
+/* Sleeps until something has ended, as a worker does. */
+static void wait_for(struct medium *medium)
+{
+	struct pollfd wake = { .fd = medium->wake_fd, .events = POLLIN };
+	uint64_t count;
+
+	if (!medium->ops->arm(NULL, medium) && poll(&wake, 1, 1000) == 1)
+		assert_int_equal(read(wake.fd, &count, sizeof count), sizeof count);
+}
+
+/* Waits for one request to end. */
+static struct block_request *reap_one(struct medium *medium)
+{
+	struct block_request *ended = NULL;
+
+	for (unsigned tries = 0; tries < 100000; tries++) {
+		if (medium->ops->reap(NULL, medium, &ended, 1))
+			return ended;
+		wait_for(medium);
+	}
+	fail();
+	return NULL;
+}
+
+static enum block_result run(struct medium *medium, struct block_request *request)
+{
+	assert_int_equal(medium->ops->submit(NULL, medium, &request, 1), 1);
+	assert_ptr_equal(reap_one(medium), request);
+	return request->result;
+}
+
+static enum block_result go(struct medium *medium, enum block_op op, uint32_t flags, uint64_t first,
+			    uint64_t size, uint8_t *bytes)
+{
+	struct block_seg seg = { bytes, (uint32_t)size };
+	struct block_request request = { .op = op, .flags = flags, .first = first, .size = size,
+					 .segs = &seg, .seg_count = bytes ? 1 : 0 };
+
+	return run(medium, &request);
+}
+
+/* Cuts 'size' bytes into pieces of any size, at any address. */
+static unsigned cut(uint8_t *bytes, uint64_t size, struct block_seg *segs, unsigned max,
+		    uint64_t *seed)
+{
+	unsigned n = 0;
+
+	while (size) {
+		uint64_t take = n + 1 == max ? size : 1 + rand_u64(seed) % size;
+
+		if (rand_u64(seed) & 1 && size > 512 && n + 1 < max)
+			take = 512;
+		segs[n++] = (struct block_seg){ bytes, (uint32_t)take };
+		bytes += take;
+		size -= take;
+	}
+	return n;
+}
+
+static void agrees_with_plain_bytes(struct medium *medium, unsigned rounds)
+{
+	static uint8_t plain[SIZE];
+	struct block_seg segs[40];
+	uint64_t seed = check_seed();
+	unsigned block = medium->block_size;
+
+	memset(plain, 0, SIZE);
+	for (unsigned round = 0; round < rounds; round++) {
+		uint64_t first = rand_u64(&seed) % (SIZE / block) * block;
+		uint64_t size = (1 + rand_u64(&seed) % 256) * block;
+		uint8_t *bytes = data + (rand_u64(&seed) & 1 ? 0 : rand_u64(&seed) % 4096);
+		struct block_request request = { .first = first, .segs = segs };
+
+		size = size > SIZE - first ? SIZE - first : size;
+		request.size = size;
+		request.seg_count = cut(bytes, size, segs, 1 + rand_u64(&seed) % 40, &seed);
+		request.flags = rand_u64(&seed) % 8 == 0 ? BLOCK_FUA : 0;
+		switch (rand_u64(&seed) % 6) {
+		case 0:
+			request.op = BLOCK_WRITE_ZEROES;
+			request.flags |= rand_u64(&seed) & 1 ? BLOCK_MAY_UNMAP : 0;
+			request.seg_count = 0;
+			assert_int_equal(run(medium, &request), BLOCK_DONE);
+			memset(plain + first, 0, size);
+			break;
+		case 1:
+			assert_int_equal(go(medium, BLOCK_FLUSH, 0, 0, 0, NULL), BLOCK_DONE);
+			break;
+		case 2:
+		case 3:
+			request.op = BLOCK_WRITE;
+			for (uint64_t i = 0; i < size; i++)
+				bytes[i] = (uint8_t)rand_u64(&seed);
+			assert_int_equal(run(medium, &request), BLOCK_DONE);
+			memcpy(plain + first, bytes, size);
+			break;
+		default:
+			request.op = BLOCK_READ;
+			memset(bytes, 0xee, size);
+			assert_int_equal(run(medium, &request), BLOCK_DONE);
+			assert_memory_equal(bytes, plain + first, size);
+		}
+	}
+}
+
+static void memory_agrees_with_plain_bytes(void **state)
+{
+	struct medium *medium = open_memory();
+
+	(void)state;
+	agrees_with_plain_bytes(medium, 2000);
+	assert_string_equal(medium_how(medium), "memory");
+	medium_close(medium);
+}
+
+static void a_file_agrees_with_plain_bytes_by_each_way(void **state)
+{
+	static const struct {
+		const char *directory;
+		enum medium_cache cache;
+	} ways[] = { { ".", MEDIUM_DIRECT_IF_CAN }, { ".", MEDIUM_CACHED }, { "/dev/shm", MEDIUM_CACHED } };
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(ways); i++) {
+		struct medium *medium;
+
+		make_path(ways[i].directory);
+		medium = open_path(MEDIUM_READ_WRITE, ways[i].cache);
+		fprintf(stderr, "# %s: %s, blocks of %u, aligned to %u\n", ways[i].directory,
+			medium_how(medium), medium->block_size, medium->alignment);
+		agrees_with_plain_bytes(medium, 400);
+		assert_true(medium_is_idle(medium));
+		medium_close(medium);
+		unlink(path);
+	}
+}
+
+static void what_was_written_is_in_the_file(void **state)
+{
+	struct medium *medium;
+	int fd;
+
+	(void)state;
+	make_path(".");
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+	memset(data, 0x5a, 8192);
+	assert_int_equal(go(medium, BLOCK_WRITE, BLOCK_FUA, 4096, 8192, data), BLOCK_DONE);
+	medium_close(medium);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(pread(fd, other, 16384, 0), 16384);
+	close(fd);
+	assert_int_equal(other[4095], 0);
+	assert_memory_equal(other + 4096, data, 8192);
+	assert_int_equal(other[12288], 0);
+	unlink(path);
+}
+
+static void a_discard_gives_space_back(void **state)
+{
+	struct stat before, after;
+	struct medium *medium;
+
+	(void)state;
+	make_path(".");
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+	memset(data, 1, 1 << 20);
+	assert_int_equal(go(medium, BLOCK_WRITE, BLOCK_FUA, 0, MIB, data), BLOCK_DONE);
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(go(medium, BLOCK_DISCARD, 0, 0, MIB, NULL), BLOCK_DONE);
+	assert_int_equal(stat(path, &after), 0);
+	assert_true(after.st_blocks < before.st_blocks);
+	assert_int_equal(after.st_size, SIZE);
+	medium_close(medium);
+	unlink(path);
+}
+
+static void many_requests_end_each_once(void **state)
+{
+	enum { N = 300 };
+	static struct block_request requests[N];
+	static struct block_seg segs[N];
+	static struct block_request *list[N], *ended[N];
+	unsigned begun = 0, done = 0;
+	struct medium *medium;
+
+	(void)state;
+	make_path(".");
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+	for (unsigned i = 0; i < N; i++) {
+		/* each third one is not aligned: there are fewer bounce buffers than that */
+		segs[i] = (struct block_seg){ data + i * 8192 + (i % 3 ? 0 : 1), 4096 };
+		memset(segs[i].bytes, (int)i, 4096);
+		requests[i] = (struct block_request){ .op = BLOCK_WRITE, .first = i * 4096, .size = 4096,
+						      .segs = &segs[i], .seg_count = 1,
+						      .result = BLOCK_RESULT_COUNT };
+		list[i] = &requests[i];
+	}
+	for (unsigned tries = 0; done < N && tries < 20000; tries++) {
+		unsigned n;
+
+		if (begun < N)
+			begun += medium->ops->submit(NULL, medium, list + begun, N - begun);
+		n = medium->ops->reap(NULL, medium, ended, 64);
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(ended[i]->result, BLOCK_DONE);
+		done += n;
+		if (!n)
+			wait_for(medium);
+	}
+	assert_int_equal(done, N);
+	assert_true(medium_is_idle(medium));
+	for (unsigned i = 0; i < N; i++) {
+		assert_int_equal(go(medium, BLOCK_READ, 0, i * 4096, 4096, other), BLOCK_DONE);
+		assert_int_equal(other[4095], (uint8_t)i);
+	}
+	medium_close(medium);
+	unlink(path);
+}
+
+static void a_wake_up_comes_when_a_request_ends_and_only_when_asked(void **state)
+{
+	struct block_seg seg = { data, 4096 };
+	struct block_request request = { .op = BLOCK_WRITE, .size = 4096, .segs = &seg,
+					 .seg_count = 1 }, *list = &request;
+	struct pollfd wake = { .events = POLLIN };
+	struct medium *medium;
+
+	(void)state;
+	make_path(".");
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+	wake.fd = medium->wake_fd;
+	assert_int_equal(go(medium, BLOCK_FLUSH, 0, 0, 0, NULL), BLOCK_DONE);
+	while (poll(&wake, 1, 0) > 0)
+		assert_int_equal(read(wake.fd, &(uint64_t){ 0 }, 8), 8);
+	assert_int_equal(medium->ops->submit(NULL, medium, &list, 1), 1);
+	if (!medium->ops->arm(NULL, medium))
+		assert_int_equal(poll(&wake, 1, 5000), 1);
+	assert_ptr_equal(reap_one(medium), &request);
+	medium_close(medium);
+	unlink(path);
+}
+
+static void a_file_that_was_cut_gives_errors_and_no_more(void **state)
+{
+	struct medium *medium;
+
+	(void)state;
+	make_path(".");
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+	assert_int_equal(truncate(path, MIB), 0);
+	assert_int_equal(go(medium, BLOCK_READ, 0, 2 * MIB, 4096, data), BLOCK_MEDIUM_ERROR);
+	assert_int_equal(go(medium, BLOCK_READ, 0, MIB - 4096, 8192, data), BLOCK_MEDIUM_ERROR);
+	assert_int_equal(go(medium, BLOCK_READ, 0, 0, 4096, data), BLOCK_DONE);
+	medium_close(medium);
+	unlink(path);
+}
+
+static void what_is_only_read_is_not_written(void **state)
+{
+	struct medium *medium;
+
+	(void)state;
+	make_path(".");
+	medium = open_path(MEDIUM_READ_ONLY, MEDIUM_DIRECT_IF_CAN);
+	assert_true(medium->read_only);
+	assert_int_equal(go(medium, BLOCK_READ, 0, 0, 4096, data), BLOCK_DONE);
+	assert_int_equal(go(medium, BLOCK_WRITE, 0, 0, 4096, data), BLOCK_READ_ONLY);
+	assert_int_equal(go(medium, BLOCK_WRITE_ZEROES, 0, 0, 4096, NULL), BLOCK_READ_ONLY);
+	assert_int_equal(go(medium, BLOCK_COMPARE, 0, 0, 4096, data), BLOCK_UNSUPPORTED);
+	medium_close(medium);
+	unlink(path);
+}
+
+static void a_file_in_use_a_missing_one_and_no_file_are_refused(void **state)
+{
+	struct medium_conf conf = { .kind = MEDIUM_FILE, .path = path };
+	struct medium *medium, *second;
+	struct refusal why = { 0 };
+
+	(void)state;
+	make_path(".");
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_CACHED);
+	assert_int_equal(medium_open(&second, &conf, &why), -EBUSY);
+	assert_non_null(strstr(why.text, "in use"));
+	medium_close(medium);
+	unlink(path);
+	assert_int_equal(medium_open(&second, &conf, &why), -ENOENT);
+	assert_non_null(strstr(why.text, "cannot open"));
+	conf.path = ".";
+	conf.access = MEDIUM_READ_ONLY;
+	assert_int_equal(medium_open(&second, &conf, &why), -ENOTBLK);
+	conf.path = "/dev/full";
+	conf.access = MEDIUM_READ_WRITE;
+	assert_int_equal(medium_open(&second, &conf, &why), -ENOTBLK);
+	assert_non_null(strstr(why.text, "neither a file nor a block device"));
+	conf = (struct medium_conf){ .kind = MEDIUM_MEMORY, .size = 1000 };
+	assert_int_equal(medium_open(&second, &conf, &why), -EINVAL);
+	assert_string_equal(why.path, "size");
+}
+
+static void a_file_that_is_not_there_is_made_as_large_as_asked(void **state)
+{
+	struct medium_conf conf = { .kind = MEDIUM_FILE, .path = path, .size = 3 * MIB };
+	struct medium *medium;
+
+	(void)state;
+	make_path(".");
+	unlink(path);
+	assert_int_equal(medium_open(&medium, &conf, NULL), 0);
+	assert_int_equal(medium->size, 3 * MIB);
+	medium_close(medium);
+	conf.size = 5 * MIB; /* one that is there keeps its size */
+	assert_int_equal(medium_open(&medium, &conf, NULL), 0);
+	assert_int_equal(medium->size, 3 * MIB);
+	medium_close(medium);
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_agrees_with_plain_bytes),
+		cmocka_unit_test(a_file_agrees_with_plain_bytes_by_each_way),
+		cmocka_unit_test(what_was_written_is_in_the_file),
+		cmocka_unit_test(a_discard_gives_space_back),
+		cmocka_unit_test(many_requests_end_each_once),
+		cmocka_unit_test(a_wake_up_comes_when_a_request_ends_and_only_when_asked),
+		cmocka_unit_test(a_file_that_was_cut_gives_errors_and_no_more),
+		cmocka_unit_test(what_is_only_read_is_not_written),
+		cmocka_unit_test(a_file_in_use_a_missing_one_and_no_file_are_refused),
+		cmocka_unit_test(a_file_that_is_not_there_is_made_as_large_as_asked),
+	};
+
+	data = aligned_alloc(4096, 4 << 20);
+	other = aligned_alloc(4096, 4 << 20);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
