@@ -3,6 +3,7 @@
 #include "dev/pci_internal.h"
 
 #include "base/bytes.h"
+#include "iommu/domain.h"
 #include "spec/pcie.h"
 
 enum {
@@ -163,6 +164,17 @@ static bool kept_back(const struct pci_function *f, unsigned vector)
 	       (f->table_used && (f->table[vector].control & ENTRY_MASKED));
 }
 
+/* Lets the message through interrupt remapping, which may make another of it, or none. */
+static void raise_vector(struct pci_function *f, unsigned vector)
+{
+	struct iommu_domain *domain = f->domain_or_null;
+	int raised = domain ? domain->ops->interrupt(domain, vector) : (int)vector;
+
+	clear_bit(f->pending, vector);
+	if (raised >= 0 && (unsigned)raised < f->vectors)
+		f->host.interrupt(f->host.owner, (unsigned)raised);
+}
+
 void pci_function_interrupt(struct pci_function *f, unsigned vector)
 {
 	if (vector >= f->vectors || !enabled(f) || !pci_function_masters(f))
@@ -171,20 +183,16 @@ void pci_function_interrupt(struct pci_function *f, unsigned vector)
 		set_bit(f->pending, vector);
 		return;
 	}
-	clear_bit(f->pending, vector);
-	f->host.interrupt(f->host.owner, vector);
+	raise_vector(f, vector);
 }
 
 void pci_msix_settle(struct pci_function *f)
 {
 	if (f->vectors == 0 || !enabled(f) || !pci_function_masters(f))
 		return;
-	for (unsigned i = 0; i < f->vectors; i++) {
-		if (!bit(f->pending, i) || kept_back(f, i))
-			continue;
-		clear_bit(f->pending, i);
-		f->host.interrupt(f->host.owner, i);
-	}
+	for (unsigned i = 0; i < f->vectors; i++)
+		if (bit(f->pending, i) && !kept_back(f, i))
+			raise_vector(f, i);
 }
 
 void pci_function_mask(struct pci_function *f, unsigned vector, enum pci_mask mask)

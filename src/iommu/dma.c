@@ -146,9 +146,8 @@ void dma_wrote(struct dma *dma, const uint8_t *host, uint32_t size)
 		const struct dma_region *region = &dma->regions[i];
 		uint64_t offset = (uint64_t)((uintptr_t)host - (uintptr_t)region->host);
 
-		if ((uintptr_t)host >= (uintptr_t)region->host && offset < region->size) {
+		/* All of them: the same bytes may be granted at several addresses. */
+		if ((uintptr_t)host >= (uintptr_t)region->host && offset < region->size)
 			dma_wrote_guest(dma, region->base + offset, size);
-			return;
-		}
 	}
 }
