@@ -1,4 +1,4 @@
-#include "attach/vfio_user_test_client.h"
+#include "attach/vfio_user_side_test.h"
 
 /* Migration. */
 

@@ -1,4 +1,4 @@
-#include "attach/vfio_user_test_client.h"
+#include "attach/vfio_user_side_test.h"
 
 static void test_a_version_without_text_is_answered_with_text_that_ends_in_nul(void **state)
 {

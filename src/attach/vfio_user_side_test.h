@@ -1,7 +1,7 @@
-/* attach/vfio_user_test_client.h -- what the tests of the vfio-user server share: a server of the sample function
+/* attach/vfio_user_side_test.h -- what the tests of the vfio-user server share: a server of the sample function
  * and a client that can say anything. */
-#ifndef ATTACH_VFIO_USER_TEST_CLIENT_H
-#define ATTACH_VFIO_USER_TEST_CLIENT_H
+#ifndef ATTACH_VFIO_USER_SIDE_TEST_H
+#define ATTACH_VFIO_USER_SIDE_TEST_H
 
 #include "attach/vfio_user.h"
 
