@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 JOBS ?= $(shell nproc)
 
-.PHONY: all deps test unit e2e demo bench fuzz tsan test-sriov install clean format help
+.PHONY: all deps test unit e2e demo bench fuzz tsan test-sriov test-first-stage install clean format help
 
 all: $(BUILD)/build.ninja ## build the two programs and all tests
 	ninja -C $(BUILD) -j $(JOBS)
@@ -60,6 +60,10 @@ test-sriov: deps-sriov ## a guest's own kernel makes virtual functions of our ca
 	@$(MAKE) --no-print-directory all
 	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
 		python3 tests/e2e/qemu_sriov.py --build $(BUILD)
+
+test-first-stage: deps-sriov ## our walk of first-stage tables against QEMU 11's
+	@$(MAKE) --no-print-directory all
+	@python3 tests/e2e/vtd_first_stage.py --build $(BUILD)
 
 install: all ## install below /usr/local (DESTDIR and meson's prefix are honoured)
 	$(SUDO) meson install -C $(BUILD) --no-rebuild

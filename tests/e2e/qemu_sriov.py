@@ -5,11 +5,10 @@ writes sriov_numvfs, its virtio driver takes some of the functions that appear, 
 vfio-pci and a user-space program; all of them behind the guest's IOMMU, with ATS.
 """
 
-import os
 import subprocess
 
 from sites import OneLine, mac, site
-from world import HERE, Failure, Nic, check, facts, guests, main, need, ping_loss, say
+from world import Nic, check, facts, guests, main, need, newer_qemu, ping_loss, say
 
 VFS = 4
 BYTES = 1_000_000
@@ -28,18 +27,6 @@ class SriovGuest(guests.QemuGuest):
             args += ["-device", f"virtio-net-pci,addr=0x0.{i:#x},netdev=n{i},mac={nic.mac},{common}" +
                      (",sriov-pf=pf" if i else ",id=pf")]
         return args
-
-
-def newer_qemu():
-    """The command of a QEMU from a newer suite, run by that suite's own loader and libraries."""
-    made = subprocess.run([os.path.join(HERE, "newer_qemu")], stdout=subprocess.PIPE, text=True)
-    if made.returncode:
-        raise Failure("no newer QEMU, see above")
-    root = made.stdout.strip()
-    libraries = os.path.join(root, "usr/lib/x86_64-linux-gnu")
-    return [os.path.join(root, "usr/lib64/ld-linux-x86-64.so.2"), "--library-path",
-            f"{libraries}:{libraries}/pulseaudio", os.path.join(root, "usr/bin/qemu-system-x86_64"),
-            "-L", os.path.join(root, "usr/share/qemu"), "-L", os.path.join(root, "usr/share/seabios")]
 
 
 def system(world):

@@ -51,6 +51,18 @@ def say(text):
     print(text, flush=True)
 
 
+def newer_qemu():
+    """The command of a QEMU from a newer suite, run by that suite's own loader and libraries."""
+    made = subprocess.run([os.path.join(HERE, "newer_qemu")], stdout=subprocess.PIPE, text=True)
+    if made.returncode:
+        raise Failure("no newer QEMU, see above")
+    root = made.stdout.strip()
+    libraries = os.path.join(root, "usr/lib/x86_64-linux-gnu")
+    return [os.path.join(root, "usr/lib64/ld-linux-x86-64.so.2"), "--library-path",
+            f"{libraries}:{libraries}/pulseaudio", os.path.join(root, "usr/bin/qemu-system-x86_64"),
+            "-L", os.path.join(root, "usr/share/qemu"), "-L", os.path.join(root, "usr/share/seabios")]
+
+
 def sh(*args, check_code=True, timeout=60, **more):
     """Runs a host program; its output."""
     done = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
