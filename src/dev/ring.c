@@ -1,7 +1,6 @@
 #include "dev/ring.h"
 
 #include "dev/inflight.h"
-#include "dev/virtio_net.h"
 
 #include <errno.h>
 #include <stdarg.h>

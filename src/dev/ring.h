@@ -15,10 +15,10 @@
 
 #include "base/refusal.h"
 #include "dev/guest_word.h"
+#include "dev/ring_conf.h"
 #include "iommu/dma.h"
 #include "spec/virtio.h"
 
-struct virtio_ring_conf;
 struct inflight;
 
 enum {

@@ -12,6 +12,7 @@
 #define DEV_VIRTIO_NET_H
 
 #include "channel/nic_front.h"
+#include "dev/ring_conf.h"
 #include "iommu/dma.h"
 
 enum {
@@ -65,21 +66,6 @@ struct dma *virtio_net_dma(struct virtio_net *net);
 /* Behind a guest's IOMMU (VIRTIO_F_ACCESS_PLATFORM): an address without a translation is asked for in
  * 'requests_or_null', and not a fault. */
 void virtio_net_set_translated(struct virtio_net *net, struct page_requests *requests_or_null);
-
-/* Where a ring is.  Addresses are what dma_reach() takes. */
-struct virtio_ring_conf {
-	uint32_t size;                 /* entries; a power of two for a split ring */
-	uint64_t desc, driver, device; /* section 2.6: descriptor, driver, device area */
-	/* Where to go on: split: index of the next available entry, used index the same.
-	 * packed: bits 0-14 next available, 15 its wrap counter, 16-30 next used, 31 its wrap
-	 * counter (as vhost-user's SET_VRING_BASE). */
-	uint32_t base;
-	bool log_used;                 /* used-ring writes go to the dirty log at log_addr */
-	uint64_t log_addr;
-	/* vhost-user in-flight region of this queue, or NULL; dev/inflight.h has its layout. */
-	void *inflight;
-	uint32_t inflight_size;
-};
 
 /* Starts a ring: it is polled from now on, once enabled.  -EINVAL with 'why' when the
  * configuration is impossible; a ring whose pages miss in the cache starts when they arrive. */
