@@ -4,7 +4,7 @@
 
 enum nvme_outcome nvme_data_blocked(struct nvme *nvme, struct nvme_command *cmd)
 {
-	counter_add(&nvme->front.dma_blocked, 1);
+	(void)nvme; /* the front's counter has it from struct dma */
 	return nvme_refuse(cmd, NVME_DATA_TRANSFER_ERROR);
 }
 
@@ -53,7 +53,7 @@ enum nvme_outcome nvme_data_add_guest(struct nvme *nvme, struct nvme_command *cm
 {
 	while (size) {
 		uint32_t want = (uint32_t)min_u64(size, UINT32_MAX), got = want;
-		uint8_t *host = nvme->dma->atc ? NULL : dma_near(nvme->dma, addr, want);
+		uint8_t *host = dma_near(nvme->dma, addr, want, access);
 		enum nvme_outcome outcome;
 
 		if (unlikely(!host))

@@ -8,6 +8,7 @@
 #include "dev/nvme_driver.h"
 #include "dev/nvme_internal.h"
 #include "sim/fake_disk.h"
+#include "sim/plain_domain.h"
 #include "tests/check.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ struct side {
 	struct block_front *front;
 	struct nvme_driver driver;
 	uint8_t *memory, *doorbells;
-	struct dma_region regions[2];
+	struct dma_region region;
+	struct plain_domain domain;
 	struct dma dma;
 	unsigned interrupts[64], wakes, waits, waits_max;
 	struct world *world;
@@ -138,9 +140,13 @@ static inline void side_init(struct world *world, unsigned i, enum nvme_role rol
 	side->memory = take_aligned(GUEST_SIZE);
 	side->doorbells = take_aligned(4096);
 	conf.doorbells = side->doorbells;
-	side->regions[0] = (struct dma_region){ GUEST_BASE, GUEST_SIZE, GUEST_BASE, side->memory };
-	side->dma = (struct dma){ .regions = side->regions, .region_count = 1 };
+	side->region = (struct dma_region){ GUEST_BASE, GUEST_SIZE, GUEST_BASE, side->memory };
 	side->nvme = take_aligned(nvme_size());
+	plain_domain_init(&side->domain);
+	plain_domain_grant(&side->domain, &side->region);
+	dma_init(&side->dma, &side->domain.domain, &nvme_front(side->nvme)->dma_blocked);
+	side->dma.regions = &side->region;
+	side->dma.region_count = 1;
 	assert_int_equal(nvme_init(side->nvme, &conf), 0);
 	side->front = nvme_front(side->nvme);
 	nvme_set_master(side->nvme, NVME_MASTER);

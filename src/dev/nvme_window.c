@@ -10,6 +10,7 @@ static void look_flat(struct nvme *nvme, struct nvme_window *window, enum dma_ac
 {
 	uint32_t done = 0, got;
 	uint8_t *first = NULL, *host;
+	enum dma_outcome outcome;
 
 	window->epoch = dma_epoch(nvme->dma);
 	window->flat = NULL;
@@ -17,9 +18,10 @@ static void look_flat(struct nvme *nvme, struct nvme_window *window, enum dma_ac
 		uint32_t page = NVME_PAGE_SIZE - (uint32_t)((window->base + done) % NVME_PAGE_SIZE);
 		uint32_t n = min_u32(window->size - done, page);
 
-		if (dma_reach(nvme->dma, window->base + done, n, access, &host, &got) != DMA_OK ||
-		    got < n || (done && host != first + done)) {
-			window->seen = dma_epoch(nvme->dma) == window->epoch && !nvme->dma->atc;
+		outcome = dma_reach(nvme->dma, window->base + done, n, access, &host, &got);
+		if (outcome != DMA_OK || got < n || (done && host != first + done)) {
+			/* Another look is worth its while only when it was a miss. */
+			window->seen = outcome == DMA_OK;
 			return;
 		}
 		if (done == 0)
