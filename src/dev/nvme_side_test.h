@@ -188,10 +188,10 @@ static inline struct world *world_open(unsigned sides, bool wishes)
 
 static inline void world_close(struct world *world)
 {
+	world->run_most = FAKE_DISK_REQUESTS;
+	for (unsigned k = 0; k < 4; k++)
+		world_round(world);
 	for (unsigned i = 0; i < world->sides; i++) {
-		world->run_most = FAKE_DISK_REQUESTS;
-		for (unsigned k = 0; k < 4; k++)
-			world_round(world);
 		nvme_fini(world->side[i].nvme);
 		free(world->side[i].nvme);
 		free(world->side[i].memory);
