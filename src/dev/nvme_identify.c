@@ -42,6 +42,8 @@ static void put_features(struct nvme *nvme, uint8_t *to)
 			 NVME_ONCS_RESERVATIONS | NVME_ONCS_TIMESTAMP | NVME_ONCS_VERIFY);
 	put_le16(to + NVME_IDC_FUSES, NVME_FUSES_COMPARE_WRITE);
 	to[NVME_IDC_VWC] = (uint8_t)(NVME_VWC_FLUSH_ALL | (has_cache(nvme) ? NVME_VWC_PRESENT : 0));
+	/* In logical blocks of any namespace, so of the largest; less one. */
+	put_le16(to + NVME_IDC_ACWU, NVME_FUSED_MAX / 4096 - 1);
 	put_le32(to + NVME_IDC_SGLS, NVME_SGLS_BYTES | NVME_SGLS_BIT_BUCKET | NVME_SGLS_LONGER);
 }
 

@@ -12,6 +12,7 @@ enum {
 	NVME_LONG_LISTS = 64, /* commands with more pieces at a time; others wait */
 	NVME_BURST = 64, /* commands taken from one queue in a round */
 	NVME_UNSENT_MAX = 64, /* commands that a card refused for now: no more are fetched then */
+	NVME_FUSED_MAX = 128 << 10, /* bytes that are compared and written as one */
 	NVME_SINK_SIZE = 1 << 16, /* where bit buckets lead */
 	NVME_SGL_DESCRIPTORS_MAX = 4096, /* of one command, empty ones included */
 	NVME_EVENTS_MAX = 16, /* asynchronous events that wait */
