@@ -8,8 +8,7 @@
 void avail_chain_init(struct avail_chain *chain, struct avail_memory *memory, uint32_t state_count)
 {
 	must(state_count > 0);
-	*chain = (struct avail_chain){ .memory = memory, .state_count = state_count,
-				       .eliminate_most = AVAIL_CHAIN_SPARSE };
+	*chain = (struct avail_chain){ .memory = memory, .state_count = state_count };
 }
 
 void avail_chain_fini(struct avail_chain *chain)

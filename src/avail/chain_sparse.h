@@ -1,8 +1,9 @@
-/* avail/chain_sparse.h -- the steady state of a large stiff chain by elimination in sparse rows; inside avail/.
+/* avail/chain_sparse.h -- the steady state of a large stiff chain by elimination in sparse rows;
+ * inside avail/.
  *
- * The same elimination as for small chains (Grassmann, Taksar and Heyman: states are taken out one by one, and
- * no probability is ever subtracted), with the state that is tied to the fewest others taken out first (Markowitz
- * 1957), so that few new moves come of it.
+ * The same elimination as for small chains (Grassmann, Taksar and Heyman: states are taken out one
+ * by one, and no probability is ever subtracted), with the state that is tied to the fewest others
+ * taken out first (Markowitz 1957), so that few new moves come of it.
  *
  * Threads: one.  Memory: from the chain's. */
 #ifndef AVAIL_CHAIN_SPARSE_H
@@ -11,7 +12,7 @@
 #include "avail/chain_rows.h"
 
 /* Moves that may live at once before elimination gives up. */
-enum { AVAIL_SPARSE_MOVES = 20000000 };
+enum { AVAIL_SPARSE_MOVES = 3000000 };
 
 /* in   the moves of an irreducible chain, BY_TO
  * x    receives a positive multiple of each state's probability

@@ -8,7 +8,8 @@
 #include <string.h>
 
 enum {
-	GROUPS_MOST = 64, /* that states are put together in between sweeps */
+	GROUPS_MOST = 64,  /* that states are put together in between sweeps */
+	SWEEPS_SOON = 500, /* before elimination is tried */
 	SWEEPS_MOST = 20000,
 	ASK_EVERY = 16, /* sweeps, or rows of an elimination, between questions whether to go on */
 };
@@ -211,7 +212,7 @@ struct sweep {
 	const struct avail_chain *chain;
 	const struct avail_rows *in;
 	const double *out;
-	uint32_t *group, groups;
+	uint32_t *group, groups, most;
 	double *x, *between, *weight, *share; /* between: groups x groups */
 };
 
@@ -294,9 +295,7 @@ static int sweep_all(struct sweep *sweep, uint32_t *sweeps)
 	double least = INFINITY;
 	uint32_t since = 0, pause = 0, next_pause = 16;
 
-	for (uint32_t i = 0; i < sweep->in->row_count; i++)
-		sweep->x[i] = 1;
-	for (*sweeps = 1; *sweeps <= SWEEPS_MOST; ++*sweeps) {
+	for (*sweeps = 1; *sweeps <= sweep->most; ++*sweeps) {
 		double change;
 
 		if (pause > 0)
@@ -318,12 +317,13 @@ static int sweep_all(struct sweep *sweep, uint32_t *sweeps)
 	return -ELOOP;
 }
 
+/* x: where to begin, above 0.  *sweeps: how many at most, and how many it took. */
 static int steady_sweeps(const struct avail_chain *chain, const struct avail_rows *in,
 			 const double *out, double *x, uint32_t *sweeps)
 {
 	struct avail_memory *memory = chain->memory;
 	uint32_t n = in->row_count;
-	struct sweep sweep = { .chain = chain, .in = in, .out = out, .x = x };
+	struct sweep sweep = { .chain = chain, .in = in, .out = out, .x = x, .most = *sweeps };
 	int err = -ENOMEM;
 
 	sweep.group = avail_take(memory, n, sizeof *sweep.group);
@@ -352,31 +352,79 @@ static void sum_out(const struct avail_rows *in, double *out)
 			out[in->other[k]] += in->rate[k];
 }
 
-static int steady_of_closed(const struct avail_chain *chain, const struct avail_rows *in, double *x,
-			    struct avail_chain_work *work)
+/* A set of states that is never left, on its way to its steady state. */
+struct closed {
+	const struct avail_chain *chain;
+	const struct avail_rows *in;
+	const uint32_t *place; /* its states, numbered */
+	double *out, *x;
+	struct avail_chain_work work;
+};
+
+static int find_error(struct closed *closed)
 {
-	uint32_t n = in->row_count, sweeps = 0;
-	double error, *out = avail_take(chain->memory, n, sizeof *out);
+	return avail_rows_error(closed->in, closed->out, closed->x, &closed->work.error);
+}
+
+static int by_sweeps(struct closed *closed, uint32_t most)
+{
 	int err;
 
-	if (!out)
-		return -ENOMEM;
-	sum_out(in, out);
-	err = n <= AVAIL_CHAIN_DENSE ? steady_dense(in, chain->memory, x) : -EDQUOT;
-	if (n > AVAIL_CHAIN_DENSE && n <= chain->eliminate_most) {
-		err = avail_steady_sparse(chain, in, x);
-		if (!err)
-			scale(x, n);
-	}
-	if (err == -EDQUOT) /* too large to eliminate */
-		err = steady_sweeps(chain, in, out, x, &sweeps);
+	closed->work.sweeps = most;
+	err = steady_sweeps(closed->chain, closed->in, closed->out, closed->x,
+			    &closed->work.sweeps);
 	if (!err)
-		err = avail_rows_error(in, out, x, &error);
-	if (!err && sweeps && !(error < ERROR_MOST))
+		err = find_error(closed);
+	if (!err && !(closed->work.error < ERROR_MOST))
 		err = -ELOOP;
-	if (!err)
-		*work = (struct avail_chain_work){ .sweeps = sweeps, .error = error };
-	avail_give(chain->memory, out, n, sizeof *out);
+	return err;
+}
+
+static int by_elimination(struct closed *closed)
+{
+	uint32_t n = closed->in->row_count;
+	int err = n <= AVAIL_CHAIN_DENSE
+			  ? steady_dense(closed->in, closed->chain->memory, closed->x)
+		  : n <= AVAIL_CHAIN_SPARSE
+			  ? avail_steady_sparse(closed->chain, closed->in, closed->x)
+			  : -EDQUOT;
+
+	closed->work.sweeps = 0;
+	if (err)
+		return err;
+	scale(closed->x, n);
+	return find_error(closed);
+}
+
+/* Where sweeps begin. */
+static void begin_sweeps(struct closed *closed)
+{
+	const struct avail_chain *chain = closed->chain;
+
+	for (uint32_t i = 0; i < closed->in->row_count; i++)
+		closed->x[i] = 1;
+	for (uint32_t i = 0; i < chain->state_count && chain->guess; i++)
+		if (closed->place[i] != AVAIL_ROWS_OUT)
+			closed->x[closed->place[i]] = fmax(chain->guess[i], AVAIL_ROWS_TINY);
+}
+
+static int steady_of_closed(struct closed *closed)
+{
+	enum avail_chain_way way = closed->chain->way;
+	int err = -ELOOP;
+
+	sum_out(closed->in, closed->out);
+	if (closed->in->row_count <= AVAIL_CHAIN_DENSE || way == AVAIL_CHAIN_ELIMINATE)
+		return by_elimination(closed);
+	begin_sweeps(closed);
+	if (way == AVAIL_CHAIN_ANY_WAY)
+		err = by_sweeps(closed, SWEEPS_SOON);
+	if (err == -ELOOP && way == AVAIL_CHAIN_ANY_WAY)
+		err = by_elimination(closed);
+	if (err == -EDQUOT || way == AVAIL_CHAIN_SWEEP) {
+		begin_sweeps(closed);
+		err = by_sweeps(closed, SWEEPS_MOST);
+	}
 	return err;
 }
 
@@ -417,26 +465,28 @@ static int weigh_ends(const struct avail_chain *chain, const struct search *sear
 static int add_end(const struct avail_chain *chain, struct search *search, uint32_t end,
 		   double share, uint32_t *place, double *p, struct avail_chain_work *work)
 {
-	struct avail_chain_work own = { 0 };
+	struct closed closed = { .chain = chain, .place = place };
 	struct avail_rows in;
 	uint32_t count;
-	double *x;
 	int err;
 
 	number_end(search, end, place, &count);
 	err = avail_rows_init(&in, chain, AVAIL_ROWS_BY_TO, place, count);
 	if (err)
 		return err;
-	x = avail_take(chain->memory, count, sizeof *x);
-	err = x ? steady_of_closed(chain, &in, x, &own) : -ENOMEM;
+	closed.in = &in;
+	closed.x = avail_take(chain->memory, count, sizeof *closed.x);
+	closed.out = avail_take(chain->memory, count, sizeof *closed.out);
+	err = closed.x && closed.out ? steady_of_closed(&closed) : -ENOMEM;
 	for (uint32_t i = 0; i < chain->state_count && !err; i++)
 		if (place[i] != AVAIL_ROWS_OUT)
-			p[i] = share * x[place[i]];
-	if (own.sweeps > work->sweeps)
-		work->sweeps = own.sweeps;
-	if (own.error > work->error)
-		work->error = own.error;
-	avail_give(chain->memory, x, count, sizeof *x);
+			p[i] = share * closed.x[place[i]];
+	if (closed.work.sweeps > work->sweeps)
+		work->sweeps = closed.work.sweeps;
+	if (closed.work.error > work->error)
+		work->error = closed.work.error;
+	avail_give(chain->memory, closed.x, count, sizeof *closed.x);
+	avail_give(chain->memory, closed.out, count, sizeof *closed.out);
 	avail_rows_fini(&in);
 	return err;
 }

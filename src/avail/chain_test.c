@@ -168,24 +168,52 @@ static void large_and_stiff_chain_of_independent_parts_is_their_product_within_t
 {
 	uint64_t seed = check_seed();
 	static double p[STATES];
-	struct avail_chain_work work;
-	double worst = 0;
+	static const struct {
+		enum avail_chain_way way;
+		uint32_t parts; /* elimination makes ever more moves of what has no middle */
+		bool sweeps;
+	} rows[] = { { AVAIL_CHAIN_ELIMINATE, 10, false },
+		     { AVAIL_CHAIN_SWEEP, PARTS, true },
+		     { AVAIL_CHAIN_ANY_WAY, PARTS, true } };
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(rows); i++) {
+		uint32_t states = 1U << rows[i].parts;
+		struct avail_chain_work work;
+		double worst = 0;
+
+		begin(states);
+		add_parts(&seed, rows[i].parts);
+		chain.way = rows[i].way;
+		assert_int_equal(avail_chain_steady(&chain, p, &work), 0);
+		for (uint32_t s = 0; s < states; s++)
+			worst = fmax(worst,
+				     fabs(p[s] / product_of(s, rows[i].parts, INFINITY) - 1));
+		print_message("# worst %.2g, stated %.2g, %u sweeps\n", worst, work.error,
+			      work.sweeps);
+		assert_true((work.sweeps > 0) == rows[i].sweeps);
+		assert_true(worst <= work.error);
+		assert_true(work.error < 1e-9);
+		assert_true(worst < (rows[i].sweeps ? 1e-12 : 1e-13));
+		finish();
+	}
+}
+
+static void sweeps_that_begin_near_the_end_are_few(void **state)
+{
+	uint64_t seed = check_seed();
+	static double p[STATES], again[STATES];
+	struct avail_chain_work first, second;
 
 	(void)state;
 	begin(STATES);
 	add_parts(&seed, PARTS);
-	for (unsigned way = 0; way < 2; way++) {
-		chain.eliminate_most = way == 0 ? AVAIL_CHAIN_SPARSE : AVAIL_CHAIN_DENSE;
-		assert_int_equal(avail_chain_steady(&chain, p, &work), 0);
-		for (uint32_t s = 0; s < STATES; s++)
-			worst = fmax(worst, fabs(p[s] / product_of(s, PARTS, INFINITY) - 1));
-		print_message("# worst %.2g, stated %.2g, %u sweeps\n", worst, work.error,
-			      work.sweeps);
-		assert_true((work.sweeps > 0) == (way == 1));
-		assert_true(worst <= work.error);
-		assert_true(work.error < 1e-9);
-		assert_true(worst < (way == 0 ? 1e-13 : 1e-12));
-	}
+	assert_int_equal(avail_chain_steady(&chain, p, &first), 0);
+	chain.guess = p;
+	assert_int_equal(avail_chain_steady(&chain, again, &second), 0);
+	assert_true(second.sweeps < first.sweeps);
+	for (uint32_t s = 0; s < STATES; s++)
+		near(again[s], p[s], 1e-12);
 	finish();
 }
 
@@ -219,14 +247,14 @@ static void sweeps_and_elimination_agree_where_failures_take_many_with_them(void
 
 	assert_int_equal(avail_chain_steady(&lumped, small, &work), 0);
 	assert_int_equal(work.sweeps, 0);
-	for (unsigned way = 0; way < 2; way++) {
-		chain.eliminate_most = way == 0 ? AVAIL_CHAIN_SPARSE : AVAIL_CHAIN_DENSE;
+	/* Sweeps take thousands here, so that elimination is found to be better. */
+	for (unsigned way = AVAIL_CHAIN_ANY_WAY; way <= AVAIL_CHAIN_SWEEP; way++) {
+		chain.way = (enum avail_chain_way)way;
 		assert_int_equal(avail_chain_steady(&chain, large, &work), 0);
 		print_message("# stated %.2g, %u sweeps\n", work.error, work.sweeps);
-		assert_true((work.sweeps > 0) == (way == 1));
+		assert_true((work.sweeps > 0) == (way == AVAIL_CHAIN_SWEEP));
 		for (uint32_t i = 0; i < N / 3; i++)
-			near(large[3 * i] + large[3 * i + 1] + large[3 * i + 2], small[i],
-			     1e-11);
+			near(large[3 * i] + large[3 * i + 1] + large[3 * i + 2], small[i], 1e-11);
 	}
 	avail_chain_fini(&lumped);
 	finish();
@@ -516,6 +544,7 @@ int main(void)
 		cmocka_unit_test(steady_state_of_random_chains_is_that_of_plain_elimination),
 		cmocka_unit_test(
 			large_and_stiff_chain_of_independent_parts_is_their_product_within_the_stated_error),
+		cmocka_unit_test(sweeps_that_begin_near_the_end_are_few),
 		cmocka_unit_test(sweeps_and_elimination_agree_where_failures_take_many_with_them),
 		cmocka_unit_test(states_that_are_left_for_good_have_no_part_in_the_long_run),
 		cmocka_unit_test(chance_between_ends_gives_each_its_share),

@@ -49,7 +49,7 @@ struct avail_dynamic_budget {
 
 enum avail_module_state {
 	AVAIL_MODULE_EXACT,
-	AVAIL_MODULE_CUT,   /* states with more than 'failures' failed events were not looked at: bounds */
+	AVAIL_MODULE_CUT,   /* states with more than 'failures' troubles were not looked at: bounds */
 	AVAIL_MODULE_BEYOND, /* not even that: anything between 0 and 1 */
 };
 
@@ -61,7 +61,8 @@ struct avail_module {
 	uint32_t outcomes;  /* combinations of their values */
 	uint32_t states;    /* of its chain, after lumping */
 	uint64_t moves;
-	uint32_t failures;  /* CUT: how many failed events at once are looked at */
+	uint32_t failures;  /* CUT: how many troubles at once are looked at: failed events, and one more
+			     * when any group switches or waits */
 	enum avail_module_state state;
 	double error;       /* relative, of the steady state, of the last evaluation */
 	double unavailability, frequency; /* of the first output; of CUT: in the states looked at */

@@ -111,7 +111,7 @@ static int add_returns(struct avail_knot_way *way)
 	return 0;
 }
 
-/* Looks at the states with at most so many failures, in place of what the way had.  *enough: that
+/* Looks at the states with at most so many troubles, in place of what the way had.  *enough: that
  * all states were looked at, or so many that what was left out does not matter. */
 static int explore_more(struct avail_knot *knot, struct avail_knot_way *way,
 			const struct avail_space_limits *limits,
@@ -131,16 +131,20 @@ static int explore_more(struct avail_knot *knot, struct avail_knot_way *way,
 	return err;
 }
 
-/* As many failed units at once as the budget has room for, or as matter. */
+/* As many troubles at once as the budget has room for, or as matter. */
 static int explore_cut(struct avail_knot *knot, struct avail_knot_way *way,
 		       struct avail_space_limits *limits, const struct avail_knot_wants *wants)
 {
 	bool enough = false;
 	int err = 0;
 
-	for (uint32_t most = 1; most <= knot->machine.unit_count && !err && !enough; most++) {
+	for (uint32_t most = 1; most <= knot->machine.unit_count + 1 && !err && !enough; most++) {
 		limits->failures = most;
 		err = explore_more(knot, way, limits, wants, &enough);
+		/* Each point of return is a chain to be solved. */
+		if (way->space.whole.count > 0)
+			limits->states =
+				min_u32(limits->states, AVAIL_KNOT_WORK / way->space.whole.count);
 	}
 	if (err && err != -E2BIG)
 		return err;

@@ -85,7 +85,11 @@ static void least_repair(const struct avail_knot *knot, const struct avail_rates
 		hands = min_u32(hands, machine->crews[c]);
 	for (uint32_t u = 0; u < machine->unit_count; u++) {
 		double repair = rates->repair[machine->units[u].leaf];
-		uint32_t at = count++;
+		uint32_t at = count;
+
+		if (!avail_unit_changes(&machine->units[u]))
+			continue;
+		count++;
 
 		for (; at > 0 && slow[at - 1] > repair; at--)
 			slow[at] = slow[at - 1];
@@ -98,25 +102,33 @@ static void least_repair(const struct avail_knot *knot, const struct avail_rates
 	}
 }
 
-/* Mean time at most from 'failures' failed units to none, in last[failures]. */
-static int longest_return(const struct avail_knot *knot, const struct avail_rates *rates,
-			  double *last)
+/* Units that can be failed at one time and not at another. */
+static uint32_t changing_units(const struct avail_machine *machine)
 {
-	const struct avail_machine *machine = &knot->machine;
-	uint32_t n = machine->unit_count;
-	double *slow = avail_take(knot->memory, (size_t)n + 1, sizeof *slow);
-	double up = 0, many = 0, after = 0, sum = 0;
+	uint32_t count = 0;
 
-	if (!slow)
-		return -ENOMEM;
-	least_repair(knot, rates, slow);
-	for (uint32_t u = 0; u < n; u++)
-		up += failure_rate(knot, rates, u);
+	for (uint32_t u = 0; u < machine->unit_count; u++)
+		count += avail_unit_changes(&machine->units[u]);
+	return count;
+}
+
+static uint32_t troubles_most(const struct avail_machine *machine)
+{
+	return machine->unit_count + 1;
+}
+
+/* last[k]: mean time at most from k failed units to none. */
+static void longest_repair(const struct avail_machine *machine, double up, const double *slow,
+			   double *last)
+{
+	uint32_t n = changing_units(machine);
+	double many = 0, after = 0, sum = 0;
+
 	for (uint32_t g = 0; g < machine->group_count; g++)
 		if (machine->groups[g].standby->uncovered == AVAIL_UNCOVERED_TAKES_ALL)
 			many += (1 - machine->groups[g].standby->coverage) * up;
-	/* last[k]: from k failed units to k - 1; with one failure more, or by a failure that takes
-	 * others along up to all, and then down again one by one. */
+	/* From k failed units to k - 1; with one failure more, or by a failure that takes others
+	 * along up to all, and then down again one by one. */
 	for (uint32_t k = n; k > 0; k--) {
 		last[k] = (1 + (k < n ? up * after + many * sum : 0)) / slow[k - 1];
 		after = last[k];
@@ -125,6 +137,61 @@ static int longest_return(const struct avail_knot *knot, const struct avail_rate
 	last[0] = 0;
 	for (uint32_t k = 1; k <= n; k++)
 		last[k] += last[k - 1];
+}
+
+/* Mean time at most, while nothing is failed and nothing fails, until no group switches or waits.
+ */
+static double longest_unrest(const struct avail_machine *machine)
+{
+	double longest = 0, times = machine->group_count;
+
+	for (uint32_t g = 0; g < machine->group_count; g++) {
+		const struct avail_standby *standby = machine->groups[g].standby;
+
+		longest = fmax(longest, standby->switch_h);
+		if (standby->coverage < 1 && standby->uncovered == AVAIL_UNCOVERED_WAITS)
+			longest = fmax(longest, standby->recovery_h);
+	}
+	/* When it ends in one, groups around that one may begin anew. */
+	if (machine->nested)
+		times = exp2(times) - 1;
+	return times * longest;
+}
+
+/* Whether a repair, or the end of a group's unrest, may make units fail. */
+static bool is_treacherous(const struct avail_machine *machine)
+{
+	bool takes = false;
+
+	for (uint32_t g = 0; g < machine->group_count; g++)
+		takes |= machine->groups[g].standby->uncovered == AVAIL_UNCOVERED_TAKES_ALL &&
+			 machine->groups[g].standby->coverage < 1;
+	return takes && (machine->nested || machine->negated);
+}
+
+/* last[k]: mean time at most from k troubles to none; INFINITY: not known. */
+static int longest_return(const struct avail_knot *knot, const struct avail_rates *rates,
+			  double *last)
+{
+	const struct avail_machine *machine = &knot->machine;
+	uint32_t n = changing_units(machine);
+	double *slow = avail_take(knot->memory, (size_t)n + 1, sizeof *slow);
+	double up = 0, unrest = longest_unrest(machine), fails;
+
+	if (!slow)
+		return -ENOMEM;
+	least_repair(knot, rates, slow);
+	for (uint32_t u = 0; u < machine->unit_count; u++)
+		if (avail_unit_changes(&machine->units[u]))
+			up += failure_rate(knot, rates, u);
+	longest_repair(machine, up, slow, last);
+	/* With nothing failed, either the unrest ends, or something fails before; then it begins
+	 * anew. */
+	fails = up * unrest;
+	unrest = fails < 1 && !is_treacherous(machine) ? (unrest + fails * last[n]) / (1 - fails)
+						       : INFINITY;
+	for (uint32_t k = troubles_most(machine) + 1; k-- > 0;)
+		last[k] = last[min_u32(k, n)] + unrest;
 	avail_give(knot->memory, slow, (size_t)n + 1, sizeof *slow);
 	return 0;
 }
@@ -249,28 +316,32 @@ static int steady_cut(struct result *result, struct avail_knot_way *way)
 {
 	struct avail_knot *knot = result->knot;
 	struct avail_space *space = &way->space;
-	size_t units = (size_t)knot->machine.unit_count + 1;
-	double *last = avail_take(knot->memory, units, sizeof *last);
-	int err = last ? longest_return(knot, result->rates, last) : -ENOMEM;
+	size_t troubles = (size_t)troubles_most(&knot->machine) + 1,
+	       states = space->chain.state_count;
+	double *last = avail_take(knot->memory, troubles, sizeof *last);
+	double *guess = avail_take(knot->memory, states, sizeof *guess);
+	int err = last && guess ? longest_return(knot, result->rates, last) : -ENOMEM;
+	bool returns = !err && last[troubles - 1] < INFINITY;
 
-	if (!err && !(last[units - 1] < INFINITY)) { /* it may never end */
-		knot->beyond += result->weight;
-		avail_give(knot->memory, last, units, sizeof *last);
-		return 0;
-	}
-	for (uint32_t w = 0; w < space->whole.count && !err; w++) {
+	if (!err && !returns)
+		knot->beyond += result->weight; /* it may never end */
+	for (uint32_t w = 0; w < space->whole.count && returns && !err; w++) {
 		struct avail_chain_work work;
 
 		set_returns(way, last, space->whole.items[w]);
 		err = avail_chain_steady(&space->chain, result->p, &work);
 		if (err)
 			break;
+		memcpy(guess, result->p, states * sizeof *guess); /* the next differs little */
+		space->chain.guess = guess;
 		knot->error = fmax(knot->error, work.error);
 		note_cut(result, way, w == 0);
 	}
-	if (!err)
+	if (returns && !err)
 		take_cut(result);
-	avail_give(knot->memory, last, units, sizeof *last);
+	space->chain.guess = NULL;
+	avail_give(knot->memory, last, troubles, sizeof *last);
+	avail_give(knot->memory, guess, states, sizeof *guess);
 	return err;
 }
 
@@ -289,14 +360,15 @@ int avail_knot_suffices(struct avail_knot *knot, struct avail_knot_way *way,
 			const struct avail_rates *rates, bool *enough)
 {
 	struct avail_space *space = &way->space;
-	size_t units = (size_t)knot->machine.unit_count + 1, states = space->chain.state_count;
-	double *last = avail_take(knot->memory, units, sizeof *last);
+	size_t troubles = (size_t)troubles_most(&knot->machine) + 1,
+	       states = space->chain.state_count;
+	double *last = avail_take(knot->memory, troubles, sizeof *last);
 	double *p = avail_take(knot->memory, states, sizeof *p);
 	double beyond = 0, outage = 0;
 	int err = last && p ? longest_return(knot, rates, last) : -ENOMEM;
 
 	*enough = false;
-	if (!err && last[units - 1] < INFINITY) {
+	if (!err && last[troubles - 1] < INFINITY) {
 		fill_rates(knot, way, rates);
 		set_returns(way, last, 0);
 		err = avail_chain_steady(&space->chain, p, NULL);
@@ -308,7 +380,7 @@ int avail_knot_suffices(struct avail_knot *knot, struct avail_knot_way *way,
 		}
 		*enough = !err && beyond < 1e-10 * outage;
 	}
-	avail_give(knot->memory, last, units, sizeof *last);
+	avail_give(knot->memory, last, troubles, sizeof *last);
 	avail_give(knot->memory, p, states, sizeof *p);
 	return err == -ELOOP ? 0 : err;
 }

@@ -368,6 +368,40 @@ static int make_roles(struct build *build, uint8_t *seen)
 	return 0;
 }
 
+/* Whether one more failure can make the gate's value true only, as far as its kind says. */
+static bool is_monotone(const struct avail_machine *machine, const struct avail_machine_gate *gate)
+{
+	bool monotone = gate->kind != AVAIL_XOR && gate->kind != AVAIL_CARDINALITY;
+
+	for (uint32_t i = 0; i < gate->count; i++)
+		monotone &= !(machine->args.items[gate->first + i] & 1);
+	return monotone;
+}
+
+/* Notes what the members of a group are like. */
+static int look_below(struct build *build, uint32_t g, uint8_t *seen, struct avail_list *units)
+{
+	struct avail_machine *machine = build->machine;
+	const struct avail_machine_group *group = &machine->groups[g];
+	size_t nodes = 1 + (size_t)machine->unit_count + machine->gate_count;
+
+	units->count = 0;
+	memset(seen, 0, nodes);
+	for (uint32_t m = 0; m < group->count; m++) {
+		uint32_t member = machine->args.items[group->first + m];
+
+		machine->negated |= member & 1;
+		if (units_below(build, member, units, seen))
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < machine->gate_count; i++)
+		if (seen[1 + machine->unit_count + i]) {
+			machine->nested |= machine->gates[i].group != AVAIL_NONE;
+			machine->negated |= !is_monotone(machine, &machine->gates[i]);
+		}
+	return 0;
+}
+
 static int make_groups(struct build *build)
 {
 	struct avail_machine *machine = build->machine;
@@ -384,6 +418,8 @@ static int make_groups(struct build *build)
 		err = -ENOMEM;
 	for (uint32_t g = 0; g < machine->group_count && !err; g++)
 		err = list_own(build, g, seen, &units, &ends);
+	for (uint32_t g = 0; g < machine->group_count && !err; g++)
+		err = look_below(build, g, seen, &units);
 	if (!err && !avail_list_add(&machine->own_first, machine->own.count))
 		err = -ENOMEM;
 	if (!err)

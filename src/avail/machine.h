@@ -78,6 +78,8 @@ struct avail_machine {
 		own; /* units; of each member those that are its own, in the order of mention */
 	struct avail_list own_first; /* one a member of any group, and one more */
 	struct avail_list outputs;   /* references */
+	bool nested;  /* whether a member of a group depends on another group */
+	bool negated; /* whether a member of a group may come up when something fails */
 	struct avail_orbit *orbits;  /* inner ones first */
 	uint32_t orbit_count, orbit_room;
 	struct avail_list places;
@@ -120,16 +122,17 @@ void avail_machine_start(struct avail_machine *machine, uint8_t *state);
 typedef int avail_machine_next_fn(void *context, struct avail_source source, double factor,
 				  const uint8_t *next);
 
-/* All states that might be when no unit is failed: whoever may be active, in any mode, with a
- * source and factor that mean nothing.  0; -E2BIG: more than 'most'; or what 'each' returned. */
+/* All states that might be when no unit is failed and no group switches or waits: whoever may be active,
+ * with a source and factor that mean nothing.  0; -E2BIG: more than 'most'; or what 'each' returned. */
 int avail_machine_whole(struct avail_machine *machine, uint32_t most, avail_machine_next_fn *each,
 			void *context);
 
 /* Puts equal blocks in order, so that states that differ by an exchange of equals become one. */
 void avail_machine_sort(const struct avail_machine *machine, uint8_t *state);
 
-/* Failed units that live. */
-uint32_t avail_machine_failures(const struct avail_machine *machine, const uint8_t *state);
+/* Failed units that live, and one more when any group switches or waits: what one failure brings about in many
+ * groups is not many troubles. */
+uint32_t avail_machine_troubles(const struct avail_machine *machine, const uint8_t *state);
 
 /* Values of the outputs in a state. */
 void avail_machine_outputs(struct avail_machine *machine, const uint8_t *state, uint8_t *values);

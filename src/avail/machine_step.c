@@ -79,10 +79,12 @@ void avail_machine_outputs(struct avail_machine *machine, const uint8_t *state, 
 		values[i] = ref_value(machine, machine->outputs.items[i]);
 }
 
-uint32_t avail_machine_failures(const struct avail_machine *machine, const uint8_t *state)
+uint32_t avail_machine_troubles(const struct avail_machine *machine, const uint8_t *state)
 {
 	uint32_t count = 0;
 
+	for (uint32_t g = 0; g < machine->group_count; g++)
+		count |= state[machine->groups[g].mode_at] != AVAIL_NORMAL;
 	for (uint32_t u = 0; u < machine->unit_count; u++)
 		count += avail_unit_changes(&machine->units[u]) && state[u] != 0;
 	return count;

@@ -1,4 +1,4 @@
-/* States of a machine without failures. */
+/* States of a machine in which nothing is failed, and no group switches or waits. */
 #include "avail/machine.h"
 
 #include <errno.h>
@@ -42,13 +42,6 @@ static bool next_choice(uint8_t *active, uint32_t count)
 	return true;
 }
 
-static bool may_be(const struct avail_standby *standby, enum avail_mode mode)
-{
-	return mode == AVAIL_NORMAL || (mode == AVAIL_SWITCHING && standby->switch_h > 0) ||
-	       (mode == AVAIL_WAITING && standby->coverage < 1 &&
-		standby->uncovered == AVAIL_UNCOVERED_WAITS);
-}
-
 /* Everything from group g on; groups are as many as one nests, so few. */
 static int choose(struct whole *whole, uint32_t g)
 {
@@ -62,14 +55,9 @@ static int choose(struct whole *whole, uint32_t g)
 	active = group->roles_at == AVAIL_NONE ? NULL : whole->state + group->roles_at;
 	for (uint32_t m = 0; active && m < group->count; m++)
 		active[m] = m < group->standby->needed;
-	do {
-		for (uint32_t mode = AVAIL_NORMAL; mode <= AVAIL_WAITING && !err; mode++) {
-			if (!may_be(group->standby, (enum avail_mode)mode))
-				continue;
-			whole->state[group->mode_at] = (uint8_t)mode;
-			err = choose(whole, g + 1);
-		}
-	} while (!err && active && next_choice(active, group->count));
+	do
+		err = choose(whole, g + 1);
+	while (!err && active && next_choice(active, group->count));
 	return err;
 }
 

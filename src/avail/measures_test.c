@@ -466,6 +466,372 @@ static void parts_in_series_last_as_long_as_all_of_them(void **state)
 	near(found.mean_time_h, 0.99 / 3e-3, 1e-14);
 }
 
+/* Whatever the budget, the truth is between the bounds; and by intensity alone it is, too. */
+static void missions_within_any_budget_have_bounds_that_hold(void **state)
+{
+	uint64_t seed = check_seed();
+	unsigned bounded = 0, approximate = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 160; round++) {
+		uint64_t kept = seed;
+		uint32_t groups;
+		struct avail_term top = random_model(&seed, false, &groups);
+		double time_h = 0.2 + 5 * uniform(&seed), truth = 0;
+
+		checked();
+		static const uint32_t budgets[] = { 3000, 64, 8 };
+
+		for (unsigned i = 0; i < array_len(budgets); i++) {
+			struct avail_service_budget budget = { .chains = { .states = budgets[i] } };
+			struct avail_mission found;
+			const struct avail_bounds *b = &found.unreliability;
+
+			assert_int_equal(avail_service_open(&service, &model, top, &budget, NULL),
+					 0);
+			assert_int_equal(avail_service_mission(service, NULL, time_h, &found, NULL),
+					 0);
+			avail_service_close(service);
+			if (i == 0 && found.quality != AVAIL_EXACT)
+				break;
+			if (i == 0)
+				truth = b->value;
+			bounded += found.quality == AVAIL_BOUNDS;
+			approximate += found.quality == AVAIL_APPROXIMATE;
+			if (!(b->lower <= truth * (1 + 1e-9) && b->upper >= truth * (1 - 1e-9))) {
+				print_error("model of seed %" PRIu64 ": %.17g is not between %.17g "
+					    "and %.17g (%s)\n",
+					    kept, truth, b->lower, b->upper, found.method);
+				fail();
+			}
+		}
+		again();
+	}
+	print_message("# %u between bounds, %u approximate\n", bounded, approximate);
+	assert_true(bounded + approximate > 50);
+}
+
+/* Far from rare, the conditional intensity is near the truth all the same. */
+static void a_large_coherent_system_has_an_approximate_mission(void **state)
+{
+	struct avail_term parts[14], args[7];
+	struct avail_service_budget budget = { .chains = { .states = 20 } };
+	struct avail_mission found, exact;
+
+	(void)state;
+	for (unsigned i = 0; i < 14; i++)
+		parts[i] = part("part", 1000 + 10 * i, 5);
+	for (unsigned i = 0; i < 7; i++)
+		args[i] = all(parts[i], parts[i + 7]);
+	struct avail_term down = either(gate(AVAIL_FORMULA_AT_LEAST, 2, args, 7),
+					all(parts[0], all(parts[1], parts[2])));
+
+	checked();
+	exact = mission(down, 2000);
+	assert_int_equal(avail_service_open(&service, &model, down, &budget, NULL), 0);
+	assert_int_equal(avail_service_mission(service, NULL, 2000, &found, NULL), 0);
+	avail_service_close(service);
+	assert_int_equal(exact.quality, AVAIL_EXACT);
+	print_message("# %.10g by chain of %u states, %.10g (%s) from %.10g to %.10g\n",
+		      exact.unreliability.value, exact.states, found.unreliability.value,
+		      found.method, found.unreliability.lower, found.unreliability.upper);
+	assert_true(found.unreliability.lower <= exact.unreliability.value);
+	assert_true(found.unreliability.upper >= exact.unreliability.value);
+	near(found.unreliability.value, exact.unreliability.value, 0.02);
+}
+
+/* ---- at a time ---- */
+
+static void unavailability_over_time_is_that_of_the_single_part(void **state)
+{
+	static const double times[] = { 0, 0.5, 1, 4, 20, 1000 };
+	struct avail_bounds points[6];
+	struct avail_term pair[2] = { part("a", 50, 4), part("b", 80, 4) };
+
+	(void)state;
+	open_service(all(pair[0], pair[1]));
+	assert_int_equal(avail_service_curve(service, NULL, times, 6, points, NULL), 0);
+	for (unsigned i = 0; i < 6; i++) {
+		double la = 1 / 50.0, lb = 1 / 80.0, m = 0.25, t = times[i];
+
+		near(points[i].value,
+		     la / (la + m) * expm1(-(la + m) * t) * lb / (lb + m) * expm1(-(lb + m) * t),
+		     1e-13);
+	}
+	avail_service_close(service);
+}
+
+/* ---- probability of failure on demand: IEC 61508-6, annex B.3.2.2 ---- */
+
+static uint32_t number(double value)
+{
+	return avail_expression_number(&model, value);
+}
+
+static uint32_t with(enum avail_expression_kind kind, uint32_t a, uint32_t b)
+{
+	const uint32_t args[2] = { a, b };
+
+	return avail_expression_add(&model, kind, args, 2);
+}
+
+/* The standard's formulas as expressions of a model; channels 1, 2 (1oo2) or 3 (2oo3). */
+struct demand {
+	double rate, diagnosed, beta, beta_diagnosed, test_h, repair_h;
+};
+
+static uint32_t demand_failure(const struct demand *d, unsigned channels)
+{
+	uint32_t undetected = number(d->rate * (1 - d->diagnosed));
+	uint32_t detected = number(d->rate * d->diagnosed), rate = number(d->rate);
+	uint32_t half = number(d->test_h / 2 + d->repair_h),
+		 third = number(d->test_h / 3 + d->repair_h);
+	uint32_t repair = number(d->repair_h), channel, group, both, common;
+
+	/* t = undetected / rate * (T1 / n + MRT) + detected / rate * MTTR */
+	channel = with(AVAIL_ADD, with(AVAIL_MUL, with(AVAIL_DIV, undetected, rate), half),
+		       with(AVAIL_MUL, with(AVAIL_DIV, detected, rate), repair));
+	group = with(AVAIL_ADD, with(AVAIL_MUL, with(AVAIL_DIV, undetected, rate), third),
+		     with(AVAIL_MUL, with(AVAIL_DIV, detected, rate), repair));
+	if (channels == 1)
+		return with(AVAIL_MUL, rate, channel);
+	both = with(AVAIL_ADD, with(AVAIL_MUL, number(1 - d->beta_diagnosed), detected),
+		    with(AVAIL_MUL, number(1 - d->beta), undetected));
+	common = with(AVAIL_ADD,
+		      with(AVAIL_MUL, with(AVAIL_MUL, number(d->beta_diagnosed), detected), repair),
+		      with(AVAIL_MUL, with(AVAIL_MUL, number(d->beta), undetected), half));
+	both = with(AVAIL_MUL, with(AVAIL_MUL, both, both), with(AVAIL_MUL, channel, group));
+	return with(AVAIL_ADD, with(AVAIL_MUL, number(channels == 2 ? 2 : 6), both), common);
+}
+
+static void failure_on_demand_is_that_of_the_standards_tables(void **state)
+{
+	static const struct {
+		struct demand demand;
+		double wanted[3];
+	} rows[] = {
+		{ { 0.5e-7, 0, 0.02, 0.01, 4380, 8 }, { 1.0990e-4, 2.2135e-6, 2.2445e-6 } },
+		{ { 2.5e-6, 0.9, 0.1, 0.05, 8760, 8 }, { 1.1150e-3, 1.1209e-4, 1.1508e-4 } },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(rows); i++)
+		for (unsigned channels = 1; channels <= 3; channels++) {
+			uint32_t event = avail_model_event(&model, "demand");
+
+			model.events[event].law = AVAIL_LAW_PROBABILITY;
+			model.events[event].probability = demand_failure(&rows[i].demand, channels);
+			near(steady(event_term(event)).unavailability.value,
+			     rows[i].wanted[channels - 1], 5e-5);
+			again();
+		}
+}
+
+/* ---- capacity against enumeration ---- */
+
+static void capacity_of_random_models_is_that_of_enumeration(void **state)
+{
+	static const double amounts[] = { 10, 10, 10, 25, 40, 0.1, 0.2, 0.3 };
+	uint64_t seed = check_seed();
+
+	(void)state;
+	for (unsigned round = 0; round < 60; round++) {
+		struct avail_share shares[5];
+		struct avail_term top, terms[FEW], args[2];
+		struct avail_levels levels;
+		double p[FEW], total = 0;
+		uint32_t capacity;
+
+		for (uint32_t i = 0; i < FEW; i++) {
+			p[i] = 0.05 + 0.4 * uniform(&seed);
+			terms[i] = fixed("part", p[i]);
+		}
+		for (unsigned i = 0; i < 5; i++) {
+			args[0] = random_term(&seed, terms, FEW, true);
+			args[1] = random_term(&seed, terms, FEW, false);
+			shares[i] = (struct avail_share){ gate(AVAIL_FORMULA_OR, 1, args,
+							       1 + below(&seed, 2)),
+							  amounts[below(&seed, 8)] };
+			total += shares[i].amount;
+		}
+		args[0] = terms[0];
+		args[1] = terms[1];
+		top = gate(AVAIL_FORMULA_AT_LEAST, 2, args, 2);
+		capacity = avail_model_capacity(&model, "capacity", "Gbit/s");
+		model.capacities[capacity].first = avail_model_shares(&model, shares, 5);
+		model.capacities[capacity].count = 5;
+		model.capacities[capacity].down = top;
+		checked();
+		assert_int_equal(
+			avail_capacity_levels(&levels, &model, capacity, 0, NULL, NULL, NULL), 0);
+		double sum = 0, expected = 0;
+
+		for (uint32_t i = 0; i < levels.count; i++)
+			sum += levels.rows[i].probability.value;
+		near(sum, 1, 1e-12);
+		for (uint32_t failed = 0; failed < 1U << FEW; failed++) {
+			double product = 1, delivered = total;
+			uint32_t row = 0;
+
+			for (uint32_t i = 0; i < FEW; i++)
+				product *= failed >> i & 1 ? p[i] : 1 - p[i];
+			for (unsigned i = 0; i < 5; i++)
+				delivered -= is_true(shares[i].down, failed) ? shares[i].amount : 0;
+			delivered = is_true(top, failed) ? 0 : delivered;
+			expected += product * delivered;
+			while (row < levels.count &&
+			       fabs(levels.rows[row].delivered - delivered) > 1e-6)
+				row++;
+			assert_true(row < levels.count);
+			levels.rows[row].probability.value -= product;
+		}
+		for (uint32_t i = 0; i < levels.count; i++)
+			assert_true(fabs(levels.rows[i].probability.value) < 1e-13);
+		near(levels.expected, expected, 1e-12);
+		avail_levels_fini(&levels);
+		again();
+	}
+}
+
+/* A pair with coverage behind both links: its chain is one, and the links lose capacity with it. */
+static void capacity_knows_what_a_tree_does_not(void **state)
+{
+	struct avail_term pair[2] = { part("a", 1e4, 4), part("b", 1e4, 4) }, down;
+	struct avail_term link = part("link", 1000, 2);
+	struct avail_share shares[2];
+	struct avail_levels levels;
+	uint32_t capacity = avail_model_capacity(&model, "uplink", "Gbit/s");
+	double u = 8.31328020934e-6, l = 2 / 1002.0;
+
+	(void)state;
+	standby(pair, 2, 1, &down)->coverage = 0.99;
+	crew(1, pair, 2);
+	shares[0] = (struct avail_share){ down, 10 };
+	shares[1] = (struct avail_share){ either(down, link), 10 };
+	model.capacities[capacity].first = avail_model_shares(&model, shares, 2);
+	model.capacities[capacity].count = 2;
+	checked();
+	assert_int_equal(avail_capacity_levels(&levels, &model, capacity, 0, NULL, NULL, NULL), 0);
+	assert_int_equal(levels.count, 3);
+	near(levels.rows[0].probability.value, (1 - u) * (1 - l), 1e-14);
+	near(levels.rows[1].probability.value, (1 - u) * l, 1e-12);
+	near(levels.rows[2].probability.value, u, 1e-11);
+	near(levels.rows[2].frequency, u * 0.25, 1e-10);
+	avail_levels_fini(&levels);
+}
+
+static void too_many_different_amounts_are_refused(void **state)
+{
+	struct avail_share shares[12];
+	struct avail_levels levels;
+	struct refusal why;
+	uint32_t capacity = avail_model_capacity(&model, "uplink", "Gbit/s");
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++)
+		shares[i] = (struct avail_share){ fixed("link", 0.1), 1 << i };
+	model.capacities[capacity].first = avail_model_shares(&model, shares, 12);
+	model.capacities[capacity].count = 12;
+	checked();
+	assert_int_equal(avail_capacity_levels(&levels, &model, capacity, 100, NULL, NULL, &why),
+			 -E2BIG);
+	assert_string_equal(why.path, "uplink");
+	assert_non_null(strstr(why.text, "more than 100"));
+}
+
+/* ---- uncertainty ---- */
+
+/* U = L r / (1 + L r) grows with L, so its percentiles are those of L: of a lognormal with error
+ * factor 3. */
+static void percentiles_are_those_of_the_parameter(void **state)
+{
+	enum { DRAWS = 20000 };
+	static double values[DRAWS], again_values[DRAWS];
+	uint32_t event = avail_model_event(&model, "part");
+	const uint32_t args[3] = { number(1e-4), number(3), number(0.95) };
+	struct avail_spread spread;
+	double sigma = log(3) / 1.6448536269514722, median = 1e-4 * exp(-sigma * sigma / 2);
+
+	(void)state;
+	model.events[event].law = AVAIL_LAW_REPAIRABLE;
+	model.events[event].failure_rate =
+		avail_expression_add(&model, AVAIL_LOGNORMAL_DEVIATE, args, 3);
+	model.events[event].repair_h = number(8);
+	open_service(event_term(event));
+	assert_int_equal(avail_uncertainty_draw(service, AVAIL_FIGURE_UNAVAILABILITY, 9, 0, DRAWS,
+						0, values, NULL),
+			 0);
+	/* Any draws again, in two parts and the other way round. */
+	assert_int_equal(avail_uncertainty_draw(service, AVAIL_FIGURE_UNAVAILABILITY, 9, 500,
+						DRAWS - 500, 0, again_values + 500, NULL),
+			 0);
+	assert_int_equal(avail_uncertainty_draw(service, AVAIL_FIGURE_UNAVAILABILITY, 9, 0, 500, 0,
+						again_values, NULL),
+			 0);
+	assert_memory_equal(values, again_values, sizeof values);
+	avail_service_close(service);
+	avail_uncertainty_spread(values, DRAWS, &spread);
+	assert_int_equal(spread.draws, DRAWS);
+	/* A percentile of n draws is good to some root of p (1 - p) / n over the density there. */
+	near(spread.p50, 8 * median, 0.02);
+	near(spread.p05, 8 * median / 3, 0.04);
+	near(spread.p95, 8 * median * 3, 0.04);
+	near(spread.mean, 8e-4, 0.03);
+	assert_true(spread.least < spread.p05 && spread.most > spread.p95);
+}
+
+static void spread_of_known_values_is_known(void **state)
+{
+	double values[] = { 5, 1, 4, 2, 3 };
+	struct avail_spread spread;
+
+	(void)state;
+	avail_uncertainty_spread(values, 5, &spread);
+	near(spread.mean, 3, 0);
+	near(spread.deviation, sqrt(2.5), 1e-15);
+	near(spread.p50, 3, 0);
+	near(spread.p05, 1.2, 1e-15);
+	near(spread.p95, 4.8, 1e-15);
+	near(values[0], 1, 0);
+	near(values[4], 5, 0);
+}
+
+/* ---- memory ---- */
+
+static void every_request_of_a_service_for_memory_may_fail(void **state)
+{
+	unsigned refused = 0;
+
+	(void)state;
+	for (uint64_t fail_at = 1; fail_at < 1200; fail_at += 1 + fail_at / 20) {
+		struct avail_term pair[2] = { part("a", 10, 2), part("b", 12, 3) }, down, top;
+		struct avail_importance rows[3];
+		struct avail_answer answer;
+		struct avail_mission found;
+		int err;
+
+		standby(pair, 2, 1, &down)->switch_h = 0.1;
+		top = either(down, part("c", 10, 1));
+		checked();
+		heap.asked = 0;
+		heap.fail_at = fail_at;
+		err = avail_service_open(&service, &model, top, NULL, NULL);
+		if (!err) {
+			err = avail_service_steady(service, NULL, NULL, &answer, NULL);
+			if (!err)
+				err = avail_service_mission(service, NULL, 10, &found, NULL);
+			if (!err)
+				err = avail_service_importance(service, NULL, rows, NULL);
+			avail_service_close(service);
+		}
+		heap.fail_at = 0;
+		assert_true(err == 0 || err == -ENOMEM);
+		refused += err != 0;
+		again();
+	}
+	assert_true(refused > 40);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -485,6 +851,16 @@ int main(void)
 		TEST(importance_in_a_chain_is_the_difference_of_two_chains),
 		TEST(pins_suppose_what_they_say),
 		TEST(parts_in_series_last_as_long_as_all_of_them),
+		TEST(missions_within_any_budget_have_bounds_that_hold),
+		TEST(a_large_coherent_system_has_an_approximate_mission),
+		TEST(unavailability_over_time_is_that_of_the_single_part),
+		TEST(failure_on_demand_is_that_of_the_standards_tables),
+		TEST(capacity_of_random_models_is_that_of_enumeration),
+		TEST(capacity_knows_what_a_tree_does_not),
+		TEST(too_many_different_amounts_are_refused),
+		TEST(percentiles_are_those_of_the_parameter),
+		TEST(spread_of_known_values_is_known),
+		TEST(every_request_of_a_service_for_memory_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

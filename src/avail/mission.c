@@ -413,9 +413,9 @@ static int find_exactly(struct parting *parting, struct avail_mission *mission)
 	if (!err) {
 		mission->quality = parting->exact ? AVAIL_EXACT : AVAIL_BOUNDS;
 		mission->unreliability =
-			(struct avail_bounds){ .lower = -expm1(parting->log_most),
-					       .upper = -expm1(parting->log_least),
-					       .value = -expm1(parting->log_survival),
+			(struct avail_bounds){ .lower = fabs(expm1(parting->log_most)),
+					       .upper = fabs(expm1(parting->log_least)),
+					       .value = fabs(expm1(parting->log_survival)),
 					       .complement = exp(parting->log_survival) };
 		mission->method = parting->chains ? "Markov chains of independent parts"
 						  : "independent parts";

@@ -134,6 +134,25 @@ static void take_integral(const struct integral *integral, double at_start, bool
 	bounds->value = fmin(fmax(bounds->value, bounds->lower), bounds->upper);
 }
 
+/* Bounds from chains that hold few failures at once may be wide: what is known besides makes them
+ * narrower, and its value is the better estimate then. */
+static void narrow(const struct integral *integral, double at_start, bool exact,
+		   struct avail_mission *mission)
+{
+	struct avail_mission other = *mission;
+	struct avail_bounds *bounds = &mission->unreliability;
+	bool wide = bounds->upper - bounds->lower > 0.1 * bounds->upper;
+
+	take_integral(integral, at_start, exact, &other);
+	bounds->lower = fmax(bounds->lower, other.unreliability.lower);
+	bounds->upper = fmax(fmin(bounds->upper, other.unreliability.upper), bounds->lower);
+	if (!wide)
+		return;
+	mission->method = "conditional failure intensity, between bounds of Markov chains";
+	bounds->value = fmin(fmax(other.unreliability.value, bounds->lower), bounds->upper);
+	bounds->complement = 1 - bounds->value;
+}
+
 int avail_mission_by_intensity(struct avail_service *service, struct avail_sample *sample,
 			       double t_h, struct avail_mission *mission, struct refusal *why)
 {
@@ -161,5 +180,7 @@ int avail_mission_by_intensity(struct avail_service *service, struct avail_sampl
 	mission->expected_outages = exact ? integral.outages : NAN;
 	if (mission->quality == AVAIL_APPROXIMATE)
 		take_integral(&integral, unavailability(&first), exact, mission);
+	else if (mission->quality == AVAIL_BOUNDS)
+		narrow(&integral, unavailability(&first), exact, mission);
 	return 0;
 }

@@ -94,7 +94,7 @@ static int widen_table(struct explore *explore)
 static int add_state(struct explore *explore, const uint8_t *state, uint32_t *number)
 {
 	struct avail_space *space = explore->space;
-	uint32_t failures = avail_machine_failures(explore->machine, state);
+	uint32_t failures = avail_machine_troubles(explore->machine, state);
 	int err = 0;
 
 	*number = space->state_count;
@@ -151,7 +151,7 @@ static int add_move(void *context, struct avail_source source, double factor, co
 	struct avail_space *space = explore->space;
 	struct avail_chain *chain = &space->chain;
 	uint64_t count = (uint64_t)chain->move_count + 1;
-	uint32_t failures = avail_machine_failures(explore->machine, next), to;
+	uint32_t failures = avail_machine_troubles(explore->machine, next), to;
 	int err = 0;
 
 	if (explore->limits->failures != AVAIL_NONE && failures > explore->limits->failures) {
@@ -200,8 +200,7 @@ static int explore_all(struct explore *explore)
 
 	avail_machine_start(explore->machine, explore->now);
 	err = number_of(explore, explore->now, &start);
-	if (!err && explore->limits->failures != AVAIL_NONE &&
-	    explore->limits->ends == AVAIL_GO_ON)
+	if (!err && explore->limits->failures != AVAIL_NONE && explore->limits->ends == AVAIL_GO_ON)
 		err = avail_machine_whole(explore->machine, AVAIL_SPACE_WHOLE_MOST, add_whole,
 					  explore);
 	for (explore->from = 0; !err && explore->from < space->state_count; explore->from++) {
