@@ -9,7 +9,7 @@
 
 enum {
 	GROUPS_MOST = 64,  /* that states are put together in between sweeps */
-	SWEEPS_SOON = 500, /* before elimination is tried */
+	SWEEPS_SOON = 3000, /* before elimination is tried */
 	SWEEPS_MOST = 20000,
 	ASK_EVERY = 16, /* sweeps, or rows of an elimination, between questions whether to go on */
 };

@@ -4,11 +4,11 @@
  * Leaves that are failed or not for good, with a probability, are taken in both ways, a chain for each way.
  *
  * Where the states are too many, those with more than some number of troubles at once (failed units; one more when
- * any group switches or waits) are left out, and what may go on there is bounded: a history is cut where it goes beyond; from
- * there to the next moment without troubles it takes no longer on average than a queue would that always grows
- * with all failure rates and shrinks with the smallest repair rates, and then all groups one after the other; and
- * in that time anything may be the case.  (After Muntz, de Souza e Silva and Goyal, SIGMETRICS 1989, with the
- * moment without troubles as the point of return.)
+ * any group switches or waits) are left out, and what may go on there is bounded: a history is cut where it goes
+ * beyond; from there to the next moment without troubles it takes no longer on average than a queue would that
+ * always grows with all failure rates and shrinks with the smallest repair rates, and then all groups one after
+ * the other; and in that time anything may be the case.  (After Muntz, de Souza e Silva and Goyal, SIGMETRICS 1989,
+ * with the moment without troubles as the point of return.)
  *
  * Threads: one.  Memory: of the graph. */
 #ifndef AVAIL_KNOT_H

@@ -154,7 +154,7 @@ static double longest_unrest(const struct avail_machine *machine)
 	}
 	/* When it ends in one, groups around that one may begin anew. */
 	if (machine->nested)
-		times = exp2(times) - 1;
+		times = ldexp(1, (int)min_u32(machine->group_count, 1000)) - 1;
 	return times * longest;
 }
 
