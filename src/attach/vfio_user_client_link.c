@@ -1,0 +1,244 @@
+/* Messages of the vfio-user client: one command at a time, and the server's own questions in between. */
+#include "attach/vfio_user_client_internal.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(VFCLIENT_FDS_MAX * sizeof(int))];
+};
+
+uint8_t *vfclient_out(struct vfio_user_client *client)
+{
+	return client->out + VFIO_USER_HEADER_SIZE;
+}
+
+static void close_fds(struct vfio_user_client *client)
+{
+	for (unsigned i = 0; i < client->fd_count; i++)
+		if (client->fds[i] >= 0)
+			close(client->fds[i]);
+	client->fd_count = 0;
+}
+
+void vfclient_hang_up(struct vfio_user_client *client)
+{
+	close_fds(client);
+	if (client->fd >= 0)
+		close(client->fd);
+	client->fd = -1;
+}
+
+int vfclient_dial(struct vfio_user_client *client)
+{
+	struct sockaddr_un where = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(where.sun_path, sizeof where.sun_path, "%s", client->path);
+	if (connect(fd, (struct sockaddr *)&where, sizeof where)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	client->fd = fd;
+	return 0;
+}
+
+/* Waits until the socket can be read or written. */
+static int wait_for(const struct vfio_user_client *client, short events)
+{
+	struct pollfd one = { .fd = client->fd, .events = events };
+	int n;
+
+	do
+		n = poll(&one, 1, (int)client->patience_ms);
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? 0 : n == 0 ? -ETIMEDOUT : -errno;
+}
+
+static int send_all(struct vfio_user_client *client, uint32_t size, const int *fds, unsigned fd_count)
+{
+	union control control = { 0 };
+
+	for (uint32_t at = 0; at < size;) {
+		struct iovec piece = { client->out + at, size - at };
+		struct msghdr head = { .msg_iov = &piece, .msg_iovlen = 1 };
+		ssize_t sent;
+		int err;
+
+		if (at == 0 && fd_count) {
+			head.msg_control = &control;
+			head.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+			control.align = (struct cmsghdr){
+				.cmsg_len = CMSG_LEN(fd_count * sizeof(int)),
+				.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+			};
+			memcpy(CMSG_DATA(&control.align), fds, fd_count * sizeof(int));
+		}
+		sent = sendmsg(client->fd, &head, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent >= 0) {
+			at += (uint32_t)sent;
+			continue;
+		}
+		if (errno != EAGAIN && errno != EINTR)
+			return errno == EPIPE ? -ECONNRESET : -errno;
+		err = wait_for(client, POLLOUT);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int keep_fds(struct vfio_user_client *client, struct msghdr *head)
+{
+	int err = head->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c; c = CMSG_NXTHDR(head, c)) {
+		unsigned count = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (unsigned i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+			if (client->fd_count < VFCLIENT_FDS_MAX) {
+				client->fds[client->fd_count++] = fd;
+				continue;
+			}
+			close(fd);
+			err = -EPROTO;
+		}
+	}
+	return err;
+}
+
+static int receive_all(struct vfio_user_client *client, uint8_t *to, uint32_t size)
+{
+	for (uint32_t at = 0; at < size;) {
+		union control control;
+		struct iovec piece = { to + at, size - at };
+		struct msghdr head = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control,
+				       .msg_controllen = sizeof control };
+		ssize_t got = recvmsg(client->fd, &head, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		int err;
+
+		if (got > 0) {
+			at += (uint32_t)got;
+			err = keep_fds(client, &head);
+		} else if (got == 0) {
+			err = -ECONNRESET;
+		} else {
+			err = errno == EAGAIN ? wait_for(client, POLLIN) : errno == EINTR ? 0 : -errno;
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int receive(struct vfio_user_client *client)
+{
+	uint8_t bytes[VFIO_USER_HEADER_SIZE];
+	int err;
+
+	close_fds(client);
+	err = receive_all(client, bytes, sizeof bytes);
+	if (!err)
+		err = vfio_user_header_read(&client->header, bytes, NULL);
+	return err ? err : receive_all(client, client->payload, client->header.payload);
+}
+
+/* Our bytes behind an address of the function's, when it may reach all of them by messages. */
+static uint8_t *lent(const struct vfio_user_client *client, uint64_t address, uint64_t size, uint32_t access)
+{
+	for (unsigned i = 0; i < client->window_count; i++) {
+		const struct vfio_user_client_window *w = &client->windows[i];
+
+		if (address >= w->address && address - w->address < w->size &&
+		    size <= w->size - (address - w->address))
+			return w->bytes && w->flags & access ? w->bytes + (address - w->address) : NULL;
+	}
+	return NULL;
+}
+
+/* DMA_READ and DMA_WRITE of the server's. */
+static int serve(struct vfio_user_client *client)
+{
+	bool reads = client->header.command == VFIO_USER_DMA_READ;
+	struct vfio_user_header reply = client->header;
+	uint64_t address = 0, size = 0;
+	uint8_t *bytes = NULL;
+
+	if (client->header.payload >= VFIO_USER_DMA_SIZE) {
+		address = get_le64(client->payload + VFIO_USER_DMA_ADDRESS);
+		size = get_le64(client->payload + VFIO_USER_DMA_COUNT);
+	}
+	if (size && size <= VFIO_USER_TRANSFER_MAX &&
+	    (reads || (client->header.command == VFIO_USER_DMA_WRITE &&
+		       size <= client->header.payload - VFIO_USER_DMA_SIZE)))
+		bytes = lent(client, address, size, reads ? VFIO_USER_MAP_READ : VFIO_USER_MAP_WRITE);
+	reply.flags = VFIO_USER_TYPE_REPLY | (bytes ? 0 : VFIO_USER_FLAG_ERROR);
+	reply.error = bytes ? 0 : EFAULT;
+	reply.payload = bytes ? VFIO_USER_DMA_SIZE : 0;
+	if (bytes)
+		memcpy(vfclient_out(client), client->payload, VFIO_USER_DMA_SIZE);
+	if (bytes && reads) {
+		memcpy(vfclient_out(client) + VFIO_USER_DMA_SIZE, bytes, size);
+		reply.payload += (uint32_t)size;
+	} else if (bytes) {
+		memcpy(bytes, client->payload + VFIO_USER_DMA_SIZE, size);
+	}
+	vfio_user_header_write(&reply, client->out);
+	return send_all(client, VFIO_USER_HEADER_SIZE + reply.payload, NULL, 0);
+}
+
+static int await_reply(struct vfio_user_client *client, uint16_t id, enum vfio_user_command command)
+{
+	for (;;) {
+		int err = receive(client);
+
+		if (err)
+			return err;
+		if (!vfio_user_is_reply(&client->header)) {
+			err = serve(client);
+			if (err)
+				return err;
+			continue;
+		}
+		return client->header.id == id && client->header.command == command ? 0 : -EPROTO;
+	}
+}
+
+int vfclient_ask(struct vfio_user_client *client, enum vfio_user_command command, uint32_t size,
+		 const int *fds, unsigned fd_count, uint32_t least)
+{
+	struct vfio_user_header header = { .id = client->next_id++, .command = (uint16_t)command,
+					   .payload = size };
+	int err;
+
+	if (client->fd < 0)
+		return -ECONNRESET;
+	vfio_user_header_write(&header, client->out);
+	err = send_all(client, VFIO_USER_HEADER_SIZE + size, fds, fd_count);
+	if (!err)
+		err = await_reply(client, header.id, command);
+	if (!err && client->header.flags & VFIO_USER_FLAG_ERROR)
+		return client->header.error && client->header.error < 4096 ? -(int)client->header.error
+									   : -EIO;
+	if (!err && client->header.payload < least)
+		err = -EPROTO;
+	if (err)
+		vfclient_hang_up(client); /* whatever comes now belongs to nothing */
+	return err;
+}
