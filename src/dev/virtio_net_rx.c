@@ -223,7 +223,7 @@ static unsigned give_plain(struct virtio_net *net, struct ring *ring, struct fra
 
 		if (unlikely(frame->todo | frame->gso) || descs[i].len < header_size + frame->size)
 			break;
-		host[i] = dma_near(&net->dma, descs[i].addr, descs[i].len, DMA_WRITE);
+		host[i] = dma_quick(&net->dma, descs[i].addr, descs[i].len, DMA_WRITE);
 		if (unlikely(!host[i]))
 			break;
 		prefetch(host[i]);

@@ -192,7 +192,7 @@ static unsigned peek_plain(struct virtio_net *net, const struct ring_desc *descs
 		uint32_t reach = descs[i].len < header_size + FRAME_HEAD_SIZE ?
 				 header_size + FRAME_HEAD_SIZE : descs[i].len;
 
-		host[i] = dma_near(&net->dma, descs[i].addr, reach, DMA_READ);
+		host[i] = dma_quick(&net->dma, descs[i].addr, reach, DMA_READ);
 		if (unlikely(!host[i] || descs[i].len < header_size + NET_ETH_HEADER ||
 			     descs[i].len > header_size + FRAME_SIZE_MAX))
 			break;

@@ -12,77 +12,151 @@ void dma_init(struct dma *dma, struct iommu_domain *domain, struct counter *bloc
 		domain->dma = dma;
 }
 
-static bool overlaps(const struct dma_range *range, uint64_t first, uint64_t last)
+/* The ranges are in ascending order and do not overlap.  A range does not wrap: its last byte is named, since
+ * what is behind it may be no address. */
+
+static uint64_t last_of(const struct dma_range *range)
 {
-	return range->size && range->first <= last && range->first + (range->size - 1) >= first;
+	return range->first + (range->size - 1);
 }
 
-static void drop(struct dma_range *ranges, unsigned count, uint64_t first, uint64_t last)
+/* How many of the ranges begin at 'addr' or below it. */
+static unsigned begun_by(const struct dma *dma, uint64_t addr)
 {
-	for (unsigned i = 0; i < count; i++)
-		if (overlaps(&ranges[i], first, last))
-			ranges[i].size = 0;
+	unsigned at = 0;
+
+	/* The first 'at' do, and those from at + left on do not. */
+	for (unsigned left = dma->range_count; left;) {
+		unsigned half = (left + 1) / 2;
+		bool does = dma->ranges[at + half - 1].first <= addr;
+
+		at += does ? half : 0;
+		left = does ? left - half : half - 1;
+	}
+	return at;
+}
+
+/* Takes 'count' ranges out. */
+static void cut(struct dma *dma, unsigned at, unsigned count)
+{
+	memmove(&dma->ranges[at], &dma->ranges[at + count],
+		(dma->range_count - at - count) * sizeof dma->ranges[0]);
+	dma->range_count -= count;
+}
+
+/* The ranges that have any of first .. last: *count of them from the result on. */
+static unsigned touched(const struct dma *dma, uint64_t first, uint64_t last, unsigned *count)
+{
+	unsigned from = begun_by(dma, first), end = begun_by(dma, last);
+
+	if (from && last_of(&dma->ranges[from - 1]) >= first)
+		from--;
+	*count = end - from;
+	return from;
 }
 
 void dma_forget(struct dma *dma, uint64_t iova, uint64_t last)
 {
+	unsigned count, from = touched(dma, iova, last, &count);
+
 	dma->epoch++; /* pointers into ranges that were replaced may be in use */
-	drop(dma->near, array_len(dma->near), iova, last);
-	drop(dma->ranges, array_len(dma->ranges), iova, last);
+	cut(dma, from, count);
+	for (unsigned i = 0; i < array_len(dma->near); i++) {
+		struct dma_range *near = &dma->near[i];
+
+		if (near->size && near->first <= last && last_of(near) >= iova)
+			near->size = 0;
+	}
 }
 
-/* Whether two ranges are parts of one. */
+/* Whether two ranges, one of which begins in the other or right behind it, are parts of one. */
 static bool go_on(const struct dma_range *a, const struct dma_range *b)
 {
-	return a->size && a->access == b->access && a->first <= b->first + b->size &&
-	       b->first <= a->first + a->size &&
+	return a->access == b->access &&
 	       (uintptr_t)a->host - a->first == (uintptr_t)b->host - b->first;
 }
 
-/* Where a new range goes: into an empty place, else in turn over one that is no larger. */
-static struct dma_range *place_for(struct dma *dma, uint64_t size)
+/* Makes 'range' larger by one that goes on. */
+static void join(struct dma_range *range, const struct dma_range *there)
 {
-	for (unsigned i = 0; i < DMA_RANGES; i++)
-		if (!dma->ranges[i].size)
-			return &dma->ranges[i];
-	for (unsigned i = 0; i < DMA_RANGES; i++) {
-		struct dma_range *range = &dma->ranges[(dma->turn + i) % DMA_RANGES];
+	uint64_t last = max_u64(last_of(range), last_of(there));
 
-		if (range->size <= size) {
-			dma->turn = (dma->turn + i + 1) % DMA_RANGES;
-			return range;
-		}
+	if (there->first < range->first) {
+		range->first = there->first;
+		range->host = there->host;
 	}
-	dma->turn = (dma->turn + 1) % DMA_RANGES;
-	return &dma->ranges[dma->turn];
+	range->size = last - range->first + 1;
 }
 
-/* Keeps a range, and makes it one with those that it touches. */
+/* Makes room: of some that are looked at in turn, one that is no larger gives way. */
+static void make_room(struct dma *dma, uint64_t size)
+{
+	enum { TRIES = 8 };
+	unsigned at = dma->turn % dma->range_count;
+
+	for (unsigned i = 0; i < TRIES && dma->ranges[at].size > size; i++)
+		at = (at + 1) % dma->range_count;
+	dma->turn = at + 1;
+	cut(dma, at, 1);
+}
+
+/* Keeps a range, and makes it one with those that it touches.  One that overlaps and says something else is older,
+ * and about to be taken back. */
 static void keep(struct dma *dma, struct dma_range *range)
 {
-	for (unsigned i = 0; i < DMA_RANGES; i++) {
-		struct dma_range *there = &dma->ranges[i];
-		uint64_t end = max_u64(range->first + range->size, there->first + there->size);
+	unsigned count, from = touched(dma, range->first - (range->first != 0),
+				       last_of(range) + (last_of(range) != UINT64_MAX), &count);
 
-		if (!go_on(there, range))
+	for (unsigned i = from; i < from + count;) {
+		const struct dma_range there = dma->ranges[i];
+		bool apart = last_of(&there) < range->first || there.first > last_of(range);
+
+		if (go_on(&there, range))
+			join(range, &there);
+		else if (apart) {
+			i++;
 			continue;
-		if (there->first < range->first) {
-			range->first = there->first;
-			range->host = there->host;
 		}
-		range->size = end - range->first;
-		there->size = 0;
+		cut(dma, i, 1);
+		count--;
 	}
-	*place_for(dma, range->size) = *range;
+	if (dma->range_count == DMA_RANGES)
+		make_room(dma, range->size);
+	from = begun_by(dma, range->first);
+	memmove(&dma->ranges[from + 1], &dma->ranges[from],
+		(dma->range_count - from) * sizeof dma->ranges[0]);
+	dma->ranges[from] = *range;
+	dma->range_count++;
+}
+
+/* The range that is kept of 'addr'; NULL: none that allows 'access'. */
+static const struct dma_range *kept(const struct dma *dma, uint64_t addr, uint8_t access)
+{
+	unsigned begun = begun_by(dma, addr);
+	const struct dma_range *range = &dma->ranges[begun - 1];
+
+	return begun && addr - range->first < range->size && (range->access & access) == access ?
+	       range : NULL;
+}
+
+uint8_t *dma_kept(struct dma *dma, uint64_t addr, uint32_t size, enum dma_access access)
+{
+	const struct dma_range *range = kept(dma, addr, (uint8_t)access);
+
+	if (!range)
+		return NULL;
+	dma->near[access] = *range;
+	return dma_near(dma, addr, size, access);
 }
 
 /* The range that holds 'addr' and allows 'access', out of what is kept or from the domain. */
 static bool find(struct dma *dma, uint64_t addr, uint8_t access, struct dma_range *range)
 {
-	for (unsigned i = 0; i < DMA_RANGES; i++) {
-		*range = dma->ranges[i];
-		if (addr - range->first < range->size && (range->access & access) == access)
-			return true;
+	const struct dma_range *there = kept(dma, addr, access);
+
+	if (there) {
+		*range = *there;
+		return true;
 	}
 	if (!dma->domain || !dma->domain->ops->translate(dma->domain, addr, access, range))
 		return false;

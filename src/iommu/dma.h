@@ -30,7 +30,7 @@ enum dma_outcome {
 	DMA_FAULT, /* the address is not granted, or not for this access: blocked and reported */
 };
 
-enum { DMA_LOG_PAGE_SIZE = 4096, DMA_RANGES = 16 };
+enum { DMA_LOG_PAGE_SIZE = 4096, DMA_RANGES = 1024 };
 
 /* Which pages were written, for live migration; one bit a 4 KiB page, in shared memory that
  * another process reads (vhost-user SET_LOG_BASE).  NULL bits: nobody asks. */
@@ -41,8 +41,9 @@ struct dma_log {
 
 struct dma {
 	struct dma_range near[4];           /* by access: that of the last access */
-	struct dma_range ranges[DMA_RANGES];
-	unsigned turn;                      /* of ranges: replaced next */
+	struct dma_range ranges[DMA_RANGES]; /* what is kept: in ascending order, not overlapping */
+	unsigned range_count;
+	unsigned turn;                      /* which of them gives way next */
 	uint32_t epoch;                     /* counts what was forgotten; see dma_epoch() */
 	struct iommu_domain *domain;
 	struct page_requests *requests;     /* NULL: an address without a translation is a fault */
@@ -74,6 +75,16 @@ static inline uint8_t *dma_near(const struct dma *dma, uint64_t addr, uint32_t s
 		     size > range->size - (addr - range->first)))
 		return NULL;
 	return range->host + (addr - range->first);
+}
+
+/* The same in any range that is kept: for loops whose addresses go from range to range. */
+uint8_t *dma_kept(struct dma *dma, uint64_t addr, uint32_t size, enum dma_access access);
+
+static inline uint8_t *dma_quick(struct dma *dma, uint64_t addr, uint32_t size, enum dma_access access)
+{
+	uint8_t *host = dma_near(dma, addr, size, access);
+
+	return likely(host) ? host : dma_kept(dma, addr, size, access);
 }
 
 /* Finds the bytes at the function's address 'addr'.

@@ -153,7 +153,7 @@ static void addresses_are_found_where_they_are_granted_and_nowhere_else(void **s
 
 static void who_has_no_domain_reaches_nothing(void **state)
 {
-	struct dma dma;
+	static struct dma dma;
 	uint8_t *host;
 	uint32_t got;
 
@@ -211,6 +211,103 @@ static void missing_translations_are_requested_and_cut_at_their_ends(void **stat
 	assert_int_equal(f.plain.blocked, 1);
 }
 
+static void expect_in_order(const struct dma *dma)
+{
+	assert_true(dma->range_count <= DMA_RANGES);
+	for (unsigned i = 0; i < dma->range_count; i++)
+		assert_true(dma->ranges[i].size > 0);
+	for (unsigned i = 1; i < dma->range_count; i++)
+		assert_true(dma->ranges[i - 1].first + (dma->ranges[i - 1].size - 1) <
+			    dma->ranges[i].first);
+}
+
+/* A domain in which pages below LARGE lie here in the opposite order, so that no two join, and above it is one
+ * range to the last address there is. */
+#define LARGE (UINT64_MAX / 2 + 1)
+
+struct backwards {
+	struct iommu_domain domain;
+	unsigned asked;
+};
+
+static uint8_t *backwards_host(uint64_t page)
+{
+	return (uint8_t *)(uintptr_t)(0x600000000000 - page);
+}
+
+static bool backwards_translate(struct iommu_domain *domain, uint64_t address, uint8_t access,
+				struct dma_range *range)
+{
+	const uint64_t page = address / 4096 * 4096;
+
+	container_of(domain, struct backwards, domain)->asked++;
+	*range = (struct dma_range){ page, 4096, backwards_host(page), access };
+	if (address >= LARGE)
+		*range = (struct dma_range){ LARGE, LARGE, NULL, access };
+	return true;
+}
+
+static void no_more_is_kept_than_there_is_room_for(void **state)
+{
+	static const struct iommu_domain_ops ops = { .translate = backwards_translate };
+	struct backwards b = { .domain = { .ops = &ops } };
+	static struct dma dma;
+	uint64_t seed = check_seed();
+	uint8_t *host;
+	uint32_t got;
+
+	(void)state;
+	dma_init(&dma, &b.domain, NULL);
+	assert_int_equal(dma_reach(&dma, UINT64_MAX, 1, DMA_READ, &host, &got), DMA_OK);
+	for (unsigned step = 0; step < 100000; step++) {
+		uint64_t page = rand_u64(&seed) % (4 * DMA_RANGES) * 4096;
+
+		assert_int_equal(dma_reach(&dma, page + 5, 1, DMA_READ, &host, &got), DMA_OK);
+		assert_ptr_equal(host, backwards_host(page) + 5);
+		assert_ptr_equal(dma_kept(&dma, page + 6, 4090, DMA_READ), backwards_host(page) + 6);
+		assert_null(dma_kept(&dma, page + 6, 4091, DMA_READ));
+		assert_null(dma_kept(&dma, page + 6, 1, DMA_WRITE));
+		if (step % 4096)
+			continue;
+		expect_in_order(&dma);
+		dma_forget(&dma, page, page + 50 * 4096 - 1);
+		expect_in_order(&dma);
+		for (uint64_t at = page; at < page + 50 * 4096; at += 4096)
+			assert_null(dma_kept(&dma, at, 1, DMA_READ));
+	}
+	assert_int_equal(dma.range_count, DMA_RANGES);
+	/* A range among the largest does not give way to pages. */
+	assert_ptr_equal(dma_kept(&dma, UINT64_MAX, 1, DMA_READ), (uint8_t *)(uintptr_t)(LARGE - 1));
+	b.asked = 0;
+	for (unsigned i = 0; i < DMA_RANGES; i++)
+		dma_reach(&dma, dma.ranges[i].first, 1, DMA_READ, &host, &got);
+	assert_int_equal(b.asked, 0);
+	dma_forget(&dma, UINT64_MAX, UINT64_MAX);
+	assert_null(dma_kept(&dma, LARGE, 1, DMA_READ));
+	dma_forget(&dma, 0, UINT64_MAX);
+	assert_int_equal(dma.range_count, 0);
+}
+
+/* Who grants anew and has not flushed yet: the front may be told of both. */
+static void what_is_told_last_takes_the_place_of_what_was_told_before(void **state)
+{
+	static struct function f;
+
+	(void)state;
+	function_open(&f);
+	assert_int_equal(reach(&f, 0x10000, 1, DMA_READ), DMA_OK);
+	assert_int_equal(map(&f, 0x11000, 0x2000, high, DMA_READ), 0);
+	assert_int_equal(reach(&f, 0x12000, 1, DMA_READ), DMA_OK);
+	assert_int_equal(reach(&f, 0x11005, 1, DMA_READ), DMA_OK);
+	assert_ptr_equal(f.host, high + 5);
+	expect_in_order(&f.dma);
+	f.plain.domain.ops->flush(&f.plain.domain);
+	assert_int_equal(reach(&f, 0x10ff0, 4096, DMA_READ), DMA_OK);
+	assert_ptr_equal(f.host, low + 0xff0);
+	assert_int_equal(f.got, 16);
+	expect_in_order(&f.dma);
+}
+
 /* An oracle: what each of 64 pages is granted as. */
 static void random_grants_and_what_was_kept_of_them_agree_with_a_plain_table(void **state)
 {
@@ -248,7 +345,9 @@ static void random_grants_and_what_was_kept_of_them_agree_with_a_plain_table(voi
 					 table[page].host + 9);
 		} else {
 			assert_int_equal(reach(&f, page * PAGE + 7, 1, access), DMA_FAULT);
+			assert_null(dma_quick(&f.dma, page * PAGE + 7, 1, access));
 		}
+		expect_in_order(&f.dma);
 	}
 	assert_true(counter_get(&f.blocked) > 1000);
 }
@@ -284,6 +383,8 @@ int main(void)
 		cmocka_unit_test(who_has_no_domain_reaches_nothing),
 		cmocka_unit_test(a_right_that_was_not_granted_is_not_taken_from_a_kept_range),
 		cmocka_unit_test(missing_translations_are_requested_and_cut_at_their_ends),
+		cmocka_unit_test(no_more_is_kept_than_there_is_room_for),
+		cmocka_unit_test(what_is_told_last_takes_the_place_of_what_was_told_before),
 		cmocka_unit_test(random_grants_and_what_was_kept_of_them_agree_with_a_plain_table),
 		cmocka_unit_test(written_pages_are_logged_and_a_short_log_is_not_overrun),
 	};
