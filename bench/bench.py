@@ -1,7 +1,7 @@
 """make bench: what midplane costs beside what others cost, paired and interleaved in one run.
 
-    bench.py [--rounds N] [--seconds N] [--only rates,latency,scale,idle,unit] [--rings split,packed]
-             [--frames 64,512,1518] [--json FILE]
+    bench.py [--rounds N] [--seconds N] [--only rates,latency,scale,idle,unit,guard]
+             [--rings split,packed] [--frames 64,512,1518] [--other BUILD] [--json FILE]
 
 Absolute figures of a shared machine move by a factor of two with its neighbours, so every round
 measures all switches one after the other and the ratios are taken within a round, between samples
@@ -225,8 +225,49 @@ def bench_unit(options):
     return lines.splitlines()
 
 
+def bench_guard(options):
+    print("\nThe guard: cycles of the card and its fronts a frame from function to function, behind the "
+          "domains of a remapping\nunit and behind a list of what was granted\n")
+    print("| ring | frame | memory of the buffers | with | without | cost, % (quartiles) |")
+    print("|---|---:|---|---:|---:|---|")
+    command = [os.path.join(options.build, "bench", "guard_bench"), str(400 * options.rounds), "json"]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    out = {"cycles": [json.loads(line) for line in lines.splitlines()]}
+    for row in out["cycles"]:
+        print(f"| {row['ring']} | {row['frame_bytes']} | {row['memory']} | {row['with']:.1f} | "
+              f"{row['without']:.1f} | {row['cost_percent']:+.2f} ({row['quarter']:+.2f}.."
+              f"{row['three_quarters']:+.2f}) |", flush=True)
+    if options.other:
+        out["other"] = bench_other(options)
+    return out
+
+
+def bench_other(options):
+    print(f"\nFrames a second of this daemon and of the one in {options.other} (medians, Mpps); "
+          "ratio: median (lowest..highest, rounds)\n")
+    print("| ring | frame | cores | this | other | ratio |")
+    print("|---|---:|---|---:|---:|---|")
+    out = []
+    for ring in options.rings.split(","):
+        packed = ring == "packed"
+        for frame in map(int, options.frames.split(",")):
+            got = rounds_of({"this": lambda: Midplane(options.build, packed=packed),
+                             "other": lambda: Midplane(options.other, packed=packed)},
+                            options, ring, frame)
+            for cores in CORES:
+                rates = {name: middle(runs, "rate", cores) for name, runs in got.items()}
+                if not all(rates.values()):
+                    continue
+                each = ratios(got["this"], got["other"], cores)
+                print(f"| {ring} | {frame} | {cores} | {show(rates['this'] / 1e6)} | "
+                      f"{show(rates['other'] / 1e6)} | {show_ratio(each, None)} |", flush=True)
+                out.append({"ring": ring, "frame_bytes": frame, "cores": cores, "rates": rates,
+                            "ratios": each})
+    return out
+
+
 PARTS = {"rates": bench_rates, "latency": bench_latency, "scale": bench_scale, "idle": bench_idle,
-         "unit": bench_unit}
+         "unit": bench_unit, "guard": bench_guard}
 
 
 def main():
@@ -237,9 +278,12 @@ def main():
     parser.add_argument("--only", default=",".join(PARTS), help="parts: " + ",".join(PARTS))
     parser.add_argument("--rings", default=",".join(source.RINGS))
     parser.add_argument("--frames", default=",".join(map(str, FRAMES)), help="bytes, with FCS")
+    parser.add_argument("--other", metavar="BUILD",
+                        help="part guard: compare with the daemon of another build, too")
     parser.add_argument("--json", help="also write every figure there")
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
+    options.other = options.other and os.path.abspath(options.other)
     parts = options.only.split(",")
     if os.geteuid() != 0 or (os.cpu_count() or 1) < 2 or not set(parts) <= set(PARTS):
         sys.exit("bench: needs root (hugepages), two cores, and parts among " + ", ".join(PARTS))

@@ -181,6 +181,16 @@ int guard_init(struct guard **result, void *memory, const struct guard_conf *con
 	return 0;
 }
 
+bool guard_translates(const struct guard *guard)
+{
+	return field_is_set(vtd_read(guard->vtd, SPEC_VTD_GSTS, 4), SPEC_VTD_GCMD_TE);
+}
+
+bool guard_remaps_interrupts(const struct guard *guard)
+{
+	return field_is_set(vtd_read(guard->vtd, SPEC_VTD_GSTS, 4), SPEC_VTD_GCMD_IRE);
+}
+
 static void give(struct guard *guard, uint64_t page)
 {
 	if (page)

@@ -107,6 +107,10 @@ int guard_init(struct guard **guard, void *memory, const struct guard_conf *conf
 /* Gives its pages back; every function has gone. */
 void guard_fini(struct guard *guard);
 
+/* Whether the unit translates and remaps interrupts, by its own status register. */
+bool guard_translates(const struct guard *guard);
+bool guard_remaps_interrupts(const struct guard *guard);
+
 /* Faults that came, and what else the unit waits for.  Returns when it wants to be called again. */
 uint64_t guard_poll(struct guard *guard, uint64_t now_ns);
 

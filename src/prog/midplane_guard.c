@@ -40,6 +40,22 @@ static enum midplane_exit add_all(struct client *client, json_t *rows)
 	return code;
 }
 
+/* What a list leaves out, in a line each below it. */
+static void print_rest(const json_t *rows)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		json_int_t more = json_integer_value(json_object_get(row, "more"));
+
+		if (more)
+			printf("%s/%s is granted %" JSON_INTEGER_FORMAT " ranges more.\n",
+			       json_string_value(json_object_get(row, "system")),
+			       json_string_value(json_object_get(row, "io")), more);
+	}
+}
+
 static void print_mappings(const struct call *call, const json_t *rows)
 {
 	if (call->json) {
@@ -47,8 +63,9 @@ static void print_mappings(const struct call *call, const json_t *rows)
 		putchar('\n');
 	} else if (json_array_size(rows)) {
 		table_print_list(stdout, tree_mapping_columns, rows, NULL);
+		print_rest(rows);
 	} else {
-		puts("Nothing is granted: no guest is connected.");
+		puts("There is no domain: no interface reaches memory.");
 	}
 }
 

@@ -351,9 +351,30 @@ void site_guard_let_in(struct run_io *io)
 
 /* Telling. */
 
+void site_guard_describe(struct site_run *run, unsigned host, struct tree_out *out)
+{
+	const struct unit *unit = &run->guard->units[host];
+
+	if (!unit->guard)
+		return;
+	tree_put_boolean(out, "translation", guard_translates(unit->guard));
+	tree_put_boolean(out, "interrupt_remapping", guard_remaps_interrupts(unit->guard));
+	tree_put_integer(out, "domains", unit->guard->domains);
+	tree_put_integer(out, "tables_bytes", table_memory_used(unit->memory) * PAGE);
+}
+
+struct mapping {
+	struct iommu_range range;
+	uint64_t target;
+	uint8_t rights;
+};
+
+/* One row late, since the last is told how many follow. */
 struct listing {
 	struct run_io *io;
 	struct tree_out *out;
+	struct mapping last;
+	uint64_t count; /* found, of which the last has no row yet */
 };
 
 static void put_hex(struct tree_out *out, const char *name, uint64_t value)
@@ -364,11 +385,11 @@ static void put_hex(struct tree_out *out, const char *name, uint64_t value)
 	tree_put_text(out, name, text);
 }
 
-static void put_mapping(void *context, struct iommu_range range, uint64_t target, uint8_t rights)
+static void put_row(const struct listing *listing, uint64_t more)
 {
 	static const char *const words[] = { "", "r", "w", "rw" };
-	struct listing *listing = context;
 	const struct guard_function *function = function_of(listing->io);
+	const struct mapping *m = &listing->last;
 	char rid[PCIE_RID_TEXT_SIZE] = "";
 
 	if (function->source != GUARD_NOBODY)
@@ -378,19 +399,36 @@ static void put_mapping(void *context, struct iommu_range range, uint64_t target
 	tree_put_text(listing->out, "io", listing->io->io->name);
 	tree_put_text(listing->out, "rid", rid);
 	tree_put_integer(listing->out, "domain", function->id);
-	put_hex(listing->out, "iova", range.iova);
-	put_hex(listing->out, "last", range.iova + (range.size - 1));
-	put_hex(listing->out, "address", target);
-	tree_put_text(listing->out, "rights", words[rights & (IOMMU_READ | IOMMU_WRITE)]);
+	if (listing->count) {
+		put_hex(listing->out, "iova", m->range.iova);
+		put_hex(listing->out, "last", m->range.iova + (m->range.size - 1));
+		put_hex(listing->out, "address", m->target);
+		tree_put_text(listing->out, "rights", words[m->rights & (IOMMU_READ | IOMMU_WRITE)]);
+	}
+	if (more)
+		tree_put_integer(listing->out, "more", more);
 	tree_row_end(listing->out);
+}
+
+static void note_mapping(void *context, struct iommu_range range, uint64_t target, uint8_t rights)
+{
+	struct listing *listing = context;
+
+	if (listing->count && listing->count < SITE_GUARD_LISTED)
+		put_row(listing, 0);
+	if (listing->count++ < SITE_GUARD_LISTED)
+		listing->last = (struct mapping){ range, target, rights };
 }
 
 void site_guard_list(struct site_run *run, const struct site_system *system, struct tree_out *out)
 {
 	for (unsigned i = 0; i < run->io_count; i++) {
-		struct listing listing = { &run->ios[i], out };
+		struct listing listing = { .io = &run->ios[i], .out = out };
 
-		if (listing.io->system == system && function_of(listing.io))
-			guard_function_list(function_of(listing.io), put_mapping, &listing);
+		if (listing.io->system != system || !function_of(listing.io))
+			continue;
+		guard_function_list(function_of(listing.io), note_mapping, &listing);
+		put_row(&listing, listing.count > SITE_GUARD_LISTED ?
+				  listing.count - SITE_GUARD_LISTED : 0);
 	}
 }

@@ -29,7 +29,12 @@ void site_guard_let_in(struct run_io *io);
 /* The requester ID of a member of an interface's placement. */
 uint16_t site_guard_rid(const struct run_io *io, unsigned member);
 
-/* Puts a row of tree_mapping_columns for each range that a system's interfaces are granted. */
+/* Puts what a host says of its unit; nothing when none of its interfaces reaches memory. */
+void site_guard_describe(struct site_run *run, unsigned host, struct tree_out *out);
+
+/* Puts a row of tree_mapping_columns for each range that a system's interfaces are granted, but no more than
+ * SITE_GUARD_LISTED an interface; one that is granted nothing has a row as well. */
+enum { SITE_GUARD_LISTED = 4096 };
 void site_guard_list(struct site_run *run, const struct site_system *system, struct tree_out *out);
 
 #endif

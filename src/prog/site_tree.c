@@ -294,7 +294,7 @@ static void put_rid(struct site_run *run, const struct run_card *card, unsigned 
 	free(hierarchy);
 }
 
-static void describe_host(const struct site_run *run, unsigned index, struct tree_out *out)
+static void describe_host(struct site_run *run, unsigned index, struct tree_out *out)
 {
 	const struct site_host *host = &run->site->hosts[index];
 	unsigned systems = 0;
@@ -307,6 +307,7 @@ static void describe_host(const struct site_run *run, unsigned index, struct tre
 			systems++;
 		}
 	tree_put_integer(out, "system_count", systems);
+	site_guard_describe(run, index, out);
 }
 
 static unsigned functions_given(struct site_run *run, const struct run_card *card)

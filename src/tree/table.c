@@ -156,6 +156,12 @@ static const struct tree_property host[] = {
 	ROW("chassis",      TEXT,    PLAIN,  CONF, LISTED, "chassis it is plugged into"),
 	ROW("systems",      LIST,    PLAIN,  CONF, LISTED, "systems that run on it"),
 	ROW("system_count", INTEGER, THINGS, CONF, SHOWN,  "systems that run on it"),
+	ROW("translation",  BOOLEAN, PLAIN,  READ, SHOWN,
+	    "its remapping unit translates, and blocks what no domain grants"),
+	ROW("interrupt_remapping", BOOLEAN, PLAIN, READ, SHOWN,
+	    "its remapping unit checks interrupts"),
+	ROW("domains",      INTEGER, THINGS, READ, SHOWN,  "domains in its remapping unit: functions"),
+	ROW("tables_bytes", INTEGER, BYTES,  READ, SHOWN,  "memory that the unit's tables take"),
 	END,
 };
 
@@ -311,10 +317,13 @@ const struct tree_property tree_mapping_columns[] = {
 	ROW("rid",     TEXT,    PLAIN, READ, LISTED,
 	    "requester ID under which the interface is heard now; empty: none"),
 	ROW("domain",  INTEGER, PLAIN, READ, LISTED, "domain identifier in its host's unit"),
-	ROW("iova",    TEXT,    PLAIN, READ, LISTED, "first address, as the function says it"),
+	ROW("iova",    TEXT,    PLAIN, READ, LISTED,
+	    "first address, as the function says it; null: nothing is granted"),
 	ROW("last",    TEXT,    PLAIN, READ, LISTED, "last address"),
 	ROW("address", TEXT,    PLAIN, READ, LISTED, "where the first one leads"),
 	ROW("rights",  TEXT,    PLAIN, READ, LISTED, "r, w or rw"),
+	ROW("more",    INTEGER, THINGS, READ, SHOWN,
+	    "in the last row of an interface: how many further ranges it has that are not listed"),
 	END,
 };
 
