@@ -1,6 +1,8 @@
 /* A budget of time, nodes or memory ends every phase of the exact engine with an answer that says
  * what it is: right, bounds, or not known. */
 #include "avail/oracle_test.h"
+#include "avail/shrink.h"
+#include "avail/solver.h"
 
 #include <errno.h>
 
@@ -289,11 +291,134 @@ static void test_a_diagram_that_grows_for_ever_is_ended_by_time_nodes_or_memory(
 	assert_int_equal(heap.memory.used, 0);
 }
 
+/* ---- bounds ---- */
+
+static bool value_of(const struct avail_dd *dd, uint32_t f, uint32_t first_level, uint32_t state)
+{
+	while (f > AVAIL_TRUE) {
+		uint32_t level = avail_dd_level_of(dd, f);
+
+		f = state >> (level - first_level) & 1 ? avail_bdd_high(dd, f, level)
+						       : avail_bdd_low(dd, f, level);
+	}
+	return f == AVAIL_TRUE;
+}
+
+/* The function of all states, from the last event up; pushed. */
+static uint32_t push_function(struct avail_dd *dd, const uint8_t *values, uint32_t first_level,
+			      uint32_t level, uint32_t state)
+{
+	uint32_t low, high, f;
+
+	if (level == EVENTS)
+		return avail_dd_push(dd, values[state]);
+	low = push_function(dd, values, first_level, level + 1, state);
+	high = push_function(dd, values, first_level, level + 1, state | UINT32_C(1) << level);
+	f = avail_bdd_make(dd, first_level + level, low, high);
+	avail_dd_pop(dd, 2);
+	return avail_dd_push(dd, f);
+}
+
+static void check_shrink(struct avail_shrink *shrink, const struct subject *s, uint32_t f,
+			 enum avail_side side, uint32_t most)
+{
+	uint32_t smaller = avail_shrink(shrink, f, side, most);
+
+	assert_int_not_equal(smaller, AVAIL_DD_NONE);
+	for (uint32_t state = 0; state < STATES; state++) {
+		bool value = value_of(shrink->dd, smaller, shrink->first_level, state);
+
+		if (side == AVAIL_BELOW)
+			assert_true(!value || s->values[state]);
+		else
+			assert_true(value || !s->values[state]);
+	}
+	if (avail_dd_reach(shrink->dd, &f, 1) < most)
+		assert_int_equal(smaller, f);
+}
+
+static void test_a_shrunk_function_is_on_its_side_in_every_state(void **state)
+{
+	uint64_t seed = check_seed();
+	static struct subject s;
+
+	(void)state;
+	for (unsigned round = 0; round < 8; round++) {
+		struct avail_shrink shrink;
+		struct avail_dd dd;
+		uint32_t f;
+
+		subject_init(&s, &seed);
+		assert_int_equal(avail_dd_init(&dd, &s.heap.memory, NULL), 0);
+		avail_shrink_init(&shrink, &dd);
+		assert_int_equal(avail_dd_add_levels(&dd, EVENTS, &shrink.first_level), 0);
+		shrink.chance = s.p;
+		f = push_function(&dd, s.values, shrink.first_level, 0, 0) ^ (round & 1);
+		for (uint32_t i = 0; i < STATES; i++)
+			s.values[i] ^= round & 1;
+		assert_close(avail_shrink_chance(&shrink, f), round & 1 ? 1 - s.chance : s.chance,
+			     1e-12);
+		for (uint32_t most = 0; most < 100; most += 7) {
+			check_shrink(&shrink, &s, f, AVAIL_BELOW, most);
+			check_shrink(&shrink, &s, f, AVAIL_ABOVE, most);
+		}
+		avail_shrink_fini(&shrink);
+		avail_dd_fini(&dd);
+		subject_fini(&s);
+	}
+}
+
+/* Bounds by one set of probabilities are bounds for every other. */
+static void check_bounds(struct subject *s, struct avail_solver *solver, uint64_t *seed)
+{
+	struct avail_bounds bounds;
+	double p[EVENTS], chance;
+
+	for (unsigned draw = 0; draw < 5; draw++) {
+		for (uint32_t i = 0; i < EVENTS; i++)
+			p[i] = draw ? (1 + draw_below(seed, 98)) / 100.0 : s->p[i];
+		chance = oracle_probability(s->values, p, EVENTS);
+		assert_int_equal(avail_solver_probability(solver, p, &bounds), 0);
+		assert_true(isnan(bounds.value));
+		assert_true(bounds.lower <= chance * (1 + 1e-12));
+		assert_true(bounds.upper >= chance * (1 - 1e-12));
+	}
+}
+
+static void test_bounds_hold_the_truth_however_few_nodes_they_have(void **state)
+{
+	uint64_t seed = check_seed(), narrow = 0;
+	static struct subject s;
+
+	(void)state;
+	for (unsigned round = 0; round < 20; round++) {
+		struct avail_budget small = { .nodes = 8 };
+		struct avail_solver *solver;
+		struct avail_bounds bounds;
+
+		subject_init(&s, &seed);
+		assert_int_equal(avail_solver_open(&solver, &s.heap.memory, &s.tree, s.top, &small),
+				 0);
+		assert_false(avail_solver_is_exact(solver));
+		/* Only the functions that the bounds are made of may be larger. */
+		solver->budget.nodes = 0;
+		assert_int_equal(avail_find_bounds(solver, s.p, 16 + 8 * round), 0);
+		check_bounds(&s, solver, &seed);
+		assert_int_equal(avail_solver_probability(solver, s.p, &bounds), 0);
+		narrow += bounds.upper - bounds.lower < 0.5;
+		avail_solver_close(solver);
+		subject_fini(&s);
+	}
+	assert_true(narrow > 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_question_of_time_may_be_the_last),
 		cmocka_unit_test(test_a_budget_of_nodes_leaves_what_is_exact_exact),
+		cmocka_unit_test(test_a_shrunk_function_is_on_its_side_in_every_state),
+		cmocka_unit_test(test_bounds_hold_the_truth_however_few_nodes_they_have),
 		cmocka_unit_test(
 			test_a_diagram_that_grows_for_ever_is_ended_by_time_nodes_or_memory),
 	};

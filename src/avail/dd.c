@@ -306,7 +306,7 @@ static bool make_room(struct avail_dd *dd)
 
 	if (collect) {
 		avail_dd_collect(dd);
-		if (over && before - avail_dd_count(dd) < before / 32 + 1) {
+		if (over && before - avail_dd_count(dd) < before / 8 + 1) {
 			dd->stop = AVAIL_DD_NO_NODES;
 			return false;
 		}
@@ -395,13 +395,20 @@ uint32_t avail_dd_find(const struct avail_dd *dd, uint32_t a, uint32_t b, uint32
 	return e->a == a && e->b == b && e->c == c ? e->result : AVAIL_DD_NONE;
 }
 
-/* A cache that was filled twice is too small, up to a size that depends on how many nodes there
- * are: an operation asks about pairs of nodes. */
+/* An operation asks about pairs of nodes, so there are more of them; but to sweep a cache that is
+ * larger than the budget of nodes needs would take longer than to fill it. */
+static bool may_grow_cache(const struct avail_dd *dd)
+{
+	if (dd->budget.nodes && dd->cache_room / 4 >= dd->budget.nodes)
+		return false;
+	return dd->cache_room < MOST_CACHE &&
+	       (dd->cache_room < FREE_CACHE || dd->cache_room < dd->room);
+}
+
+/* A cache that was filled twice is too small. */
 void avail_dd_remember(struct avail_dd *dd, uint32_t a, uint32_t b, uint32_t c, uint32_t result)
 {
-	if (unlikely(++dd->cache_puts > 2 * (uint64_t)dd->cache_room) &&
-	    (dd->cache_room < FREE_CACHE || dd->cache_room < dd->room) &&
-	    dd->cache_room < MOST_CACHE)
+	if (unlikely(++dd->cache_puts > 2 * (uint64_t)dd->cache_room) && may_grow_cache(dd))
 		grow_cache(dd);
 	dd->cache[avail_dd_hash(a, b, c) & (dd->cache_room - 1)] =
 		(struct avail_dd_entry){ a, b, c, result };

@@ -1,4 +1,4 @@
-#include "avail/solver.h"
+#include "avail/bound.h"
 
 #include <errno.h>
 #include <math.h>
@@ -6,6 +6,8 @@
 
 /* Probabilities are kept of each function and of its negation, and both are sums of products of
  * such numbers, never differences: the digits of a tiny one are all there. */
+
+enum { BOUND_NODES = 1 << 10 }; /* of one function in the first round of bounds */
 
 static int take_values(struct avail_solver *s)
 {
@@ -43,17 +45,38 @@ static void find_values(struct avail_solver *s, const double *p)
 	}
 }
 
+/* The steps of bounds are new, and have no values yet. */
+int avail_find_bounds(struct avail_solver *s, const double *p, uint32_t most)
+{
+	uint32_t steps = s->step_count;
+	int err = take_values(s);
+
+	if (err)
+		return err;
+	find_values(s, p);
+	avail_bound(s, p, most);
+	s->has_bounds = true;
+	avail_give(s->memory, s->values, 2 * (size_t)steps, sizeof *s->values);
+	s->values = NULL;
+	return take_values(s);
+}
+
 int avail_solver_probability(struct avail_solver *s, const double *p, struct avail_bounds *bounds)
 {
 	int err = take_values(s);
 
 	if (err)
 		return err;
+	if (!s->exact && !s->has_bounds)
+		err = avail_find_bounds(s, p, BOUND_NODES);
+	if (err)
+		return err;
+	find_values(s, p);
 	if (!s->exact) {
-		*bounds = (struct avail_bounds){ 0, 1, NAN, NAN };
+		*bounds =
+			(struct avail_bounds){ s->values[s->below], s->values[s->above], NAN, NAN };
 		return 0;
 	}
-	find_values(s, p);
 	bounds->lower = bounds->upper = bounds->value = s->values[s->root];
 	bounds->complement = s->values[s->root ^ 1];
 	return 0;

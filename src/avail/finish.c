@@ -28,8 +28,7 @@ static void find_signs(struct avail_builder *b, uint32_t flip)
 	}
 }
 
-/* Room for 'more' steps. */
-static int reserve_steps(struct avail_solver *s, uint32_t more)
+int avail_reserve_steps(struct avail_solver *s, uint32_t more)
 {
 	uint64_t room = s->step_room ? s->step_room : 256;
 	void *steps;
@@ -95,7 +94,7 @@ static int finish_steps(struct avail_builder *b, struct avail_part *part,
 			const struct avail_race *race)
 {
 	struct avail_solver *s = b->solver;
-	int err = reserve_steps(s, avail_dd_reach(&b->dd, &race->root, 1));
+	int err = avail_reserve_steps(s, avail_dd_reach(&b->dd, &race->root, 1));
 
 	if (!err)
 		err = reserve_images(b);

@@ -171,8 +171,8 @@ int avail_service_at(struct avail_service *service, struct avail_sample *sample,
 		     struct avail_dynamic_answer *answer, struct refusal *why)
 {
 	const struct avail_when when = { .kind = AVAIL_AT_TIME, .t_h = t_h };
-	const struct avail_budget *budget = &service->budget.diagram;
-	int err = budget->go_on && !budget->go_on(budget->context) ? -EDQUOT : 0;
+	const struct avail_budget budget = avail_later(&service->budget.diagram);
+	int err = budget.go_on && !budget.go_on(budget.context) ? -EDQUOT : 0;
 
 	if (!err)
 		err = avail_dynamic_evaluate(service->dynamic, sample, NULL, &when, why);

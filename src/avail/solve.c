@@ -60,6 +60,7 @@ static int build(struct avail_solver *s, const struct avail_budget *budget)
 		err = avail_build(s, budget);
 	if (err)
 		return err;
+	s->budget = avail_later(&s->budget);
 	find_root(s);
 	s->exact = true;
 	for (uint32_t i = 0; i < s->part_count; i++)
@@ -80,6 +81,7 @@ int avail_solver_open(struct avail_solver **solver, struct avail_memory *memory,
 	s->event_count = tree->event_count;
 	if (budget)
 		s->budget = *budget;
+	s->above = AVAIL_TRUE;
 	err = avail_simplify(&s->tree, &s->top, memory, tree, top, &s->budget);
 	if (!err)
 		err = take_arrays(s);

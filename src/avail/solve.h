@@ -18,8 +18,21 @@ struct avail_budget {
 	/* Asked now and then; false ends the work with what is there (a time limit, a stop).  NULL:
 	 * never. */
 	bool (*go_on)(void *context);
+	/* Asked instead when the diagram is there or has been given up, so that time is left for
+	 * what follows.  NULL: go_on. */
+	bool (*go_on_later)(void *context);
 	void *context;
 };
+
+/* The budget of what follows when the diagrams are there, or have been given up. */
+static inline struct avail_budget avail_later(const struct avail_budget *budget)
+{
+	struct avail_budget later = *budget;
+
+	if (later.go_on_later)
+		later.go_on = later.go_on_later;
+	return later;
+}
 
 struct avail_solver;
 
@@ -49,12 +62,15 @@ struct avail_size {
 void avail_solver_size(const struct avail_solver *solver, struct avail_size *size);
 
 struct avail_bounds {
-	double lower, upper; /* equal to 'value' when exact */
+	double lower, upper; /* equal to 'value' when exact; else they hold it */
 	double value;	     /* NAN when not exact */
 	double complement;   /* 1 - value with all its digits; NAN when not exact */
 };
 
 /* Probability of the function with event i failed with probability p[i], all independent.
+ * When the solver is not exact, the first call finds two functions that the function lies between, by its
+ * probabilities; they are good for all others too.
+ *
  * 0, or -ENOMEM. */
 int avail_solver_probability(struct avail_solver *solver, const double *p,
 			     struct avail_bounds *bounds);

@@ -47,11 +47,19 @@ struct avail_solver {
 	uint32_t *rank;	    /* one an input: its place in the part that has it */
 	uint8_t *direction; /* one an input: enum avail_direction, of the part that has it */
 	uint32_t root;	    /* of the whole: a reference to a step */
+	uint32_t below, above; /* when it is not exact: functions that it lies between */
+	bool has_bounds;       /* whether these have been looked for */
 	double *values;	    /* one a reference to a step: its probability; NULL: not asked yet */
 	bool exact, coherent;
 	bool has_directions; /* not only from gates */
 	uint64_t nodes_peak;
 };
+
+/* Finds bounds (bound.h) and makes room for values of their steps.  0, or -ENOMEM. */
+int avail_find_bounds(struct avail_solver *solver, const double *p, uint32_t most);
+
+/* Room for 'more' steps.  0, or -ENOMEM. */
+int avail_reserve_steps(struct avail_solver *solver, uint32_t more);
 
 /* Builds the diagrams of all parts.  0, or -ENOMEM. */
 int avail_build(struct avail_solver *solver, const struct avail_budget *budget);

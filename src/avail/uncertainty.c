@@ -33,14 +33,14 @@ int avail_uncertainty_draw(struct avail_service *service, enum avail_figure figu
 			   uint64_t first, uint64_t count, double time_h, double *values,
 			   struct refusal *why)
 {
-	const struct avail_budget *budget = &service->budget.diagram;
+	const struct avail_budget budget = avail_later(&service->budget.diagram);
 	struct avail_sample sample;
 	int err = avail_sample_init(&sample, service->model, service->model->mission_h);
 
 	if (err)
 		return err;
 	for (uint64_t i = 0; i < count && !err; i++) {
-		if (budget->go_on && !budget->go_on(budget->context)) {
+		if (budget.go_on && !budget.go_on(budget.context)) {
 			err = -EINTR;
 			break;
 		}

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { CURVE_POINTS = 25, AUTO_REPLICATIONS = 200000 };
+enum { CURVE_POINTS = 25, AUTO_REPLICATIONS = 200000, AUTO_SHARE = 8 };
 
 json_t *avail_real(double value)
 {
@@ -247,7 +247,9 @@ static json_t *estimate_json(const struct avail_estimate *e)
 /* Asked for, or the answer where the exact engine had only bounds. */
 static int put_simulation(json_t *out, struct avail_work *work)
 {
-	struct avail_clock clock = avail_clock_start(work->question->seconds);
+	struct avail_clock clock = avail_clock_start(
+		work->question->replications ? work->question->seconds
+					     : work->question->seconds / AUTO_SHARE + 1);
 	struct avail_simulation how = { .replications = work->question->replications,
 					.seed = work->question->seed,
 					.threads = work->question->threads,
@@ -312,6 +314,15 @@ static void note_site(struct avail_work *work)
 			   n->perfect_from, n->perfect_to);
 }
 
+/* Why there are only bounds. */
+static void note_bounds(struct avail_work *work)
+{
+	if (!avail_solver_is_exact(avail_service_solver(work->service)))
+		avail_note(work,
+			   "the decision diagram passed the budget of time, nodes or memory: the "
+			   "truth is between two functions with smaller diagrams");
+}
+
 static bool is_asked(const struct avail_work *work, enum avail_only only)
 {
 	return work->question->only == AVAIL_EVERYTHING || work->question->only == only;
@@ -325,6 +336,7 @@ static int put_all(json_t *out, struct avail_work *work)
 	json_object_set_new(out, "model", json_string(work->c->model.name));
 	json_object_set_new(out, "top", json_string(work->top.name));
 	put_steady(out, work);
+	note_bounds(work);
 	json_object_set_new(out, "size", size_json(avail_service_solver(work->service)));
 	if (avail_dynamic_module_count(avail_service_dynamic(work->service)))
 		json_object_set_new(out, "modules",
@@ -352,7 +364,8 @@ static struct avail_service_budget budget_of(const struct avail_question *questi
 {
 	return (struct avail_service_budget){
 		.diagram = { .nodes = question->nodes,
-			     .go_on = avail_clock_go_on,
+			     .go_on = avail_clock_go_on_first,
+			     .go_on_later = avail_clock_go_on,
 			     .context = clock },
 		.chains = { .go_on = avail_clock_go_on, .context = clock },
 	};

@@ -156,8 +156,12 @@ static int put_sets(json_t *out, struct avail_work *work, const struct structure
 		    enum avail_sets_kind kind)
 {
 	const struct avail_question *question = work->question;
+	struct avail_budget budget = work->budget.diagram;
 	struct avail_sets *sets;
-	int err = avail_sets_open(&sets, structure->solver, kind, &work->budget.diagram);
+	int err;
+
+	budget.go_on = budget.go_on_later;
+	err = avail_sets_open(&sets, structure->solver, kind, &budget);
 
 	if (err)
 		return err;
@@ -177,7 +181,7 @@ static const char *lack_of(const struct avail_work *work, int err)
 
 	if (err == -ENOMEM)
 		return "memory";
-	return budget->go_on && !budget->go_on(budget->context) ? "time" : "nodes";
+	return budget->go_on_later(budget->context) ? "nodes" : "time";
 }
 
 /* One kind of sets under 'key'; what passes the budget is null and noted. */
@@ -191,8 +195,12 @@ static int put_kind(json_t *out, struct avail_work *work, const struct structure
 		json_object_clear(part);
 		json_object_set_new(part, "count", json_null());
 		json_object_set_new(part, "by_order", json_array());
-		avail_note(work, "the %s passed the budget of %s and were not counted", words,
-			   lack_of(work, err));
+		if (avail_solver_is_exact(structure->solver))
+			avail_note(work, "the %s passed the budget of %s and were not counted",
+				   words, lack_of(work, err));
+		else
+			avail_note(work, "the %s were not counted: that takes the whole diagram",
+				   words);
 		err = 0;
 	}
 	json_object_set(out, key, part);
