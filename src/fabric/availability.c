@@ -292,8 +292,7 @@ _Static_assert((int)SITE_STANDBY_HOT == (int)AVAIL_HOT &&
 		       (int)SITE_UNCOVERED_WAITS == (int)AVAIL_UNCOVERED_WAITS,
 	       "the site's words are the model's");
 
-/* Whether a group does nothing that a plain gate would not say. */
-static bool is_plain(const struct site_group *group)
+bool site_group_is_plain(const struct site_group *group)
 {
 	return group->standby == SITE_STANDBY_HOT && group->coverage == 1 &&
 	       group->switch_over_h == 0;
@@ -356,7 +355,8 @@ static uint32_t make_io(struct maker *maker, unsigned row)
 		 system->io[place->io].name);
 	gate = define(maker, text, AVAIL_FORMULA_AT_LEAST, place->member_count, members,
 		      place->member_count);
-	if (!is_plain(group))
+	if (!site_group_is_plain(group) &&
+	    !(maker->wants && maker->wants->groups_as == SITE_GROUPS_PLAIN))
 		make_standby(maker, gate, group);
 	return gate;
 }
@@ -408,7 +408,7 @@ static void make_systems(struct maker *maker, struct avail_term *terms)
 		software.restart_h = system->reliability.restart_h;
 		add_unit(maker, SITE_FRU_SYSTEM, system->name, &software, false, &list);
 		push(&list, AVAIL_TERM_GATE, maker->host_gate[maker->at.system_host[s]]);
-		if (system->io_count)
+		if (system->io_count && !(maker->wants && maker->wants->io_as == SITE_IO_PERFECT))
 			push(&list, AVAIL_TERM_GATE, make_interfaces(maker, s, row, terms));
 		made(maker,
 		     avail_model_top(maker->model, system->name,

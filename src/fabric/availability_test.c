@@ -82,7 +82,7 @@ static void begin_site(void)
 			      .systems = systems,
 			      .systems_count = 1,
 			      .mission_h = 8760 };
-	wants = (struct site_model_wants){ NULL };
+	wants = (struct site_model_wants){ .card_failed = NULL };
 }
 
 static int begin(void **state)

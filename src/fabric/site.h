@@ -131,6 +131,9 @@ struct site_group {
 	char **cards;            /* names; two of them for 1+1, the first preferred; for N+M the last
 	                          * 'standbys' of them stand by */
 	unsigned cards_count;
+	char *pool;              /* instead: where 'count' cards are chosen from (fabric/choice.h); or NULL */
+	unsigned count;
+	char *chosen;            /* the choice and its reason, in words; NULL: they were given */
 	enum site_redundancy mode;
 	enum site_spread spread; /* what two members may not share; default card */
 	bool revert;             /* go back to the preferred card when it returns */

@@ -1,4 +1,5 @@
 #include "fabric/site_check.h"
+#include "fabric/choice.h"
 #include "fabric/internal.h"
 
 #include <stdarg.h>
@@ -102,8 +103,8 @@ unsigned site_check(const struct site *site, site_finding_fn *report, void *arg)
 	site_check_references(&check);
 	site_check_paths(&check);
 	site_check_io(&check);
-	/* Counting functions makes sense only when every name leads somewhere. */
-	if (check.found == 0)
+	/* Counting functions makes sense only when every name leads somewhere, and all cards are known. */
+	if (check.found == 0 && site_open_groups(site) == 0)
 		site_check_capacity(&check);
 	return check.found;
 }

@@ -12,7 +12,8 @@
  * allowed.  Called in the order of the file, as often as there are findings. */
 typedef void site_finding_fn(void *arg, const struct refusal *finding);
 
-/* Reports every violation; returns how many there were. */
+/* Reports every violation; returns how many there were.  With groups whose cards are still to be chosen
+ * (fabric/choice.h) whether functions suffice is not looked at yet. */
 unsigned site_check(const struct site *site, site_finding_fn *report, void *arg);
 
 #endif

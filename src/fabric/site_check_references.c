@@ -1,6 +1,8 @@
 /* Names lead to something that exists; groups can be spread as asked. */
 #include "fabric/internal.h"
 
+#include "fabric/choice.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -94,25 +96,101 @@ static void check_spread(struct site_check *check, unsigned g, unsigned i, unsig
 			  group->name, a.card->name, b.card->name, a.carrier->name);
 }
 
-/* Whether the list is as long as the mode needs it. */
+/* Whether there are as many cards as the mode needs. */
 static bool check_group_size(struct site_check *check, unsigned g)
 {
 	const struct site_group *group = &check->site->groups[g];
+	bool open = site_group_is_open(group);
+	unsigned count = open ? group->count : group->cards_count;
 	char path[SITE_PATH_SIZE];
 
-	if (group->mode == SITE_REDUNDANCY_ONE_PLUS_ONE && group->cards_count != 2) {
-		snprintf(path, sizeof path, "groups[%u].cards", g);
+	if (group->mode == SITE_REDUNDANCY_ONE_PLUS_ONE && count != 2) {
+		snprintf(path, sizeof path, "groups[%u].%s", g, open ? "count" : "cards");
 		site_find(check, path, "group '%s' has %u cards; mode 1+1 takes exactly two",
-			  group->name, group->cards_count);
+			  group->name, count);
 		return false;
 	}
-	if (group->mode == SITE_REDUNDANCY_N_PLUS_M && group->standbys >= group->cards_count) {
+	if (group->mode == SITE_REDUNDANCY_N_PLUS_M && group->standbys >= count) {
 		snprintf(path, sizeof path, "groups[%u].standbys", g);
 		site_find(
 			check, path,
 			"group '%s' has %u cards, and all of them would stand by; allowed are 1 to "
 			"%u standbys",
-			group->name, group->cards_count, group->cards_count - 1);
+			group->name, count, count - 1);
+		return false;
+	}
+	return true;
+}
+
+/* How many cards of a pool can be in one group at most. */
+static unsigned most_together(const struct site *site, const struct site_pool *pool,
+			      enum site_spread spread)
+{
+	struct site_card_place met[SITE_GROUP_CARDS_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < pool->cards_count && count < array_len(met); i++) {
+		int card = site_card_find(site, pool->cards[i]);
+		struct site_card_place place;
+		bool shares = false;
+
+		if (card < 0)
+			continue; /* reported already */
+		must(site_card_at(site, (unsigned)card, &place));
+		for (unsigned k = 0; k < count; k++)
+			shares |= spread == SITE_SPREAD_CHASSIS	  ? met[k].chassis == place.chassis
+				  : spread == SITE_SPREAD_CARRIER ? met[k].carrier == place.carrier
+								  : met[k].card == place.card;
+		if (!shares)
+			met[count++] = place;
+	}
+	return count;
+}
+
+/* A group whose cards will be chosen: there is a pool, and it has enough of them, spread as asked.
+ */
+static void check_open_group(struct site_check *check, unsigned g)
+{
+	static const char *const shared[] = { "places", "carriers", "chassis" };
+	const struct site_group *group = &check->site->groups[g];
+	int pool = site_pool_find(check->site, group->pool);
+	char path[SITE_PATH_SIZE], names[SITE_NAMES_TEXT_SIZE];
+	unsigned most;
+
+	snprintf(path, sizeof path, "groups[%u].pool", g);
+	if (pool < 0) {
+		site_find(check, path, "there is no pool '%s'; the pools are: %s", group->pool,
+			  site_names(check->site, SITE_KIND_POOL, names));
+		return;
+	}
+	most = most_together(check->site, &check->site->pools[pool], group->spread);
+	if (most < group->count)
+		site_find(check, path,
+			  "group '%s' takes %u cards in different %s, and pool '%s' has them in "
+			  "%u; ask for fewer, add cards to the pool, or spread them less",
+			  group->name, group->count, shared[group->spread], group->pool, most);
+}
+
+/* Whether cards are given or to be chosen, and not both. */
+static bool check_group_source(struct site_check *check, unsigned g)
+{
+	const struct site_group *group = &check->site->groups[g];
+	char path[SITE_PATH_SIZE];
+
+	if (group->cards_count == 0 && !group->pool) {
+		snprintf(path, sizeof path, "groups[%u]", g);
+		site_find(check, path,
+			  "group '%s' has no cards; name them under 'cards', or under 'pool' the "
+			  "pool to choose them from",
+			  group->name);
+		return false;
+	}
+	if (group->cards_count && group->pool && !group->chosen) {
+		snprintf(path, sizeof path, "groups[%u].pool", g);
+		site_find(check, path,
+			  "group '%s' names its cards and a pool to choose them from; leave out "
+			  "one of the two",
+			  group->name);
 		return false;
 	}
 	return true;
@@ -125,9 +203,13 @@ static void check_groups(struct site_check *check)
 	for (unsigned g = 0; g < site->groups_count; g++) {
 		const struct site_group *group = &site->groups[g];
 
+		if (!check_group_source(check, g))
+			continue;
 		check_card_list(check, "groups", g, group->cards, group->cards_count);
 		if (!check_group_size(check, g))
 			continue;
+		if (site_group_is_open(group))
+			check_open_group(check, g);
 		for (unsigned j = 1; j < group->cards_count; j++)
 			for (unsigned i = 0; i < j; i++)
 				check_spread(check, g, i, j);
@@ -159,6 +241,25 @@ static bool pool_has(const struct site_pool *pool, const char *card)
 	return false;
 }
 
+/* Whatever is chosen for an open group must be in the interface's pool. */
+static void check_source_pool(struct site_check *check, const struct site_group *group,
+			      const char *path, const struct site_pool *pool)
+{
+	int from = site_pool_find(check->site, group->pool);
+
+	for (unsigned i = 0; from >= 0 && i < check->site->pools[from].cards_count; i++) {
+		const char *card = check->site->pools[from].cards[i];
+
+		if (pool_has(pool, card))
+			continue;
+		site_find(check, path,
+			  "card '%s' of pool '%s', which group '%s' is chosen from, is not in pool "
+			  "'%s' of this interface; give both the same pool",
+			  card, group->pool, group->name, pool->name);
+		return;
+	}
+}
+
 static void check_io_group(struct site_check *check, const struct site_io *io, const char *path,
 			   const struct site_pool *pool)
 {
@@ -170,6 +271,8 @@ static void check_io_group(struct site_check *check, const struct site_io *io, c
 			  site_names(check->site, SITE_KIND_GROUP, names));
 		return;
 	}
+	if (pool && site_group_is_open(group))
+		check_source_pool(check, group, path, pool);
 	for (unsigned i = 0; pool && i < group->cards_count; i++)
 		if (!pool_has(pool, group->cards[i]))
 			site_find(check, path,

@@ -286,7 +286,7 @@ static int put_simulation(json_t *out, struct avail_work *work)
 
 void avail_note(struct avail_work *work, const char *format, ...)
 {
-	char text[400];
+	char text[512];
 	va_list args;
 
 	va_start(args, format);
@@ -302,6 +302,10 @@ static void note_site(struct avail_work *work)
 
 	if (work->c->source != AVAIL_FROM_SITE)
 		return;
+	for (unsigned g = 0; g < work->c->site->groups_count; g++)
+		if (work->c->site->groups[g].chosen)
+			avail_note(work, "group %s: %s", work->c->site->groups[g].name,
+				   work->c->site->groups[g].chosen);
 	if (n->presumed)
 		avail_note(work,
 			   "%u of %u units have figures that the site file does not give and "

@@ -21,17 +21,28 @@ static void on_finding(void *arg, const struct site_finding *finding)
 		site_file_print(stderr, finding);
 }
 
+/* Which cards were chosen for groups that name a pool, and why. */
+static void print_choices(const struct site *site)
+{
+	for (unsigned g = 0; g < site->groups_count; g++)
+		if (site->groups[g].chosen)
+			printf("group %s: %s\n", site->groups[g].name, site->groups[g].chosen);
+}
+
 enum midplane_exit midplane_site_check(const struct call *call)
 {
 	struct findings findings = { call, json_array() };
-	int err = site_check_file(call->name, on_finding, &findings);
+	struct site *site;
+	int err = site_file_load(call->name, &site, on_finding, &findings);
 
 	if (call->json) {
 		json_dumpf(findings.list, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (!err) {
 		printf("%s: a good site file\n", call->name);
+		print_choices(site);
 	}
+	site_file_free(site);
 	json_decref(findings.list);
 	return err ? MIDPLANE_REFUSED : MIDPLANE_OK;
 }

@@ -202,6 +202,10 @@ static int run(struct daemon *daemon, const struct options *options)
 	watch_signals(daemon);
 	err = start(daemon, options, &why);
 	if (!err) {
+		for (unsigned g = 0; g < daemon->site->groups_count; g++)
+			if (daemon->site->groups[g].chosen)
+				log_info("prog", "members were chosen group=%s: %s",
+					 daemon->site->groups[g].name, daemon->site->groups[g].chosen);
 		log_info("prog", "site is up name=%s socket=%s memory='%s' start_ms=%llu",
 			 daemon->site->name, site_lock_socket(daemon->lock), eal_memory_kind(),
 			 (unsigned long long)((clock_now_ns() - begun_ns) / 1000000));

@@ -3,7 +3,9 @@
 #include "store/site_tree.h"
 #include "store/yaml_document.h"
 
+#include "fabric/choice.h"
 #include "fabric/site_check.h"
+#include "os/heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,6 +81,8 @@ void site_file_free(struct site *site)
 {
 	struct site_cyaml schema;
 
+	for (unsigned g = 0; site && g < site->groups_count; g++)
+		free(site->groups[g].chosen);
 	site_schema_cyaml(&schema);
 	cyaml_free(&cyaml_config, &schema.top, site, 0);
 }
@@ -120,6 +124,59 @@ static void warn_workers(struct load *load, const struct site *site)
 					     true, &what });
 }
 
+/* Gives a group copies of the chosen names, and the reason.  0, or -ENOMEM. */
+static int keep_choice(struct site *site, const struct site_choice *choice)
+{
+	struct site_group *group = &site->groups[choice->group];
+	char text[SITE_CHOICE_TEXT_SIZE];
+
+	site_choice_text(site, choice, text);
+	group->chosen = strdup(text);
+	group->cards_count = 0;
+	group->cards = calloc(group->count, sizeof *group->cards);
+	if (!group->chosen || !group->cards)
+		return -ENOMEM;
+	for (unsigned i = 0; i < group->count; i++) {
+		group->cards[i] = strdup(choice->cards[i]);
+		if (!group->cards[i])
+			return -ENOMEM;
+		group->cards_count++;
+	}
+	return 0;
+}
+
+/* Nothing of the rows of choices from 'first' on stays in the site. */
+static void drop_choices(struct site *site, const struct site_choice *choices, unsigned first,
+			 unsigned count)
+{
+	for (unsigned i = first; i < count; i++) {
+		site->groups[choices[i].group].cards = NULL;
+		site->groups[choices[i].group].cards_count = 0;
+	}
+}
+
+/* Chooses cards for the groups that name a pool, and checks the site with them. */
+static void choose(struct load *load, struct site *site)
+{
+	struct avail_memory memory = { HEAP_MEMORY };
+	unsigned count = site_open_groups(site), kept = 0;
+	struct site_choice *choices = calloc(count, sizeof *choices);
+	struct refusal why = { .path = "" };
+	int err = choices ? site_choose(site, &memory, choices, &why) : -ENOMEM;
+
+	for (; kept < count && !err; kept++)
+		err = keep_choice(site, &choices[kept]);
+	if (choices)
+		drop_choices(site, choices, kept, count);
+	free(choices);
+	if (err == -ENOSPC)
+		tell_check(load, &why);
+	else if (err)
+		tell_text(load, 0, "cards of groups cannot be chosen: %s", strerror(-err));
+	else
+		site_check(site, tell_check, load);
+}
+
 static struct site *build(struct load *load)
 {
 	struct site_tree tree = { .document = load->document, .report = tell, .arg = load };
@@ -137,6 +194,8 @@ static struct site *build(struct load *load)
 		tell_text(load, 0, "out of memory");
 	else
 		site_check(site, tell_check, load);
+	if (load->found == 0 && site_open_groups(site) > 0)
+		choose(load, site);
 	if (load->found == 0) {
 		warn_workers(load, site);
 		return site;

@@ -193,10 +193,18 @@ static const struct site_row pool_rows[] = {
 
 static const struct site_row group_rows[] = {
 	NAME(site_group),
-	{ .key = "cards", .type = SITE_TYPE_NAMES, .need = SITE_MANDATORY, .min = 2,
-	  .max = SITE_GROUP_CARDS_MAX, LIST(site_group, cards),
+	{ .key = "cards", .type = SITE_TYPE_NAMES, .min = 2, .max = SITE_GROUP_CARDS_MAX,
+	  LIST(site_group, cards), .absent = "chosen from `pool`",
 	  .help = "1+1: the two cards, the first preferred.  n+m: the cards that carry traffic, then "
 		  "those that stand by." },
+	{ .key = "pool", .type = SITE_TYPE_REF, AT(site_group, pool),
+	  .absent = "`cards` names them",
+	  .help = "Instead of `cards`: the pool that they are chosen from, so that the systems "
+		  "that use the group are available most, under `spread`; the reason is in "
+		  "`midplane site check` and `midplane avail`." },
+	{ .key = "count", .type = SITE_TYPE_UINT, .min = 2, .max = SITE_GROUP_CARDS_MAX,
+	  .preset = "2", .unit = "cards", AT(site_group, count),
+	  .help = "How many are chosen; for n+m with the standbys." },
 	{ .key = "mode", WORDS(modes), .preset = "1+1", AT(site_group, mode),
 	  .help = "How many carry traffic and how many stand by: one and one, or all but the last "
 		  "`standbys`." },

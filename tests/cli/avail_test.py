@@ -84,6 +84,18 @@ class Avail(unittest.TestCase):
                 answer = self.solve("--top", top, path=f"{ROOT}/examples/avail/{name}.yaml")
                 self.close(answer["unavailability"], unavailability, 1e-9)
 
+    def test_members_are_chosen_where_a_group_names_a_pool_and_the_reason_is_shown(self):
+        path = f"{ROOT}/examples/05-chosen-members.yaml"
+        checked = run("site", "check", path)
+        self.assertEqual(checked.returncode, 0)
+        reason = checked.stdout.splitlines()[1]
+        self.assertTrue(reason.startswith("group pair: nic0 and nic3 of pool 'lines': best of 6"))
+        answer = self.solve(path=path)
+        self.assertIn(reason, answer["notes"])
+        self.assertNotIn("nic2", [row["fru"] for row in answer["frus"]])
+        worse = self.solve("--what-if", "replace nic3 by nic1 in pair", path=path)["what_if"][0]
+        self.assertGreater(worse["unavailability"], answer["unavailability"])
+
     def test_moving_a_card_to_another_carrier_shows_what_it_saves(self):
         answer = self.solve("--top", INTERFACE, "--what-if", "move card nic1 to amc2")
         row = answer["what_if"][0]
