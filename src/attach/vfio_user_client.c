@@ -182,8 +182,8 @@ int vfio_user_client_open(struct vfio_user_client **client, const char *path, st
 	for (unsigned i = 0; i < VFIO_USER_CLIENT_VECTORS; i++)
 		c->eventfds[i] = -1;
 	c->out = malloc(VFIO_USER_HEADER_SIZE + VFIO_USER_PAYLOAD_MAX);
-	c->payload = malloc(VFIO_USER_PAYLOAD_MAX);
-	err = c->out && c->payload ? vfclient_dial(c) : -ENOMEM;
+	c->in = malloc(VFCLIENT_IN);
+	err = c->out && c->in ? vfclient_dial(c) : -ENOMEM;
 	if (!err)
 		err = vfclient_introduce(c, why);
 	if (err) {
@@ -215,7 +215,7 @@ void vfio_user_client_close(struct vfio_user_client *c)
 	vfclient_hang_up(c);
 	vfclient_unmap_regions(c);
 	free(c->windows);
-	free(c->payload);
+	free(c->in);
 	free(c->out);
 	free(c);
 }
@@ -223,6 +223,7 @@ void vfio_user_client_close(struct vfio_user_client *c)
 void vfio_user_client_set_patience(struct vfio_user_client *c, unsigned ms)
 {
 	c->patience_ms = ms;
+	vfclient_limit(c);
 }
 
 const struct vfio_user_client_region *vfio_user_client_region(const struct vfio_user_client *c,

@@ -8,7 +8,8 @@
 #include "attach/vfio_user_client.h"
 #include "attach/vfio_user_msg.h"
 
-enum { VFCLIENT_CONFIG = 4096, VFCLIENT_FDS_MAX = 16 };
+enum { VFCLIENT_CONFIG = 4096, VFCLIENT_FDS_MAX = 16,
+	VFCLIENT_IN = VFIO_USER_HEADER_SIZE + VFIO_USER_PAYLOAD_MAX };
 
 struct vfclient_irqs {
 	uint32_t count, flags;
@@ -39,14 +40,17 @@ struct vfio_user_client {
 	struct vfclient_shape shape, first; /* now, and when it was opened */
 	/* The last message that came. */
 	struct vfio_user_header header;
-	uint8_t *payload;
+	const uint8_t *payload; /* in 'in' */
 	int fds[VFCLIENT_FDS_MAX];
 	unsigned fd_count;
-	uint8_t *out;
+	uint8_t *in, *out;
+	uint32_t in_first, in_end; /* bytes that have come and were not looked at */
 };
 
 /* vfio_user_client_link.c: connects.  -errno. */
 int vfclient_dial(struct vfio_user_client *client);
+/* The socket waits as long as the client has patience. */
+void vfclient_limit(const struct vfio_user_client *client);
 /* Gives up the connection. */
 void vfclient_hang_up(struct vfio_user_client *client);
 /* A command whose payload of 'size' bytes lies behind the header in client->out, and its reply, which is then in

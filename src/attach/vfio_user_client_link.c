@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -35,6 +36,16 @@ void vfclient_hang_up(struct vfio_user_client *client)
 	if (client->fd >= 0)
 		close(client->fd);
 	client->fd = -1;
+	client->in_first = client->in_end = 0;
+}
+
+void vfclient_limit(const struct vfio_user_client *client)
+{
+	struct timeval limit = { .tv_sec = client->patience_ms / 1000,
+				 .tv_usec = client->patience_ms % 1000 * 1000 };
+
+	if (client->fd >= 0)
+		setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 }
 
 int vfclient_dial(struct vfio_user_client *client)
@@ -51,13 +62,14 @@ int vfclient_dial(struct vfio_user_client *client)
 		return err;
 	}
 	client->fd = fd;
+	vfclient_limit(client);
 	return 0;
 }
 
-/* Waits until the socket can be read or written. */
-static int wait_for(const struct vfio_user_client *client, short events)
+/* Waits until the server reads. */
+static int wait_for_room(const struct vfio_user_client *client)
 {
-	struct pollfd one = { .fd = client->fd, .events = events };
+	struct pollfd one = { .fd = client->fd, .events = POLLOUT };
 	int n;
 
 	do
@@ -92,7 +104,7 @@ static int send_all(struct vfio_user_client *client, uint32_t size, const int *f
 		}
 		if (errno != EAGAIN && errno != EINTR)
 			return errno == EPIPE ? -ECONNRESET : -errno;
-		err = wait_for(client, POLLOUT);
+		err = wait_for_room(client);
 		if (err)
 			return err;
 	}
@@ -123,40 +135,65 @@ static int keep_fds(struct vfio_user_client *client, struct msghdr *head)
 	return err;
 }
 
-static int receive_all(struct vfio_user_client *client, uint8_t *to, uint32_t size)
+/* Bytes read; -errno.  The read itself waits, for as long as the socket's time limit says. */
+static ssize_t receive_some(struct vfio_user_client *client)
 {
-	for (uint32_t at = 0; at < size;) {
-		union control control;
-		struct iovec piece = { to + at, size - at };
-		struct msghdr head = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control,
-				       .msg_controllen = sizeof control };
-		ssize_t got = recvmsg(client->fd, &head, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-		int err;
-
-		if (got > 0) {
-			at += (uint32_t)got;
-			err = keep_fds(client, &head);
-		} else if (got == 0) {
-			err = -ECONNRESET;
-		} else {
-			err = errno == EAGAIN ? wait_for(client, POLLIN) : errno == EINTR ? 0 : -errno;
-		}
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int receive(struct vfio_user_client *client)
-{
-	uint8_t bytes[VFIO_USER_HEADER_SIZE];
+	union control control;
+	struct iovec piece = { client->in + client->in_end, VFCLIENT_IN - client->in_end };
+	struct msghdr head = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control,
+			       .msg_controllen = sizeof control };
+	ssize_t got;
 	int err;
 
+	do
+		got = recvmsg(client->fd, &head, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return got == 0 ? -ECONNRESET : errno == EAGAIN ? -ETIMEDOUT : -errno;
+	err = keep_fds(client, &head);
+	client->in_end += (uint32_t)got;
+	return err ? err : got;
+}
+
+/* Whether a whole message lies at in_first: 1, 0, or -EPROTO. */
+static int message_is_there(struct vfio_user_client *client)
+{
+	uint32_t there = client->in_end - client->in_first;
+
+	if (there < VFIO_USER_HEADER_SIZE)
+		return 0;
+	if (vfio_user_header_read(&client->header, client->in + client->in_first, NULL))
+		return -EPROTO;
+	return there - VFIO_USER_HEADER_SIZE >= client->header.payload;
+}
+
+/* The next message; most replies take one read.  The server sends descriptors with replies alone, and waits for
+ * our next command then, so those that came are this message's. */
+static int receive(struct vfio_user_client *client)
+{
+	int there;
+
 	close_fds(client);
-	err = receive_all(client, bytes, sizeof bytes);
-	if (!err)
-		err = vfio_user_header_read(&client->header, bytes, NULL);
-	return err ? err : receive_all(client, client->payload, client->header.payload);
+	while ((there = message_is_there(client)) == 0) {
+		ssize_t got;
+
+		if (client->in_first) {
+			memmove(client->in, client->in + client->in_first,
+				client->in_end - client->in_first);
+			client->in_end -= client->in_first;
+			client->in_first = 0;
+		}
+		got = receive_some(client);
+		if (got < 0)
+			return (int)got;
+	}
+	if (there < 0)
+		return there;
+	client->payload = client->in + client->in_first + VFIO_USER_HEADER_SIZE;
+	client->in_first += VFIO_USER_HEADER_SIZE + client->header.payload;
+	if (client->in_first == client->in_end)
+		client->in_first = client->in_end = 0;
+	return 0;
 }
 
 /* Our bytes behind an address of the function's, when it may reach all of them by messages. */
