@@ -27,7 +27,7 @@ static unsigned nvme_poll(struct worker *worker, struct block_front *front, uint
 	nvme->polling = true;
 	if (unlikely(nvme->subsystem->tasks))
 		nvme_tasks_step(nvme);
-	if (unlikely(nvme->unsent) && !nvme->quiet)
+	if (unlikely(nvme->unsent))
 		nvme_commands_resend(nvme);
 	if (unlikely(nvme->phase != NVME_ENABLED))
 		nvme_step(nvme);
@@ -169,5 +169,14 @@ void nvme_resume(struct nvme *nvme)
 
 unsigned nvme_busy(const struct nvme *nvme)
 {
-	return nvme->front.in_flight;
+	const struct nvme_subsystem *subsystem = nvme->subsystem;
+	unsigned n = nvme->front.in_flight + nvme->unsent_count;
+
+	if (subsystem->wisher && subsystem->wisher->nvme == nvme)
+		n++;
+	for (unsigned i = 0; subsystem->tasks && i < BLOCK_NAMESPACES_MAX; i++)
+		if (subsystem->spaces[i].task.running && subsystem->spaces[i].task.nvme == nvme &&
+		    !subsystem->spaces[i].task.sent)
+			n++;
+	return n;
 }

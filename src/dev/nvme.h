@@ -125,7 +125,13 @@ void nvme_set_master(struct nvme *nvme, enum nvme_mastery mastery);
 /* As struct pci_function_ops has them. */
 void nvme_quiesce(struct nvme *nvme);
 void nvme_resume(struct nvme *nvme);
+/* Requests that the card has or has still to be given, and long tasks; poll() brings it to 0. */
 unsigned nvme_busy(const struct nvme *nvme);
+
+/* Migration state, as struct pci_function_ops has it; nvme_busy() is 0.  save: the bytes that it
+ * takes; written when 'room' is enough.  load: 0, or -EINVAL and nothing has changed. */
+size_t nvme_save(const struct nvme *nvme, uint8_t *to, size_t room);
+int nvme_load(struct nvme *nvme, const uint8_t *from, size_t size);
 
 /* The secondary controllers' resources when virtualization management is not to be used:
  * online with those of the configuration.  Only for SECONDARY. */

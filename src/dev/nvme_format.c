@@ -101,8 +101,6 @@ static void step(struct nvme *nvme, unsigned i)
 
 void nvme_tasks_step(struct nvme *nvme)
 {
-	if (nvme->quiet)
-		return;
 	for (unsigned i = 0; i < BLOCK_NAMESPACES_MAX; i++)
 		step(nvme, i);
 }

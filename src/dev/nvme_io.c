@@ -345,7 +345,7 @@ enum nvme_outcome nvme_io_fused(struct nvme *nvme, struct nvme_command *first,
 	if (first->request.size > (uint64_t)NVME_PAGE_SIZE << nvme->mdts ||
 	    (first->back->transfer_max && first->request.size > first->back->transfer_max))
 		return refuse_pair(first, second, NVME_INVALID_FIELD);
-	if (first->request.size > NVME_FUSED_MAX)
+	if (first->request.size > min_u32(NVME_FUSED_MAX, first->back->compare_write_max))
 		return refuse_pair(first, second, NVME_ATOMIC_UNIT_EXCEEDED);
 	outcome = nvme_data_reach(nvme, first, first->request.size, DMA_READ);
 	if (outcome == NVME_UNDER_WAY)

@@ -386,7 +386,7 @@ bool nvme_queues_arm(struct nvme *nvme)
 		    nvme->sq[id].tail < nvme->sq[id].count)
 			return true;
 	}
-	return nvme->unsent || nvme->crowded;
+	return false;
 }
 
 void nvme_doorbell_written(struct nvme *nvme, uint32_t offset, uint32_t value)

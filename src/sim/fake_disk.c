@@ -48,6 +48,7 @@ void fake_disk_init(struct fake_disk *disk, uint8_t *bytes, uint64_t size, uint3
 		.block_size = block_size,
 		.physical_block_size = 4096,
 		.discard_granularity = block_size,
+		.compare_write_max = 128 << 10,
 		.volatile_cache = true,
 		.id = { 0x4d, 0x50, 1 },
 	};
