@@ -146,6 +146,7 @@ static void start(struct nvme *nvme)
 	nvme_sq_open(nvme, 0, nvme->asq, sq, 0);
 	nvme->csts |= NVME_CSTS_RDY;
 	nvme->power_cycles++;
+	nvme->changed = 0; /* whoever starts it will ask what there is */
 	nvme->front.ready = true;
 }
 
