@@ -318,7 +318,7 @@ static inline bool oracle_reserved(const struct oracle *o, const uint64_t *words
 static inline unsigned oracle_pasid(struct oracle *o, uint64_t directory, uint32_t pasid)
 {
 	static const struct oracle_range always[] = {
-		{ 0, 5, 5, 64 },  { 0, 11, 10, 64 }, { 0, 63, 12, 46 }, { 0, 4, 2, 46 },
+		{ 0, 5, 5, 64 },  { 0, 11, 10, 64 }, { 0, 63, 12, 46 },
 		{ 0, 9, 9, 46 },  { 0, 9, 9, 45 },   { 1, 22, 16, 64 }, { 1, 23, 23, 48 },
 		{ 1, 24, 24, 7 }, { 1, 26, 25, 25 }, { 1, 31, 27, 64 }, { 1, 63, 32, 25 },
 		{ 2, 0, 0, 31 },  { 2, 1, 1, 30 },   { 2, 4, 2, 47 },   { 2, 7, 7, 34 },

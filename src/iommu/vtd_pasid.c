@@ -40,9 +40,10 @@ struct conditional {
 
 #define ECAP_BIT(name) (SPEC_VTD_ECAP_##name & 0xff)
 
+/* AW is not among them: Linux fills it in for first-stage entries, too, and units that have no second
+ * stage must let it. */
 static const struct conditional conditionals[] = {
 	{ 0, ECAP_BIT(SSTS), SPEC_VTD_PASID_0_SSPTPTR },
-	{ 0, ECAP_BIT(SSTS), SPEC_VTD_PASID_0_AW },
 	{ 0, ECAP_BIT(SSTS), SPEC_VTD_PASID_0_SSADE },
 	{ 0, ECAP_BIT(SSADS), SPEC_VTD_PASID_0_SSADE },
 	{ 1, ECAP_BIT(SMPWCS), SPEC_VTD_PASID_1_PWSNP },

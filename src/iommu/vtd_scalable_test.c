@@ -284,6 +284,13 @@ static void reserved_bits_of_a_pasid_entry_depend_on_capabilities(void **state)
 	set_up(&world, SPEC_VTD_PGTT_FIRST);
 	physical_put(&world.physical, world.entry + 16, F4 | 3 << 5);
 	expect(&world, PAGE | 0x123);
+	/* A first-stage entry with AW, in a unit that has no second stage. */
+	world.tables.ecap &= ~(field_mask(SPEC_VTD_ECAP_SSTS) | field_mask(SPEC_VTD_ECAP_NEST));
+	physical_put(&world.physical, world.entry, 1 << 6 | 2 << 2 | 1);
+	expect(&world, PAGE | 0x123);
+	physical_put(&world.physical, world.entry, S4 | 1 << 6 | 2 << 2 | 1);
+	expect_fault(&world, SPEC_VTD_PASID_RESERVED);
+	physical_put(&world.physical, world.entry, 1 << 6 | 2 << 2 | 1);
 	/* CAP.ND = 2: domain identifiers of 8 bits. */
 	world.tables.cap = (world.tables.cap & ~UINT64_C(7)) | 2;
 	expect_fault(&world, SPEC_VTD_PASID_RESERVED);

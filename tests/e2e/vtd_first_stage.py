@@ -12,19 +12,16 @@ known to do otherwise:
 """
 
 import collections
-import json
 import os
 import random
 
-import vtd_machine
 from vtd_differential import Tool, words_of
-from vtd_machine import ECAP, Answers, Machine, source_text
+from vtd_machine import Answers, Machine, source_text
 from vtd_tables import INTERRUPTS, NOWHERE, NOWHERE_END, PAGE, TABLES, TARGETS, TARGETS_END, Tables
 from world import Failure, check, main, newer_qemu, say
 
 WIDTH, LEVELS = 48, 4
 PRESENT, WRITABLE, USER, USED, LARGE = 1, 2, 4, 0x60, 0x80 # USED: accessed and dirty
-SECOND_STAGE = 1 << 46     # of ECAP
 SPACES = 8                 # sets of top tables; a function has one of them
 ASKED_EACH_ROUND = 12
 NOT_THERE, ABSENT, RESERVED, US, CANONICAL, WRITE, INTERRUPT = 112, 113, 114, 129, 128, 133, 135
@@ -37,14 +34,6 @@ WANTED = {"ok 0x1000", "ok 0x200000", "ok 0x40000000",
 class NewerMachine(Machine):
     def command(self, unit_options, trace):
         return [*newer_qemu(), *super().command(unit_options, trace)[1:]]
-
-    def save_registers(self):
-        """QEMU takes the width of canonical addresses from AW, which is reserved in a unit without second stage:
-        our tool is told that there is one."""
-        registers = super().save_registers()
-        registers[f"0x{ECAP:03x}"] = f"{int(registers[f'0x{ECAP:03x}'], 16) | SECOND_STAGE:#x}"
-        with open(self.registers_path, "w", encoding="ascii") as out:
-            json.dump(registers, out)
 
 
 class FirstStage(Tables):
