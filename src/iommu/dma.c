@@ -133,9 +133,9 @@ static void keep(struct dma *dma, struct dma_range *range)
 static const struct dma_range *kept(const struct dma *dma, uint64_t addr, uint8_t access)
 {
 	unsigned begun = begun_by(dma, addr);
-	const struct dma_range *range = &dma->ranges[begun - 1];
+	const struct dma_range *range = begun ? &dma->ranges[begun - 1] : NULL;
 
-	return begun && addr - range->first < range->size && (range->access & access) == access ?
+	return range && addr - range->first < range->size && (range->access & access) == access ?
 	       range : NULL;
 }
 
