@@ -28,7 +28,8 @@ static void identify_tells_of_the_controller(void **state)
 	assert_int_equal(get_le32(id + NVME_IDC_NN), 64);
 	assert_int_equal(get_le64(id + NVME_IDC_TNVMCAP), 1 << 30);
 	assert_int_equal(id[NVME_IDC_VWC], 7);
-	assert_int_equal(get_le16(id + NVME_IDC_OACS), 0x102); /* no security, firmware, management */
+	assert_int_equal(get_le16(id + NVME_IDC_OACS), 0x102); /* no security, firmware,
+			 management */
 	assert_int_equal(get_le16(id + NVME_IDC_ACWU), 31);
 	assert_int_equal(get_le16(id + NVME_IDC_FUSES), 1);
 	assert_string_equal((const char *)id + NVME_IDC_SUBNQN, "nqn.2026-01.org.midplane:disk");
@@ -273,7 +274,8 @@ static void log_pages_tell_what_happened(void **state)
 	(void)state;
 	assert_int_equal(io(side, (struct cmd){ .opcode = NVME_IO_READ, .nsid = 1, .dw12 = 7,
 						.prp1 = data_at(0) }), 0);
-	assert_int_equal(io(side, (struct cmd){ .opcode = NVME_IO_READ, .nsid = 1, .dw10 = 0x12345678,
+	assert_int_equal(io(side, (struct cmd){ .opcode = NVME_IO_READ, .nsid = 1,
+			 .dw10 = 0x12345678,
 						.prp1 = data_at(0) }), NVME_LBA_OUT_OF_RANGE);
 	get_log(side, NVME_LOG_ERROR, 128, 0, false);
 	assert_int_equal(get_le64(log), 1);
@@ -414,7 +416,8 @@ static void event_requests_have_a_limit_and_can_be_aborted(void **state)
 	(void)state;
 	for (unsigned i = 0; i < NVME_AERS_MAX; i++)
 		post_aer(side);
-	assert_int_equal(admin(side, (struct cmd){ .opcode = NVME_ADMIN_ASYNC_EVENT }), NVME_AER_LIMIT);
+	assert_int_equal(admin(side, (struct cmd){ .opcode = NVME_ADMIN_ASYNC_EVENT }),
+			 NVME_AER_LIMIT);
 	nvme_event_post(side->nvme, NVME_EVENT_SMART, 1, NVME_LOG_SMART);
 	assert_int_equal(take_event(side), NVME_LOG_SMART << 16 | 1 << 8 | NVME_EVENT_SMART);
 	assert_int_equal(side->nvme->aer_count, NVME_AERS_MAX - 1);
@@ -701,13 +704,16 @@ static void secondary_controllers_get_what_the_primary_lends(void **state)
 	assert_int_equal(identify(side, NVME_CNS_SECONDARY | 2 << 16, 0, 0), 0);
 	assert_int_equal(id[0], 1);
 
-	assert_int_equal(admin(side, virt(NVME_VIRT_ASSIGN, 0, 1, 3)), NVME_INVALID_SECONDARY_STATE);
+	assert_int_equal(admin(side, virt(NVME_VIRT_ASSIGN, 0, 1, 3)),
+			 NVME_INVALID_SECONDARY_STATE);
 	assert_int_equal(admin(side, virt(NVME_VIRT_OFFLINE, 0, 1, 0)), 0);
 	side_read(vf, NVME_REG_CSTS, 4, &csts);
 	assert_int_equal(csts, NVME_CSTS_CFS);
 	assert_int_equal(side_drive(vf, 1, 8), -EIO);
-	assert_int_equal(admin(side, virt(NVME_VIRT_ONLINE, 0, 1, 0)), NVME_INVALID_SECONDARY_STATE);
-	assert_int_equal(admin(side, virt(NVME_VIRT_ASSIGN, 0, 1, 10)), NVME_INVALID_RESOURCE_COUNT);
+	assert_int_equal(admin(side, virt(NVME_VIRT_ONLINE, 0, 1, 0)),
+			 NVME_INVALID_SECONDARY_STATE);
+	assert_int_equal(admin(side, virt(NVME_VIRT_ASSIGN, 0, 1, 10)),
+			 NVME_INVALID_RESOURCE_COUNT);
 	assert_int_equal(admin_dw0(side, virt(NVME_VIRT_ASSIGN, 0, 1, 3), &count), 0);
 	assert_int_equal(count, 3);
 	assert_int_equal(admin(side, virt(NVME_VIRT_ASSIGN, 1, 1, 2)), 0);
@@ -716,7 +722,8 @@ static void secondary_controllers_get_what_the_primary_lends(void **state)
 	assert_int_equal(side_drive(vf, 8, 8), 0);
 	assert_int_equal(vf->driver.queue_count, 2);
 	/* What is free can be the primary's own; and no longer a secondary's. */
-	assert_int_equal(admin(side, virt(NVME_VIRT_PRIMARY_ALLOCATION, 0, 0, 7)), NVME_INVALID_RESOURCE_COUNT);
+	assert_int_equal(admin(side, virt(NVME_VIRT_PRIMARY_ALLOCATION, 0, 0, 7)),
+			 NVME_INVALID_RESOURCE_COUNT);
 	assert_int_equal(admin(side, virt(NVME_VIRT_PRIMARY_ALLOCATION, 0, 0, 6)), 0);
 	assert_int_equal(admin(side, virt(NVME_VIRT_OFFLINE, 0, 2, 0)), 0);
 	assert_int_equal(admin(side, virt(NVME_VIRT_ASSIGN, 0, 2, 9)), 0);
@@ -726,7 +733,8 @@ static void secondary_controllers_get_what_the_primary_lends(void **state)
 	assert_int_equal(admin(side, virt(NVME_VIRT_ASSIGN, 2, 1, 0)), NVME_INVALID_RESOURCE_ID);
 	assert_int_equal(admin(side, virt(NVME_VIRT_ASSIGN, 0, 0, 0)), NVME_INVALID_CONTROLLER_ID);
 	assert_int_equal(admin(side, virt(NVME_VIRT_ONLINE, 0, 9, 0)), NVME_INVALID_CONTROLLER_ID);
-	assert_int_equal(admin(side, virt(NVME_VIRT_PRIMARY_ALLOCATION, 0, 1, 0)), NVME_INVALID_CONTROLLER_ID);
+	assert_int_equal(admin(side, virt(NVME_VIRT_PRIMARY_ALLOCATION, 0, 1, 0)),
+			 NVME_INVALID_CONTROLLER_ID);
 	world_close(world);
 }
 

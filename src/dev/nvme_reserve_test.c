@@ -95,24 +95,32 @@ static void keys_are_checked(void **state)
 	assert_int_equal(acquire(world, 1, 1, 0), NVME_RESERVATION_CONFLICT);
 	assert_int_equal(acquire(world, 0, 0, 11), NVME_INVALID_FIELD);
 	assert_int_equal(acquire(world, 0, 7, 11), NVME_INVALID_FIELD);
-	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_ACQUIRE, 3 | 1 << 8, 11, 0), NVME_INVALID_FIELD);
+	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_ACQUIRE, 3 | 1 << 8, 11, 0),
+			 NVME_INVALID_FIELD);
 	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, 3, 11, 0), NVME_INVALID_FIELD);
-	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, 3u << 30, 11, 11), NVME_INVALID_FIELD);
+	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, 3u << 30, 11, 11),
+			 NVME_INVALID_FIELD);
 	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_RELEASE, 2, 11, 0), NVME_INVALID_FIELD);
-	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, NVME_REPLACE_KEY, 12, 13), NVME_RESERVATION_CONFLICT);
+	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, NVME_REPLACE_KEY, 12, 13),
+			 NVME_RESERVATION_CONFLICT);
 	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, NVME_REPLACE_KEY, 11, 13), 0);
 	assert_int_equal(acquire(world, 0, 1, 13), 0);
 	assert_int_equal(acquire(world, 0, 1, 13), 0);
 	assert_int_equal(acquire(world, 0, 2, 13), NVME_RESERVATION_CONFLICT);
-	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_RELEASE, 2 << 8, 13, 0), NVME_INVALID_FIELD);
-	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_RELEASE, 1 << 8, 12, 0), NVME_RESERVATION_CONFLICT);
+	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_RELEASE, 2 << 8, 13, 0),
+			 NVME_INVALID_FIELD);
+	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_RELEASE, 1 << 8, 12, 0),
+			 NVME_RESERVATION_CONFLICT);
 	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_RELEASE, 1 << 8, 13, 0), 0);
 	assert_int_equal(try(world, 1, NVME_IO_WRITE), 0);
 	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_RELEASE, 1 << 8, 13, 0), 0);
 	/* Ignore Existing Key. */
-	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, NVME_UNREGISTER, 99, 0), NVME_RESERVATION_CONFLICT);
-	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, NVME_UNREGISTER | 8, 99, 0), 0);
-	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, NVME_UNREGISTER | 8, 99, 0), NVME_RESERVATION_CONFLICT);
+	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, NVME_UNREGISTER, 99, 0),
+			 NVME_RESERVATION_CONFLICT);
+	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, NVME_UNREGISTER | 8, 99, 0),
+			 0);
+	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_REGISTER, NVME_UNREGISTER | 8, 99, 0),
+			 NVME_RESERVATION_CONFLICT);
 	world_close(world);
 }
 
@@ -158,28 +166,34 @@ static void a_preempted_host_is_out_and_is_told(void **state)
 		assert_int_equal(enlist(world, i, 11 * (i + 1)), 0);
 	assert_int_equal(acquire(world, 0, NVME_RESERVE_WRITE_EXCLUSIVE, 11), 0);
 	/* A mere registrant. */
-	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 2 << 8, 22, 33), 0);
+	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 2 << 8, 22, 33),
+			 0);
 	assert_int_equal(note(world, 2), NVME_RESERVE_NOTE_PREEMPTED);
 	assert_int_equal(note(world, 2), 0);
 	assert_int_equal(try(world, 1, NVME_IO_WRITE), NVME_RESERVATION_CONFLICT);
 	/* Nobody has that key; no key. */
-	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 2 << 8, 22, 44), NVME_RESERVATION_CONFLICT);
-	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 2 << 8, 22, 0), NVME_INVALID_FIELD);
+	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 2 << 8, 22, 44),
+			 NVME_RESERVATION_CONFLICT);
+	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 2 << 8, 22, 0),
+			 NVME_INVALID_FIELD);
 	/* The holder. */
-	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 2 << 8, 22, 11), 0);
+	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 2 << 8, 22, 11),
+			 0);
 	assert_int_equal(note(world, 0), NVME_RESERVE_NOTE_RESERVATION_PREEMPTED);
 	assert_int_equal(try(world, 1, NVME_IO_WRITE), 0);
 	assert_int_equal(try(world, 0, NVME_IO_READ), NVME_RESERVATION_CONFLICT);
 	assert_int_equal(acquire(world, 0, 1, 11), NVME_RESERVATION_CONFLICT);
 	/* A host that preempts itself changes the type and stays. */
-	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 1 << 8, 22, 22), 0);
+	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 1 << 8, 22, 22),
+			 0);
 	assert_int_equal(try(world, 0, NVME_IO_READ), 0);
 	assert_int_equal(try(world, 1, NVME_IO_WRITE), 0);
 	/* From one that all hold, key 0 takes it. */
 	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_RELEASE, 1 << 8, 22, 0), 0);
 	assert_int_equal(enlist(world, 0, 11), 0);
 	assert_int_equal(acquire(world, 0, NVME_RESERVE_ALL, 11), 0);
-	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 2 << 8, 22, 0), 0);
+	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT | 2 << 8, 22, 0),
+			 0);
 	assert_int_equal(try(world, 0, NVME_IO_READ), NVME_RESERVATION_CONFLICT);
 	assert_int_equal(note(world, 0), NVME_RESERVE_NOTE_RESERVATION_PREEMPTED);
 	world_close(world);
@@ -198,7 +212,8 @@ static void preempt_and_abort_takes_commands_back(void **state)
 	io_post(&world->side[0], (struct cmd){ .opcode = NVME_IO_READ, .nsid = 1, .prp1 = data_at(0) }, 5);
 	nvme_driver_ring(&world->side[0].driver, 0);
 	world_round(world);
-	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT_ABORT | 2 << 8, 22, 11), 0);
+	assert_int_equal(reserve(world, 1, NVME_IO_RESERVE_ACQUIRE, NVME_PREEMPT_ABORT | 2 << 8, 22, 11),
+			 0);
 	world->run_most = 9;
 	io_await(&world->side[0], &ended, 1);
 	assert_int_equal(ended.status[0] & NVME_STATUS_CODE_MASK, NVME_ABORTED_PREEMPT);
@@ -271,7 +286,8 @@ static void hosts_without_identifier_are_known_by_controller_until_its_reset(voi
 	assert_int_equal(enlist(world, 0, 11), 0);
 	assert_int_equal(acquire(world, 0, NVME_RESERVE_EXCLUSIVE, 11), 0);
 	assert_int_equal(try(world, 1, NVME_IO_READ), NVME_RESERVATION_CONFLICT);
-	assert_int_equal(io(side, (struct cmd){ .opcode = NVME_IO_RESERVE_REPORT, .nsid = 1, .dw10 = 20,
+	assert_int_equal(io(side, (struct cmd){ .opcode = NVME_IO_RESERVE_REPORT, .nsid = 1,
+			 .dw10 = 20,
 						.prp1 = data_at(0) }), 0);
 	assert_int_equal(get_le64(data(side, 24 + NVME_REGISTRANT_KEY)), 11);
 	assert_int_equal(admin(&world->side[0], (struct cmd){ .opcode = NVME_ADMIN_SET_FEATURES,

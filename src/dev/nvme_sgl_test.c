@@ -29,11 +29,13 @@ static void one_descriptor_describes_all(void **state)
 	(void)state;
 	fill(world->bytes, 8192, 3);
 	/* Any alignment. */
-	assert_int_equal(io(side, rw(NVME_IO_READ, 16, NVME_SGL_DATA_BLOCK, data_at(0x1003), 8192)), 0);
+	assert_int_equal(io(side, rw(NVME_IO_READ, 16, NVME_SGL_DATA_BLOCK, data_at(0x1003), 8192)),
+			 0);
 	assert_memory_equal(data(side, 0x1003), world->bytes, 8192);
 	/* More than is needed: nothing beyond is touched. */
 	memset(data(side, 0), 0xee, 0x8000);
-	assert_int_equal(io(side, rw(NVME_IO_READ, 1, NVME_SGL_DATA_BLOCK, data_at(1), UINT32_MAX)), 0);
+	assert_int_equal(io(side, rw(NVME_IO_READ, 1, NVME_SGL_DATA_BLOCK, data_at(1), UINT32_MAX)),
+			 0);
 	assert_memory_equal(data(side, 1), world->bytes, 512);
 	assert_int_equal(*data(side, 513), 0xee);
 	assert_int_equal(*data(side, 0), 0xee);
