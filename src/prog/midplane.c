@@ -14,11 +14,11 @@ static const struct {
 #undef X
 };
 
-enum { WORDS_MAX = 3 };
+enum { WORDS_MAX = 2 + OPERANDS_MAX };
 
 struct words {
 	unsigned count;
-	const char *word[WORDS_MAX]; /* noun, verb, name */
+	const char *word[WORDS_MAX]; /* noun, verb, operands */
 };
 
 const char *midplane_option_word(enum midplane_option option)
@@ -216,6 +216,30 @@ static const char *operand(const char *name)
 						: name;
 }
 
+/* Holds the operands against their placeholders, word by word. */
+static enum midplane_exit check_operands(const struct call *call)
+{
+	const char *at = call->command->name ? call->command->name : "";
+
+	for (unsigned i = 0; i < OPERANDS_MAX; i++) {
+		const char *given = i ? call->more[i - 1] : call->name;
+		size_t size = strcspn(at, " ");
+		char name[32];
+
+		if (given && !size) {
+			midplane_complain(call, "'%s' is one word too many", given);
+			return MIDPLANE_USAGE;
+		}
+		snprintf(name, sizeof name, "%.*s", (int)size, at);
+		if (!given && size && name[0] != '[') {
+			midplane_complain(call, "wants a %s", operand(name));
+			return MIDPLANE_USAGE;
+		}
+		at += size + (at[size] == ' ');
+	}
+	return MIDPLANE_OK;
+}
+
 static enum midplane_exit check_options(const struct call *call)
 {
 	const struct command *command = call->command;
@@ -234,15 +258,7 @@ static enum midplane_exit check_options(const struct call *call)
 		midplane_complain(call, "--switch-back and --no-switch-back exclude each other");
 		return MIDPLANE_USAGE;
 	}
-	if (call->name && !command->name) {
-		midplane_complain(call, "'%s' is one word too many", call->name);
-		return MIDPLANE_USAGE;
-	}
-	if (!call->name && command->name && command->name[0] != '[') {
-		midplane_complain(call, "wants a %s", operand(command->name));
-		return MIDPLANE_USAGE;
-	}
-	return MIDPLANE_OK;
+	return check_operands(call);
 }
 
 static enum midplane_exit check_output(struct call *call)
@@ -276,6 +292,8 @@ static enum midplane_exit run(struct call *call, int argc, char **argv)
 	if (!choose(call, &words, &code))
 		return code;
 	call->name = words.count > 2 ? words.word[2] : NULL;
+	for (unsigned i = 3; i < words.count; i++)
+		call->more[i - 3] = words.word[i];
 	code = check_options(call);
 	if (!code)
 		code = check_output(call);

@@ -86,8 +86,8 @@ struct call;
 /* One row a command. */
 struct command {
 	const char *noun, *verb; /* verb "": the noun alone is the command */
-	const char *name;  /* the operand's placeholder: "NAME"; "[NAME]" when it may be absent;
-	                    * NULL: none */
+	const char *name;  /* the operands' placeholders: "NAME", or "SOCKET REGION [SIZE]"; "[NAME]" when
+	                    * it may be absent; NULL: none */
 	uint64_t options;  /* OPTION_BIT(enum midplane_option), beside those of all */
 	uint64_t required; /* of these */
 	enum midplane_exit (*run)(const struct call *call);
@@ -97,10 +97,13 @@ struct command {
 extern const struct command midplane_commands[];
 extern const unsigned midplane_command_count;
 
+enum { OPERANDS_MAX = 4 };
+
 /* What the command line says. */
 struct call {
 	const struct command *command;
 	const char *name;                  /* NULL: none given */
+	const char *more[OPERANDS_MAX - 1]; /* those after it */
 	const char *option[OPTION_COUNT];  /* the value, "" without one, NULL when not given */
 	bool json;
 	char changes[1024]; /* the values of --what-if, joined by ';' */
@@ -138,6 +141,9 @@ enum midplane_exit midplane_iommu_dump(const struct call *call);
 enum midplane_exit midplane_iommu_dump_any(const struct call *call);
 enum midplane_exit midplane_iommu_check(const struct call *call);
 enum midplane_exit midplane_avail_solve(const struct call *call);
+enum midplane_exit midplane_pci_show(const struct call *call);
+enum midplane_exit midplane_pci_read(const struct call *call);
+enum midplane_exit midplane_pci_write(const struct call *call);
 enum midplane_exit midplane_conform(const struct call *call);
 
 #endif

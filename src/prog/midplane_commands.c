@@ -63,6 +63,12 @@ const struct command midplane_commands[] = {
 	{ "conform", "", "TARGET", BIT(DESTRUCTIVE) | BIT(JUNIT), 0, midplane_conform,
 	  "judge a PCI function by the standard: a card (nic0) or function (nic0/vf3) of the site, or a "
 	  "PCI address of this machine" },
+	{ "pci", "show", "SOCKET", BIT(DUMP), 0, midplane_pci_show,
+	  "all of a function that a process serves by vfio-user" },
+	{ "pci", "read", "SOCKET REGION OFFSET [SIZE]", 0, 0, midplane_pci_read,
+	  "bytes of a region of such a function" },
+	{ "pci", "write", "SOCKET REGION OFFSET VALUE", 0, 0, midplane_pci_write,
+	  "write a register of such a function" },
 	{ "iommu", "walk", NULL, UNIT | BIT(SOURCE) | BIT(IOVA) | BIT(ACCESS) |
 	  BIT(PASID) | BIT(BATCH), IMAGE, midplane_iommu_walk,
 	  "explain where a DMA leads, level by level, by a memory image" },
@@ -149,6 +155,7 @@ void midplane_help(FILE *out)
 static const struct {
 	const char *noun, *sentence;
 } other_nouns[] = {
+	{ "pci", "A pci function is one that a process serves on a unix socket, by vfio-user" },
 	{ "iommu", "An iommu is a unit that decides where DMA and interrupts of functions lead" },
 };
 
