@@ -48,7 +48,7 @@ bench: deps-bench ## VF-to-VF rates beside dpdk-testpmd and Open vSwitch, latenc
 fuzz: deps-test ## search with libFuzzer: FUZZ_SECONDS=60 a target, FUZZ_TARGETS="..." picks
 	@sh fuzz/run "$(FUZZ_SECONDS)" $(FUZZ_TARGETS)
 
-TSAN_TESTS = iommu/vtd_threads iommu/amdvi_threads iommu/builder
+TSAN_TESTS = iommu/vtd_threads iommu/amdvi_threads iommu/builder iommu/guard attach/vhost_user_threads
 
 tsan: deps-test ## what threads share in the remapping unit, under ThreadSanitizer
 	@[ -e $(BUILD)-tsan/build.ninja ] || CC=clang meson setup $(BUILD)-tsan -Db_sanitize=thread \

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A worker that the machine does not let run may need the first; nothing needs the second. */
 #define PATIENCE_NS UINT64_C(20000000)
@@ -68,4 +69,17 @@ void attach_release(struct nic_front *front)
 {
 	if (front->hold)
 		hold_give(front->hold, HOLD_CONTROL);
+}
+
+bool attach_look(struct nic_front *front, struct attach_look *look)
+{
+	_Static_assert(sizeof look->stopped == sizeof front->stopped, "the same text");
+
+	if (!attach_ready(front))
+		return false;
+	attach_hold(front);
+	look->ready = front->ready;
+	memcpy(look->stopped, front->stopped, sizeof look->stopped);
+	attach_release(front);
+	return true;
 }

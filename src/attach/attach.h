@@ -46,10 +46,13 @@ struct attach_conf {
 	uint16_t mtu;
 };
 
+enum { ATTACH_WHY_SIZE = 160 };
+
 struct attach_facts {
 	char where[108];     /* socket path or interface name */
 	char state[32];      /* "waiting", "connected", "running", "stopped", "held": its
 			      * worker has it and does not come back */
+	char stopped[ATTACH_WHY_SIZE]; /* why its front is stopped; empty when it is not, or held */
 	uint64_t features;   /* negotiated virtio features; 0 for TAP */
 	unsigned queue_pairs;/* in use */
 	uint64_t reconnects;
@@ -90,5 +93,14 @@ bool attach_ready(struct nic_front *front);
  * ends the program with a sentence.  Pair with attach_release. */
 void attach_hold(struct nic_front *front);
 void attach_release(struct nic_front *front);
+
+/* What a worker may change about a front at any time, copied with its hold. */
+struct attach_look {
+	bool ready;
+	char stopped[ATTACH_WHY_SIZE];
+};
+
+/* False when its worker keeps the front. */
+bool attach_look(struct nic_front *front, struct attach_look *look);
 
 #endif

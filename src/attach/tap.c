@@ -367,6 +367,7 @@ static void free_handle(uv_handle_t *handle)
 static void on_look(uv_timer_t *timer)
 {
 	struct tap *tap = timer->data;
+	struct attach_look look;
 
 	if (!tap)
 		return;
@@ -374,9 +375,11 @@ static void on_look(uv_timer_t *timer)
 	if (!tap->watched)
 		tap->host.watch(tap->host.owner, &tap->front, tap->fd);
 	tap->watched = true;
-	if (tap->front.stopped[0] && !tap->told_stopped)
-		tap->host.event(tap->host.owner, &tap->front, "stopped", tap->front.stopped);
-	tap->told_stopped = tap->front.stopped[0] != '\0';
+	if (!attach_look(&tap->front, &look))
+		return;
+	if (look.stopped[0] && !tap->told_stopped)
+		tap->host.event(tap->host.owner, &tap->front, "stopped", look.stopped);
+	tap->told_stopped = look.stopped[0] != '\0';
 }
 
 static void destroy(struct attachment *attachment)
@@ -453,10 +456,16 @@ static void facts(struct attachment *attachment, struct attach_facts *facts)
 {
 	struct tap *tap = container_of(attachment, struct tap, attachment);
 
+	struct attach_look look;
+
 	*facts = (struct attach_facts){ .queue_pairs = 1 };
 	snprintf(facts->where, sizeof facts->where, "%s", tap->name);
-	snprintf(facts->state, sizeof facts->state, "%s",
-		 tap->front.stopped[0] ? "stopped" : "running");
+	if (!attach_look(&tap->front, &look)) {
+		snprintf(facts->state, sizeof facts->state, "held");
+		return;
+	}
+	snprintf(facts->state, sizeof facts->state, "%s", look.stopped[0] ? "stopped" : "running");
+	memcpy(facts->stopped, look.stopped, sizeof facts->stopped);
 }
 
 static void rebound(struct attachment *attachment)

@@ -138,17 +138,19 @@ static void on_async(uv_async_t *async)
 
 void vu_look(struct vhost_user *vu)
 {
-	bool stopped = vu->front->stopped[0] != '\0';
+	struct attach_look look;
 
-	if (stopped && !vu->told_stopped) {
-		vu_event(vu, "stopped", "%s", vu->front->stopped);
+	if (!attach_look(vu->front, &look))
+		return;
+	if (look.stopped[0] && !vu->told_stopped) {
+		vu_event(vu, "stopped", "%s", look.stopped);
 		vu_rings_fail(vu);
 	}
-	vu->told_stopped = stopped;
-	if (vu->front->ready && !vu->told_ready)
+	vu->told_stopped = look.stopped[0] != '\0';
+	if (look.ready && !vu->told_ready)
 		vu_event(vu, "driver ready", "features 0x%llx",
 			 (unsigned long long)virtio_net_accepted(vu->net));
-	vu->told_ready = vu->front->ready;
+	vu->told_ready = look.ready;
 }
 
 static void on_watch(uv_timer_t *timer)
@@ -496,6 +498,7 @@ static void facts(struct attachment *attachment, struct attach_facts *facts)
 	}
 	attach_hold(vu->front);
 	snprintf(facts->state, sizeof facts->state, "%s", state_of(vu));
+	memcpy(facts->stopped, vu->front->stopped, sizeof facts->stopped);
 	for (unsigned i = 0; i < vu->pairs_max; i++)
 		facts->queue_pairs += virtio_net_ring_runs(vu->net, 2 * i);
 	attach_release(vu->front);

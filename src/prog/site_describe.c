@@ -32,13 +32,17 @@ struct run_card *site_describe_card_of(const struct run_io *io)
 	return io->bound < 0 ? NULL : &io->run->cards[io->place->member[io->bound].card];
 }
 
+static const char *state_of(const struct run_io *io, const struct attach_facts *facts)
+{
+	return io->quarantined ? "quarantined" : facts->stopped[0] ? "stopped" : facts->state;
+}
+
 void site_describe_io_state(const struct run_io *io, char state[32])
 {
 	struct attach_facts facts = { .state = "" };
 
 	io->attachment->ops->facts(io->attachment, &facts);
-	snprintf(state, 32, "%s", io->quarantined ? "quarantined" :
-		 io->front->stopped[0] ? "stopped" : facts.state);
+	snprintf(state, 32, "%s", state_of(io, &facts));
 }
 
 static void put_mac(struct tree_out *out, const char *name, uint64_t mac)
@@ -225,11 +229,11 @@ static void put_wishes(const struct run_io *io, struct tree_out *out)
 /* What the front behind a function counted: it keeps counting when it moves. */
 static void put_front(const struct run_io *io, struct tree_out *out)
 {
-	char state[32];
+	struct attach_facts facts = { .state = "" };
 
-	site_describe_io_state(io, state);
-	tree_put_text(out, "state", state);
-	tree_put_text(out, "stopped", io->front->stopped);
+	io->attachment->ops->facts(io->attachment, &facts);
+	tree_put_text(out, "state", state_of(io, &facts));
+	tree_put_text(out, "stopped", facts.stopped);
 #define X(name, unit, text) tree_put_integer(out, #name, counter_get(&io->front->name));
 	NIC_FRONT_COUNTERS(X)
 #undef X
@@ -274,10 +278,9 @@ static void put_binding(const struct run_io *io, struct tree_out *out)
 static void put_io(const struct run_io *io, struct tree_out *out)
 {
 	struct attach_facts facts = { .state = "" };
-	char features[24], state[32];
+	char features[24];
 
 	io->attachment->ops->facts(io->attachment, &facts);
-	site_describe_io_state(io, state);
 	tree_row_begin(out, "ios");
 	tree_put_text(out, "name", io->io->name);
 	tree_put_text(out, "pool", io->io->pool);
@@ -285,7 +288,7 @@ static void put_io(const struct run_io *io, struct tree_out *out)
 	put_binding(io, out);
 	tree_put_text(out, "attachment", attachment_words[io->io->attachment]);
 	tree_put_text(out, "where", facts.where);
-	tree_put_text(out, "state", state);
+	tree_put_text(out, "state", state_of(io, &facts));
 	put_mac(out, "mac", io->mac);
 	tree_put_integer(out, "queues", facts.queue_pairs);
 	snprintf(features, sizeof features, "0x%" PRIx64, facts.features);
@@ -293,7 +296,7 @@ static void put_io(const struct run_io *io, struct tree_out *out)
 	tree_put_integer(out, "reconnects", facts.reconnects);
 	tree_put_integer(out, "moves", io->moves);
 	tree_put_integer(out, "faults", io->faults.total);
-	tree_put_text(out, "stopped", io->front->stopped);
+	tree_put_text(out, "stopped", facts.stopped);
 	tree_row_end(out);
 }
 
