@@ -48,6 +48,7 @@ static struct side sides[SIDES];
 static struct nvme_subsystem *subsystem;
 static uint8_t *disk_bytes;
 static uint64_t now_ns;
+static unsigned run_most; /* requests that a disk completes in a round */
 static unsigned opened; /* sides that are there */
 static struct worker *const worker = (struct worker *)(void *)1;
 
@@ -86,7 +87,7 @@ static void rounds(unsigned n)
 			struct block_front *front = nvme_front(sides[i].nvme);
 
 			front->ops->poll(worker, front, now_ns);
-			fake_disk_run(worker, &sides[i].disk, 16);
+			fake_disk_run(worker, &sides[i].disk, run_most);
 			front->ops->flush(worker, front);
 			front->ops->arm(worker, front);
 		}
@@ -172,23 +173,33 @@ static uint64_t number(struct input *in, unsigned bytes)
 	return get_le64(word);
 }
 
-/* Puts a command at the tail of one of the first queues and rings. */
+/* Writes a command into a queue's entry, when that lies in the memory. */
+static void lay(struct side *side, const struct nvme_sq *sq, uint32_t index, const uint8_t *sqe)
+{
+	uint64_t at = sq->window.base + index % sq->count * 64u - BASE;
+
+	if (at <= MEMORY - 64)
+		memcpy(side->memory + at, sqe, 64);
+}
+
+/* Puts commands at the tail of one of the first queues and rings: copies of one, or a fused pair. */
 static void post(struct side *side, struct input *in)
 {
-	unsigned id = number(in, 1) % 4;
+	unsigned how = (unsigned)number(in, 1), id = how % 4, count = 1 + (how >> 2 & 7);
 	const struct nvme_sq *sq = &side->nvme->sq[id];
-	uint8_t sqe[64];
-	uint64_t at;
+	uint8_t sqe[64], second[64];
 
 	take(in, sqe, sizeof sqe);
-	if (!sq->live || side->nvme->shadow)
+	if ((sqe[1] & 3) == 1)
+		take(in, second, sizeof second);
+	if (!sq->live || side->nvme->shadow || sq->tail >= sq->count)
 		return;
-	at = sq->window.base + sq->tail * 64u - BASE;
-	if (sq->tail >= sq->count || at > MEMORY - 64)
-		return;
-	memcpy(side->memory + at, sqe, sizeof sqe);
-	put_le32(side->doorbells + 8 * id, (sq->tail + 1) % sq->count);
-	/* Room for its completion. */
+	for (unsigned i = 0; i < count; i++)
+		lay(side, sq, sq->tail + i, sqe);
+	if ((sqe[1] & 3) == 1)
+		lay(side, sq, sq->tail + count++, second);
+	put_le32(side->doorbells + 8 * id, (sq->tail + count) % sq->count);
+	/* Room for completions. */
 	put_le32(side->doorbells + 8 * sq->cq + 4, side->nvme->cq[sq->cq].tail);
 }
 
@@ -196,6 +207,7 @@ static void disturb(struct side *side, struct input *in)
 {
 	uint64_t how = number(in, 1);
 
+	run_most = (unsigned)number(in, 1);
 	side->disk.room = how & 1 ? 2 : FAKE_DISK_REQUESTS;
 	side->disk.fail_one_in = how & 2 ? 3 : 0;
 	side->disk.back.read_only = how & 4;
@@ -209,6 +221,7 @@ static void move(struct side *side, struct input *in)
 	uint8_t value = (uint8_t)number(in, 1), *bytes;
 
 	nvme_quiesce(side->nvme);
+	run_most = 16;
 	side->disk.room = FAKE_DISK_REQUESTS;
 	for (unsigned i = 0; i < 1000 && nvme_busy(side->nvme); i++)
 		rounds(1);
@@ -293,6 +306,7 @@ static void close_side(unsigned i)
 	dma_forget(&side->dma, 0, UINT64_MAX);
 	side->disk.room = FAKE_DISK_REQUESTS;
 	side->disk.fail_one_in = 0;
+	run_most = 16;
 	nvme_reset(side->nvme);
 	rounds(50);
 	must(nvme_busy(side->nvme) == 0);
@@ -321,6 +335,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	nvme_subsystem_set_unallocated(subsystem, 1 << 20);
 	now_ns = 1;
 	opened = 0;
+	run_most = 16;
 	for (unsigned i = 0; i < SIDES; i++)
 		open_side(i);
 	for (unsigned i = 0; i < STEPS_MAX && in.size; i++)
