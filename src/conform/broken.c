@@ -45,10 +45,9 @@ static const struct defect defects[] = {
 	{ "header.grants", 0, PCIE_HEADER, 0x3c, 0x00ff0000, 0, 0, 0, TRICK_NONE },
 
 	{ "bar.types", 0, PCIE_HEADER, 0x10, 0x2, 0, 0, 0, TRICK_NONE },
-	{ "bar.types", 0, PCIE_HEADER, 0x24, 0x4, 0, 0, 0, TRICK_NONE },
-	{ "bar.flags-read-only", 0, PCIE_HEADER, 0x10, 0, 0, 0x8, 0, TRICK_NONE },
-	{ "bar.sizes", 0, PCIE_HEADER, 0x10, 0, 0x00100000, 0, 0, TRICK_NONE },
-	{ "bar.addresses", 0, PCIE_HEADER, 0x10, 0x00100000, 0, 0, 0, TRICK_NONE },
+	{ "bar.flags-read-only", 0, PCIE_HEADER, 0x20, 0, 0, 0x8, 0, TRICK_NONE },
+	{ "bar.sizes", 0, PCIE_HEADER, 0x20, 0, 0x00100000, 0, 0, TRICK_NONE },
+	{ "bar.addresses", 0, PCIE_HEADER, 0x20, 0x00100000, 0, 0, 0, TRICK_NONE },
 	{ "bar.vf", 1, PCIE_HEADER, 0x10, 0, 0, 0xfffff000, 0, TRICK_NONE },
 	{ "bar.rom", 0, PCIE_HEADER, 0x30, 0, 0, 0xff7ff800, 0, TRICK_NONE },
 	{ "bar.rom", 0, PCIE_HEADER, 0x30, 0, 0, 0xfffff804, 0, TRICK_NONE },
@@ -98,7 +97,7 @@ static const struct defect defects[] = {
 	{ "msix.read-only", 0, PCIE_CAP_MSIX, 4, 0, 0, 0xfffff000, 0, TRICK_NONE },
 	{ "msix.table-in-bar", 0, PCIE_CAP_MSIX, 4, 0x7, 0, 0, 0, TRICK_NONE },
 	{ "msix.table-in-bar", 0, PCIE_CAP_MSIX, 4, 0x00010000, 0, 0, 0, TRICK_NONE },
-	{ "msix.pba-in-bar", 0, PCIE_CAP_MSIX, 8, 0x4, 0x3, 0, 0, TRICK_NONE },
+	{ "msix.pba-in-bar", 0, PCIE_CAP_MSIX, 8, 0, 0x7, 0, 0, TRICK_NONE },
 	{ "msix.apart", 0, PCIE_CAP_MSIX, 8, 0x10, 0x1000, 0, 0, TRICK_NONE },
 	{ "msix.enable", 0, PCIE_CAP_MSIX, 0, 0, 0, 0, 0x40000000, TRICK_NONE },
 	{ "msix.entry", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_ENTRIES_FIXED },
@@ -144,7 +143,7 @@ static const struct defect defects[] = {
 	{ "sriov.page-sizes", 0, PCIE_CAP_SRIOV, 0x20, 0x3, 0, 0, 0, TRICK_NONE },
 	{ "sriov.num-vfs", 0, PCIE_CAP_SRIOV, 0x10, 0, 0, 0, 0xffff, TRICK_NONE },
 	{ "sriov.page-chosen", 0, PCIE_CAP_SRIOV, 0x20, 0, 0, 0, 0x10, TRICK_NONE },
-	{ "sriov.vf-bars", 0, PCIE_CAP_SRIOV, 0x24, 0, 0x00100000, 0, 0, TRICK_NONE },
+	{ "sriov.vf-bars", 0, PCIE_CAP_SRIOV, 0x34, 0, 0x00100000, 0, 0, TRICK_NONE },
 	{ "sriov.vf-bars", 0, PCIE_CAP_SRIOV, 0x24, 0x1, 0, 0, 0, TRICK_NONE },
 	{ "sriov.controls", 0, PCIE_CAP_SRIOV, 0x08, 0, 0, 0, 0x10, TRICK_NONE },
 	{ "sriov.appear", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_VFS_SILENT },
@@ -273,7 +272,7 @@ static void tricky_reset(struct broken *b, unsigned function, unsigned offset, u
 	write_word(b, function, offset, size, value);
 	silence(b);
 	if (has(b, TRICK_FLR_KEEPS_BARS) && function == 0)
-		b->spaces[0].word[SPEC_PCI_BAR0 / 4] = before.word[SPEC_PCI_BAR0 / 4];
+		b->spaces[0].word[SPEC_PCI_BAR0 / 4 + 4] = before.word[SPEC_PCI_BAR0 / 4 + 4];
 	if (has(b, TRICK_FLR_LOSES_STICKY) && function == 0)
 		b->spaces[0].word[mask / 4] = 0;
 	if (has(b, TRICK_FLR_LOSES_PAYLOAD) && function == 0)

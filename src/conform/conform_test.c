@@ -82,6 +82,7 @@ static const struct defect port_defects[] = {
 	{ "msi.control", 0, PCIE_CAP_MSI, 0, 0x08000000, 0, 0, 0, TRICK_NONE },
 	{ "msi.control", 0, PCIE_CAP_MSI, 0, 0x000c0000, 0, 0, 0, TRICK_NONE },
 	{ "msi.control", 0, PCIE_CAP_MSI, 0, 0, 0x00800000, 0, 0, TRICK_NONE },
+	{ "bar.types", 0, PCIE_HEADER, 0x14, 0x4, 0, 0, 0, TRICK_NONE },
 	{ "express.type", 0, PCIE_CAP_EXPRESS, 0, 0, 0x00400000, 0, 0, TRICK_NONE },
 	{ "header.layout", 0, PCIE_HEADER, 0x0c, 0x00020000, 0, 0, 0, TRICK_NONE },
 };

@@ -94,13 +94,17 @@ static void bars_lost(struct subject *s, struct judgement *j)
 		not_applicable(j, "BARs are not its own, or kept by what stands between");
 		return;
 	}
-	put(s, SPEC_PCI_BAR0, 4, 0xa5a00000);
+	for (unsigned bar = 0; bar < SPEC_PCI_BARS; bar++)
+		put(s, SPEC_PCI_BAR0 + bar * 4, 4, 0xa5a00000);
 	if (!flr(s, s->function, &took))
 		fail(j, "it does not come back");
-	else if (get(s, SPEC_PCI_BAR0, 4) & ~(uint32_t)SPEC_PCI_BAR_FLAGS)
-		fail(j, "BAR 0 is %08Xh after a reset", get(s, SPEC_PCI_BAR0, 4));
-	else
-		pass(j, "BAR 0 is %08Xh after a reset", get(s, SPEC_PCI_BAR0, 4));
+	for (unsigned bar = 0; bar < SPEC_PCI_BARS; bar++) {
+		uint32_t now = get(s, SPEC_PCI_BAR0 + bar * 4, 4);
+
+		if (now & ~(uint32_t)SPEC_PCI_BAR_FLAGS)
+			fail(j, "BAR %u is %08Xh after a reset", bar, now);
+	}
+	pass(j, "no BAR has an address after a reset");
 }
 
 static void reads_as_zero(struct subject *s, struct judgement *j)

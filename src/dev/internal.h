@@ -37,6 +37,7 @@ struct net_run {
 
 struct virtio_net {
 	struct nic_front front;
+	struct virtio_device device;
 	struct dma dma;
 	struct virtio_net_conf conf;
 	uint64_t features;              /* accepted */
@@ -99,6 +100,9 @@ static inline void net_mark(struct virtio_net *net, const struct ring *ring)
 {
 	net->unflushed |= UINT32_C(1) << (ring - net->queues);
 }
+
+/* virtio_net_device.c */
+extern const struct virtio_device_ops net_device_ops;
 
 /* Gives chains back with nothing written, since an access of the last was blocked. */
 void net_give_back(struct virtio_net *net, struct ring *ring, struct ring_used *used, unsigned n);

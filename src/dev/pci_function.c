@@ -229,6 +229,8 @@ static void read_config(struct pci_function *f, uint64_t offset, uint32_t size, 
 		uint8_t bytes[4];
 
 		n = aligned_size(offset, size);
+		if (f->ops->config_reads)
+			f->ops->config_reads(f, (unsigned)offset, n);
 		put_le32(bytes, pcie_device_read(&f->device, 0, (unsigned)offset, n));
 		memcpy(to, bytes, n);
 	}
@@ -242,6 +244,8 @@ static void write_config(struct pci_function *f, uint64_t offset, uint32_t size,
 		n = aligned_size(offset, size);
 		memcpy(bytes, from, n);
 		pcie_device_write(&f->device, 0, (unsigned)offset, n, get_le32(bytes));
+		if (f->ops->config_wrote)
+			f->ops->config_wrote(f, (unsigned)offset, n);
 	}
 }
 

@@ -51,13 +51,17 @@ struct pci_function;
 /* What a kind does.  Ranges have been checked against the region's size; 'size' is 1..8 where the
  * access is one, and any size where a VMM copies. */
 struct pci_function_ops {
-	const char *name; /* "nvme", "virtio-net", "virtio-blk" */
+	const char *name; /* "nvme", "virtio" */
 	/* A BAR, but for the MSI-X table and pending bits.  What is not there reads 0 and ignores
 	 * writes. */
 	void (*read)(struct pci_function *, unsigned region, uint64_t offset, uint32_t size,
 		     uint8_t *to);
 	void (*write)(struct pci_function *, unsigned region, uint64_t offset, uint32_t size,
 		      const uint8_t *from);
+	/* Before a configuration access reads, after one has written: registers of the kind's own
+	 * capabilities that mean something.  NULL: it has none. */
+	void (*config_reads)(struct pci_function *, unsigned offset, unsigned size);
+	void (*config_wrote)(struct pci_function *, unsigned offset, unsigned size);
 	/* Configuration space says so: enum pcie_event. */
 	void (*event)(struct pci_function *, enum pcie_event event);
 	void (*reset)(struct pci_function *, enum pci_reset kind);

@@ -329,6 +329,7 @@ int virtio_blk_init(struct virtio_blk *blk, const struct virtio_blk_conf *conf)
 	memset(blk, 0, sizeof *blk);
 	blk->conf = *conf;
 	blk->front.ops = &blk_ops;
+	blk->device.ops = &blk_device_ops;
 	dma_init(&blk->dma, conf->domain, &blk->front.dma_blocked);
 	for (unsigned i = 0; i < VIRTIO_BLK_QUEUES_MAX; i++) {
 		blk->queues[i].ring.dma = &blk->dma;

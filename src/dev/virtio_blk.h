@@ -14,10 +14,8 @@
 #ifndef DEV_VIRTIO_BLK_H
 #define DEV_VIRTIO_BLK_H
 
-#include "base/refusal.h"
 #include "channel/block.h"
-#include "dev/ring_conf.h"
-#include "iommu/dma.h"
+#include "dev/virtio.h"
 
 enum {
 	VIRTIO_BLK_QUEUES_MAX = 16,
@@ -26,20 +24,12 @@ enum {
 	VIRTIO_BLK_RANGES_MAX = 1, /* offered: ranges of one discard or write-zeroes */
 };
 
-/* How the front reaches what is outside; as struct virtio_net_host. */
-struct virtio_blk_host {
-	void (*interrupt)(void *owner, unsigned queue);
-	void (*config_changed)(void *owner);
-	void (*misses)(void *owner);
-	void *owner;
-};
-
 struct virtio_blk_conf {
 	uint16_t queues;       /* 1..VIRTIO_BLK_QUEUES_MAX */
 	uint64_t features_off; /* bits never to be offered */
 	char serial[20];       /* what GET_ID answers, zeroes behind */
 	struct iommu_domain *domain;
-	struct virtio_blk_host host;
+	struct virtio_host host; /* given by attach/ */
 };
 
 struct virtio_blk;
@@ -48,6 +38,8 @@ size_t virtio_blk_size(void);
 /* -EINVAL. */
 int virtio_blk_init(struct virtio_blk *blk, const struct virtio_blk_conf *conf);
 struct block_front *virtio_blk_front(struct virtio_blk *blk);
+/* The same front as a transport sees it. */
+struct virtio_device *virtio_blk_device(struct virtio_blk *blk);
 
 /* Features this front offers for the namespace that it has now. */
 uint64_t virtio_blk_features(const struct virtio_blk *blk);

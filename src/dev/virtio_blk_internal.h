@@ -38,6 +38,7 @@ struct blk_queue {
 
 struct virtio_blk {
 	struct block_front front; /* first */
+	struct virtio_device device;
 	struct dma dma;
 	struct virtio_blk_conf conf;
 	uint64_t features;
@@ -50,6 +51,9 @@ struct virtio_blk {
 	struct ring_piece pieces[BLK_PIECES];
 	struct blk_command commands[VIRTIO_BLK_COMMANDS];
 };
+
+/* virtio_blk_device.c */
+extern const struct virtio_device_ops blk_device_ops;
 
 static inline struct virtio_blk *blk_of(struct block_front *front)
 {

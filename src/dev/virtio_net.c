@@ -129,6 +129,7 @@ int virtio_net_init(struct virtio_net *net, const struct virtio_net_conf *conf)
 	net->conf = *conf;
 	net->front.ops = &net_ops;
 	net->front.mac = conf->mac;
+	net->device.ops = &net_device_ops;
 	net->status = VIRTIO_NET_S_LINK_UP;
 	dma_init(&net->dma, conf->domain, &net->front.dma_blocked);
 	for (unsigned i = 0; i < VIRTIO_NET_QUEUES_MAX; i++) {
@@ -339,6 +340,13 @@ uint32_t virtio_net_ring_stop(struct virtio_net *net, unsigned queue)
 	base = ring_stop(ring);
 	note_rings(net);
 	return base;
+}
+
+uint32_t virtio_net_ring_base(const struct virtio_net *net, unsigned queue)
+{
+	const struct ring *ring = ring_of((struct virtio_net *)net, queue);
+
+	return ring ? ring_base(ring) : 0;
 }
 
 void virtio_net_ring_enable(struct virtio_net *net, unsigned queue, bool on)

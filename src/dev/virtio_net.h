@@ -12,24 +12,12 @@
 #define DEV_VIRTIO_NET_H
 
 #include "channel/nic_front.h"
-#include "dev/ring_conf.h"
-#include "iommu/dma.h"
+#include "dev/virtio.h"
 
 enum {
 	VIRTIO_NET_PAIRS_MAX = 8,
 	VIRTIO_NET_QUEUES_MAX = 2 * VIRTIO_NET_PAIRS_MAX + 1,
 	VIRTIO_NET_RING_MAX = 4096, /* entries of one ring, at most */
-};
-
-/* How the front reaches what is outside: given by attach/, called under the hold. */
-struct virtio_net_host {
-	/* Raises the queue's interrupt (writes its call descriptor). */
-	void (*interrupt)(void *owner, unsigned queue);
-	/* The configuration space changed (link status, announce). */
-	void (*config_changed)(void *owner);
-	/* Translations are wanted: wakes the control thread.  At most once until it took them. */
-	void (*misses)(void *owner);
-	void *owner;
 };
 
 struct virtio_net_conf {
@@ -38,7 +26,7 @@ struct virtio_net_conf {
 	uint16_t mtu;           /* bytes; offered as VIRTIO_NET_F_MTU; 0: not offered */
 	uint64_t features_off;  /* bits never to be offered (an operator's or attachment's choice) */
 	struct iommu_domain *domain; /* what the front may reach; the caller's */
-	struct virtio_net_host host;
+	struct virtio_host host;    /* given by attach/ */
 };
 
 struct virtio_net; /* begins with struct nic_front; layout in dev/internal.h */
@@ -49,6 +37,8 @@ size_t virtio_net_size(void);
 int virtio_net_init(struct virtio_net *net, const struct virtio_net_conf *conf);
 
 struct nic_front *virtio_net_front(struct virtio_net *net);
+/* The same front as a transport sees it. */
+struct virtio_device *virtio_net_device(struct virtio_net *net);
 
 /* Features this front offers (virtio and device bits; no vhost-user ones). */
 uint64_t virtio_net_features(const struct virtio_net *net);
@@ -69,11 +59,12 @@ void virtio_net_set_translated(struct virtio_net *net, struct page_requests *req
 
 /* Starts a ring: it is polled from now on, once enabled.  -EINVAL with 'why' when the
  * configuration is impossible; a ring whose pages miss in the cache starts when they arrive. */
-struct refusal;
 int virtio_net_ring_start(struct virtio_net *net, unsigned queue,
 			  const struct virtio_ring_conf *conf, struct refusal *why);
 /* Stops it and returns the base to go on from. */
 uint32_t virtio_net_ring_stop(struct virtio_net *net, unsigned queue);
+/* The same while it runs on; 0 when there is no such ring. */
+uint32_t virtio_net_ring_base(const struct virtio_net *net, unsigned queue);
 void virtio_net_ring_enable(struct virtio_net *net, unsigned queue, bool on);
 bool virtio_net_ring_runs(const struct virtio_net *net, unsigned queue);
 /* Whether somebody waits for a call on this queue (there is a call descriptor). */

@@ -175,3 +175,17 @@ void pcie_caps_add_virtio(struct pcie_kind *kind, enum pcie_cap cap,
 
 	pcie_kind_add(kind, cap, fields, array_len(fields) - (notify ? 0 : 1));
 }
+
+void pcie_caps_add_virtio_access(struct pcie_kind *kind)
+{
+	static const struct cfg_field fields[] = {
+		{ SPEC_VIRTIO_CAP_LENGTH,    7, 0, CFG_RO, SPEC_VIRTIO_CAP_PCI_BYTES, "cap_len" },
+		{ SPEC_VIRTIO_CAP_TYPE,      7, 0, CFG_RO, SPEC_VIRTIO_CAP_PCI_ACCESS, "cfg_type" },
+		{ SPEC_VIRTIO_CAP_BAR,       7, 0, CFG_RW, 0, "bar" },
+		{ SPEC_VIRTIO_CAP_OFFSET,   31, 0, CFG_RW, 0, "offset" },
+		{ SPEC_VIRTIO_CAP_SIZE,     31, 0, CFG_RW, 0, "length" },
+		{ SPEC_VIRTIO_CAP_PCI_DATA, 31, 0, CFG_RW, 0, "pci_cfg_data" },
+	};
+
+	pcie_kind_add(kind, PCIE_CAP_VIRTIO_PCI, fields, array_len(fields));
+}

@@ -38,5 +38,7 @@ struct pcie_virtio_shape {
 /* cap: PCIE_CAP_VIRTIO_COMMON .. PCIE_CAP_VIRTIO_DEVICE */
 void pcie_caps_add_virtio(struct pcie_kind *kind, enum pcie_cap cap,
 			  const struct pcie_virtio_shape *shape);
+/* The window on those structures in configuration space; virtio 1.2 section 4.1.4.9. */
+void pcie_caps_add_virtio_access(struct pcie_kind *kind);
 
 #endif

@@ -260,8 +260,8 @@ static void writing_ones_to_a_bar_tells_its_size(void **state)
 		assert_int_equal(size_by_ones(PCIE_CAP_SRIOV, SPEC_SRIOV_VF_BAR0, bar),
 				 pcie_device_bar_size(&device, 1, bar));
 	}
-	assert_int_equal(pcie_device_bar_size(&device, 0, 0), 0x4000);
-	assert_int_equal(pcie_device_bar_size(&device, 0, 4), 0);
+	assert_int_equal(pcie_device_bar_size(&device, 0, 4), 0x4000);
+	assert_int_equal(pcie_device_bar_size(&device, 0, 0), 0);
 }
 
 static void a_vf_bar_is_never_smaller_than_the_system_page(void **state)
@@ -273,9 +273,9 @@ static void a_vf_bar_is_never_smaller_than_the_system_page(void **state)
 		uint64_t page = UINT64_C(4096) << supported[i];
 
 		put(0, PCIE_CAP_SRIOV, SPEC_SRIOV_SYSTEM_PAGE, 4, 1u << supported[i]);
-		assert_int_equal(size_by_ones(PCIE_CAP_SRIOV, SPEC_SRIOV_VF_BAR0, 0),
+		assert_int_equal(size_by_ones(PCIE_CAP_SRIOV, SPEC_SRIOV_VF_BAR0, 4),
 				 max_u64(page, 0x4000));
-		assert_int_equal(pcie_device_bar_size(&device, 1, 0), max_u64(page, 0x4000));
+		assert_int_equal(pcie_device_bar_size(&device, 1, 4), max_u64(page, 0x4000));
 	}
 }
 
@@ -296,16 +296,16 @@ static void a_vf_decodes_its_part_of_the_vf_bar(void **state)
 	uint64_t address;
 
 	(void)state;
-	put(0, PCIE_CAP_SRIOV, SPEC_SRIOV_VF_BAR0, 4, 0x00100000);
-	put(0, PCIE_CAP_SRIOV, SPEC_SRIOV_VF_BAR0 + 4, 4, 0x12);
+	put(0, PCIE_CAP_SRIOV, SPEC_SRIOV_VF_BAR0 + 16, 4, 0x00100000);
+	put(0, PCIE_CAP_SRIOV, SPEC_SRIOV_VF_BAR0 + 20, 4, 0x12);
 	enable_vfs(4, 0);
-	assert_false(pcie_device_bar(&device, 3, 0, &address));
-	enable_vfs(4, SPEC_SRIOV_VF_MEMORY);
-	assert_true(pcie_device_bar(&device, 3, 0, &address));
-	assert_int_equal(address, UINT64_C(0x1200100000) + 2 * 0x4000);
 	assert_false(pcie_device_bar(&device, 3, 4, &address));
-	assert_false(pcie_device_bar(&device, 5, 0, &address));
-	assert_false(pcie_device_bar(&device, 0, 0, &address)); /* Memory Space Enable is off */
+	enable_vfs(4, SPEC_SRIOV_VF_MEMORY);
+	assert_true(pcie_device_bar(&device, 3, 4, &address));
+	assert_int_equal(address, UINT64_C(0x1200100000) + 2 * 0x4000);
+	assert_false(pcie_device_bar(&device, 3, 0, &address));
+	assert_false(pcie_device_bar(&device, 5, 4, &address));
+	assert_false(pcie_device_bar(&device, 0, 4, &address)); /* Memory Space Enable is off */
 }
 
 static void only_a_bus_master_in_d0_whose_pf_is_in_d0_may_issue_dma(void **state)

@@ -6,73 +6,67 @@
 #include "spec/pcie.h"
 #include "spec/pcie_virtio.h"
 
-/* Where a NIC function keeps its registers; the same in PF, VF and lent VF.  BAR 0 has virtio's
- * structures, a page each, BAR 2 the MSI-X table and pending bits. */
-enum {
-	REGISTERS_BAR = 0,
-	REGISTERS_BYTES = 0x4000,
-	COMMON_AT = 0x0000,
-	COMMON_BYTES = 0x40,
-	ISR_AT = 0x1000,
-	ISR_BYTES = 0x4,
-	DEVICE_AT = 0x2000,
-	DEVICE_BYTES = 0x100,
-	NOTIFY_AT = 0x3000,
-	NOTIFY_BYTES = 0x1000,
-	NOTIFY_STRIDE = 4,
-	MSIX_BAR = 2,
-	MSIX_BYTES = 0x2000,
-	MSIX_TABLE_AT = 0x0000,
-	MSIX_PBA_AT = 0x1000,
+_Static_assert(PCIE_KINDS_NIC_VECTORS * SPEC_MSIX_ENTRY_SIZE <= PCIE_KINDS_PBA_AT, "table before PBA");
+
+static const struct pcie_bars virtio_bars = {
+	.size = { [PCIE_KINDS_MSIX_BAR / 2] = PCIE_KINDS_MSIX_BYTES,
+		  [PCIE_KINDS_VIRTIO_BAR / 2] = PCIE_KINDS_VIRTIO_BYTES },
 };
-
-_Static_assert(PCIE_KINDS_NIC_VECTORS * SPEC_MSIX_ENTRY_SIZE <= MSIX_PBA_AT, "table before PBA");
-
-static const struct pcie_bars nic_bars = { .size = { REGISTERS_BYTES, MSIX_BYTES } };
 static const struct pcie_link_shape link = { .speed = SPEC_EXPRESS_16_GT, .width = 8 };
 
 static void add_virtio(struct pcie_kind *kind)
 {
+	enum { BAR = PCIE_KINDS_VIRTIO_BAR };
 	static const struct pcie_virtio_shape shapes[] = {
-		{ REGISTERS_BAR, COMMON_AT, COMMON_BYTES, 0 },
-		{ REGISTERS_BAR, NOTIFY_AT, NOTIFY_BYTES, NOTIFY_STRIDE },
-		{ REGISTERS_BAR, ISR_AT, ISR_BYTES, 0 },
-		{ REGISTERS_BAR, DEVICE_AT, DEVICE_BYTES, 0 },
+		{ BAR, PCIE_KINDS_COMMON_AT, SPEC_VIRTIO_COMMON_BYTES, 0 },
+		{ BAR, PCIE_KINDS_NOTIFY_AT, PCIE_KINDS_NOTIFY_BYTES, PCIE_KINDS_NOTIFY_STRIDE },
+		{ BAR, PCIE_KINDS_ISR_AT, PCIE_KINDS_ISR_BYTES, 0 },
+		{ BAR, PCIE_KINDS_DEVICE_AT, PCIE_KINDS_DEVICE_BYTES, 0 },
 	};
 
 	for (unsigned i = 0; i < array_len(shapes); i++)
 		pcie_caps_add_virtio(kind, (enum pcie_cap)(PCIE_CAP_VIRTIO_COMMON + i), &shapes[i]);
+	pcie_caps_add_virtio_access(kind);
 }
 
-enum nic_kind { NIC_PF, NIC_VF, NIC_LENT };
+enum place { PLACE_PF, PLACE_VF, PLACE_LENT };
 
-static void build_nic(struct pcie_kind *kind, enum nic_kind what)
+struct virtio_class {
+	uint16_t device;     /* device ID */
+	uint16_t vectors;
+	uint32_t class_code;
+};
+
+static const struct virtio_class nic = { SPEC_VIRTIO_PCI_NET, PCIE_KINDS_NIC_VECTORS, 0x020000 };
+static const struct virtio_class disk = { SPEC_VIRTIO_PCI_BLOCK, PCIE_KINDS_DISK_VECTORS, 0x018000 };
+
+static void build_virtio(struct pcie_kind *kind, const struct virtio_class *class, enum place place)
 {
-	static const struct pcie_identity identity = {
+	const struct pcie_identity identity = {
 		.vendor = PCIE_KINDS_VENDOR,
-		.device = SPEC_VIRTIO_PCI_NET,
+		.device = class->device,
 		.subsystem_vendor = PCIE_KINDS_VENDOR,
 		.subsystem = PCIE_KINDS_SUBSYSTEM,
-		.class_code = 0x020000, /* Ethernet controller */
+		.class_code = class->class_code,
 		.revision = 1,
 	};
 
-	pcie_kind_init(kind, what == NIC_VF ? PCIE_ROLE_VF : PCIE_ROLE_ENDPOINT);
-	pcie_header_lay_type0(kind, &identity, &nic_bars);
+	pcie_kind_init(kind, place == PLACE_VF ? PCIE_ROLE_VF : PCIE_ROLE_ENDPOINT);
+	pcie_header_lay_type0(kind, &identity, &virtio_bars);
 	pcie_caps_add_pm(kind);
 	pcie_caps_add_msix(kind, &(struct pcie_msix_shape){
-		.vectors = PCIE_KINDS_NIC_VECTORS, .bar = MSIX_BAR,
-		.table_offset = MSIX_TABLE_AT, .pba_offset = MSIX_PBA_AT });
+		.vectors = class->vectors, .bar = PCIE_KINDS_MSIX_BAR,
+		.table_offset = PCIE_KINDS_TABLE_AT, .pba_offset = PCIE_KINDS_PBA_AT });
 	pcie_caps_add_express(kind, &link);
 	add_virtio(kind);
 	pcie_extcaps_add_aer(kind);
-	if (what == NIC_PF)
+	if (place == PLACE_PF)
 		pcie_extcaps_add_serial(kind);
 	pcie_extcaps_add_ari(kind);
 	pcie_extcaps_add_acs(kind);
-	if (what == NIC_PF)
+	if (place == PLACE_PF)
 		pcie_sriov_add(kind, &(struct pcie_sriov_shape){
-			.vf_device_id = SPEC_VIRTIO_PCI_NET, .vf_bars = nic_bars });
+			.vf_device_id = class->device, .vf_bars = virtio_bars });
 	pcie_extcaps_add_ats(kind);
 }
 
@@ -115,7 +109,8 @@ void pcie_kinds_build(struct pcie_kinds *kinds)
 {
 	build_host_bridge(&kinds->host_bridge);
 	build_root_port(&kinds->root_port);
-	build_nic(&kinds->nic_pf, NIC_PF);
-	build_nic(&kinds->nic_vf, NIC_VF);
-	build_nic(&kinds->nic_lent, NIC_LENT);
+	build_virtio(&kinds->nic_pf, &nic, PLACE_PF);
+	build_virtio(&kinds->nic_vf, &nic, PLACE_VF);
+	build_virtio(&kinds->nic_lent, &nic, PLACE_LENT);
+	build_virtio(&kinds->disk_lent, &disk, PLACE_LENT);
 }

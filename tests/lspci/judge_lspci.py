@@ -41,16 +41,16 @@ ENDPOINT = NIC + [
     r"Ethernet controller: Red Hat, Inc\. Virtio 1\.0 network device \(rev 01\)",
     r"Control: I/O- Mem\+ BusMaster\+",
     r"Latency: 0\n",
-    r"Region 0: Memory at {bar0} \(64-bit, prefetchable\)",
     r"Region 2: Memory at {bar2} \(64-bit, prefetchable\)",
+    r"Region 4: Memory at {bar4} \(64-bit, prefetchable\)",
     r"RlxdOrd\+ ExtTag- PhantFunc- AuxPwr- NoSnoop\+ FLReset-",
     r"MaxPayload 128 bytes, MaxReadReq 512 bytes",
     r"LnkSta:\tSpeed 16GT/s, Width x8\n",
     r"UESvrt:\tDLP\+ SDES- TLP- FCP\+ CmpltTO- CmpltAbrt- UnxCmplt- RxOF\+ MalfTLP\+ ECRC-",
-    r"VirtIO: CommonCfg\n\s+BAR=0 offset=00000000 size=00000040",
-    r"VirtIO: Notify\n\s+BAR=0 offset=00003000 size=00001000 multiplier=00000004",
-    r"VirtIO: ISR\n\s+BAR=0 offset=00001000 size=00000004",
-    r"VirtIO: DeviceCfg\n\s+BAR=0 offset=00002000 size=00000100",
+    r"VirtIO: CommonCfg\n\s+BAR=4 offset=00000000 size=00000038",
+    r"VirtIO: Notify\n\s+BAR=4 offset=00003000 size=00001000 multiplier=00000004",
+    r"VirtIO: ISR\n\s+BAR=4 offset=00001000 size=00000004",
+    r"VirtIO: DeviceCfg\n\s+BAR=4 offset=00002000 size=00000100",
     REDIRECTED,
 ]
 PF = ENDPOINT + [
@@ -61,8 +61,8 @@ PF = ENDPOINT + [
     r"Initial VFs: {vfs}, Total VFs: {vfs}, Number of VFs: {vfs}, Function Dependency Link: 00",
     r"VF offset: 1, stride: 1, Device ID: 1041\n",
     r"Supported Page Size: 00000553, System Page Size: 00000001",
-    r"Region 0: Memory at {vfbar0} \(64-bit, prefetchable\)",
     r"Region 2: Memory at {vfbar2} \(64-bit, prefetchable\)",
+    r"Region 4: Memory at {vfbar4} \(64-bit, prefetchable\)",
     r"VF Migration: offset: 00000000, BIR: 0",
 ]
 VF = NIC + [
@@ -96,7 +96,7 @@ GONE = [r"PresDet- Interlock", r"DLActive-", r"LnkSta:\tSpeed 2\.5GT/s, Width x0
 BRIDGE = COMMON + [r"Host bridge: Red Hat, Inc\. Device 10f1"]
 
 # Capabilities in the order of their chain.
-VIRTIO = ["Vendor Specific Information"] * 4
+VIRTIO = ["Vendor Specific Information"] * 5
 CAPS = {
     "PF": ["Power Management", "MSI-X", "Express"] + VIRTIO + [
         "Advanced Error Reporting", "Device Serial Number", "Alternative Routing-ID",
@@ -112,6 +112,7 @@ CAPS["VF"] = CAPS["LENT"]
 # What a decoder says of what it does not understand; with what it rightly says of a VF's link and
 # of the indicators that a slot does not have taken out first.
 RIGHT = [r"LnkSta:\tSpeed unknown \(downgraded\), Width x0.*", r"(?:AttnInd|PwrInd) Unknown",
+         r"VirtIO: <unknown>",  # the window of virtio 1.2 section 4.1.4.9
          r"Illegal Vendor ID", r"Vendor Specific Information: Len=1[04] <\?>"]
 WRONG = r"<chain broken>|<chain looped>|unknown|Unknown|<\?>|<access denied>|invalid|ignored|!!!"
 
@@ -148,6 +149,10 @@ def decode(*args):
     if done.returncode:
         fail(f"lspci ends with {done.returncode}: {done.stderr}")
     return {block[:7]: block + "\n" for block in done.stdout.strip().split("\n\n")}
+
+
+def up(value, multiple):
+    return (value + multiple - 1) // multiple * multiple
 
 
 class Host:
@@ -188,15 +193,14 @@ class Host:
         return base
 
     def managed(self, slot, buses, vfs, serial, used):
-        """A PF and its VFs: own BARs of 16 and 8 KiB, then the same for each VF."""
-        need = (16 << 10) + (8 << 10)
-        vfbar0 = (need + (16 << 10) - 1) & ~((16 << 10) - 1)
-        vfbar2 = vfbar0 + vfs * (16 << 10)
-        end = vfbar2 + vfs * (8 << 10)
-        base = self.port(slot, buses, (end + (1 << 20) - 1) & ~((1 << 20) - 1))
+        """A PF and its VFs: own BARs of 8 and 16 KiB, then the same for each VF."""
+        vfbar2 = 32 << 10
+        vfbar4 = up(vfbar2 + vfs * (8 << 10), 16 << 10)
+        end = vfbar4 + vfs * (16 << 10)
+        base = self.port(slot, buses, up(end, 1 << 20))
         self.see("PF", buses[0] << 8, PF, next=0, vfs=vfs, serial=serial,
-                 bar0="%x" % base, bar2="%x" % (base + (16 << 10)),
-                 vfbar0="%016x" % (base + vfbar0), vfbar2="%016x" % (base + vfbar2))
+                 bar2="%x" % base, bar4="%x" % (base + (16 << 10)),
+                 vfbar2="%016x" % (base + vfbar2), vfbar4="%016x" % (base + vfbar4))
         for vf in range(1, vfs + 1):
             self.see("VF", (buses[0] << 8) + vf, VF + ([REDIRECTED] if vf in used else []),
                      next=0, master="+" if vf in used else "-")
@@ -204,10 +208,9 @@ class Host:
     def lent(self, slot, bus, count):
         base = at = self.port(slot, [bus], 1 << 20)
         for n in range(count):
-            at = (at + (16 << 10) - 1) & ~((16 << 10) - 1)
             self.see("LENT", (bus << 8) + n, ENDPOINT, next=n + 1 if n + 1 < count else 0,
-                     bar0="%x" % at, bar2="%x" % (at + (16 << 10)))
-            at += 24 << 10
+                     bar2="%x" % at, bar4="%x" % (at + (16 << 10)))
+            at += 32 << 10
         assert at <= base + (1 << 20)
 
     def nothing_else(self):
