@@ -175,6 +175,42 @@ int avail_find_directions(struct avail_solver *s)
 	return err;
 }
 
+static double plain_value(const struct avail_part *part, const double *values, uint32_t ref)
+{
+	double value = ref >> 1 ? values[(ref >> 1) - part->first] : 0;
+
+	return ref & 1 ? 1 - value : value;
+}
+
+/* Most falls show in numbers: with each input failed as often as not, a step that is less often
+ * true with its input failed than without.  What is too little for the digits that there are is not
+ * looked at. */
+static int look_at_numbers(struct avail_solver *s, const struct avail_part *part, bool *falls)
+{
+	const double least = 1e-9;
+	double *values = avail_take(s->memory, (size_t)part->count + 1, sizeof *values);
+	uint8_t *met = avail_take(s->memory, (size_t)part->count + 1, sizeof *met);
+	const struct avail_step *steps = s->steps + part->first;
+	int err = values && met ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; !err && i < part->count; i++)
+		values[i] = 0.5 * plain_value(part, values, steps[i].low) +
+			    0.5 * plain_value(part, values, steps[i].high);
+	if (!err)
+		meet(met, part->first, part->root, MET);
+	for (uint32_t i = part->count; !err && !*falls && i-- > 0;) {
+		double gain = plain_value(part, values, steps[i].high) -
+			      plain_value(part, values, steps[i].low);
+
+		*falls = (met[i] & MET && gain < -least) || (met[i] & MET_NEGATED && gain > least);
+		meet(met, part->first, steps[i].low, met[i]);
+		meet(met, part->first, steps[i].high, met[i]);
+	}
+	avail_give(s->memory, met, (size_t)part->count + 1, sizeof *met);
+	avail_give(s->memory, values, (size_t)part->count + 1, sizeof *values);
+	return err;
+}
+
 /* A function that is false when all events work, and not constant, rises with one of its inputs; so
  * when a module falls in what contains it, the whole falls with one of the module's.  Whole first.
  */
@@ -187,8 +223,14 @@ static int look_for_fall(struct knowledge *k, uint8_t *matters, bool *coherent)
 	for (uint32_t i = s->part_count; *coherent && !err && i-- > 0;) {
 		if (!matters[i])
 			continue;
-		if (is_open(s, &s->parts[i]))
-			err = look_at_part(k, &s->parts[i], coherent);
+		if (is_open(s, &s->parts[i])) {
+			bool falls = false;
+
+			err = look_at_numbers(s, &s->parts[i], &falls);
+			*coherent = !falls;
+			if (!err && *coherent)
+				err = look_at_part(k, &s->parts[i], coherent);
+		}
 		for (uint32_t j = 0; j < s->parts[i].input_count; j++) {
 			uint32_t input = s->inputs[s->parts[i].first_input + j];
 

@@ -252,6 +252,35 @@ static int survive_chain(struct parting *parting, struct part *part)
 	return err;
 }
 
+/* Whether the service's own diagram tells of each part: the others are false where nothing fails.
+ */
+static bool tells_of_parts(struct avail_service *service)
+{
+	return service->dynamic->module_count == 0 && avail_solver_is_exact(service->solver) &&
+	       avail_solver_is_coherent(service->solver);
+}
+
+/* By the diagram that is there, with all that is not of the part perfect. */
+static int survive_alone(struct parting *parting, const struct part *part)
+{
+	struct avail_service *service = parting->service;
+	size_t events = (size_t)service->dynamic->tree.event_count + 1;
+	double *p = avail_take(service->memory, events, sizeof *p);
+	struct avail_bounds bounds;
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < part->leaves.count; i++)
+		p[part->leaves.items[i]] = service->dynamic->p[part->leaves.items[i]];
+	err = avail_solver_probability(service->solver, p, &bounds);
+	if (!err)
+		survive_alike(parting, log1p(-bounds.value));
+	parting->mean_is_known = false;
+	avail_give(service->memory, p, events, sizeof *p);
+	return err;
+}
+
 /* What is never repaired and coherent has had its outage when it is down. */
 static int survive_diagram(struct parting *parting, const struct part *part)
 {
@@ -275,6 +304,16 @@ static int survive_diagram(struct parting *parting, const struct part *part)
 	parting->mean_is_known = false;
 	avail_solver_close(solver);
 	return err;
+}
+
+static int survive_large(struct parting *parting, const struct part *part)
+{
+	if (tells_of_parts(parting->service))
+		return survive_alone(parting, part);
+	/* All of it is the service's own function: another diagram would tell no more. */
+	if (parting->part_count == 1 && parting->service->dynamic->module_count == 0)
+		return -EDQUOT;
+	return survive_diagram(parting, part);
 }
 
 /* A function without leaves. */
@@ -306,7 +345,7 @@ static int survive_part(struct parting *parting, struct part *part)
 		return survive_single(parting, part->leaves.items[0]);
 	err = survive_chain(parting, part);
 	if (err == -EDQUOT && is_unrepaired(parting, part))
-		err = survive_diagram(parting, part);
+		err = survive_large(parting, part);
 	return err;
 }
 

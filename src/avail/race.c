@@ -2,7 +2,14 @@
 
 #include <errno.h>
 
-enum { FIRST_QUOTA = 1 << 12, MORE_QUOTA = 6, KEEP_FIRST = 3, KEEP_LATER = 2, LATER = 1 << 14 };
+enum {
+	FIRST_QUOTA = 1 << 12,
+	MORE_QUOTA = 6,
+	KEEP_FIRST = 3,
+	KEEP_LATER = 2,
+	LATER = 1 << 14,
+	MUCH_FASTER = 4
+};
 
 /* How one walk is doing. */
 struct runner {
@@ -51,8 +58,9 @@ static void drop_worst(struct runner *runners, uint32_t keep)
 	}
 }
 
-/* Lets all runners go once.  Whoever is there sets the cap for the others.  Whether somebody was.
- */
+/* Lets all runners go once.  Whoever is there sets the cap for the others: of small diagrams the
+ * smallest is worth looking for, with large ones that would take as long again.  Whether somebody
+ * was. */
 static bool run(struct avail_builder *b, uint32_t gate, struct runner *runners, uint64_t quota,
 		struct avail_race *race)
 {
@@ -67,7 +75,7 @@ static bool run(struct avail_builder *b, uint32_t gate, struct runner *runners, 
 		root = attempt(b, gate, &runners[i], quota, &made, &first_level);
 		if (root == AVAIL_DD_NONE)
 			continue;
-		quota = made + 1;
+		quota = made < LATER ? made + 1 : made / MUCH_FASTER;
 		size = avail_dd_reach(&b->dd, &root, 1);
 		if (size >= best)
 			continue;
