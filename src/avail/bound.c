@@ -11,6 +11,7 @@ enum {
 	ROUNDS = 3,
 	WORK_A_NODE =
 		4,  /* nodes that an operation may make for each node that its result may keep */
+	SHARE = 32, /* of the budget's nodes, that one function may have at first */
 	LEAST = 16, /* with fewer nodes it is no use */
 };
 
@@ -349,7 +350,10 @@ static void run_rounds(struct bounding *b, uint32_t most)
 	bool more = true;
 
 	push(b, b->best);
-	b->most = most;
+	/* All functions that live at once must fit, two a gate. */
+	if (b->dd.budget.nodes && most > b->dd.budget.nodes / SHARE)
+		most = (uint32_t)b->dd.budget.nodes / SHARE;
+	b->most = most > LEAST ? most : LEAST;
 	for (unsigned round = 0; more && round < ROUNDS && !was_told(b); round++) {
 		struct between found;
 

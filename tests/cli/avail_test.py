@@ -196,6 +196,41 @@ class Avail(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("/nonexistent/a.html: cannot be written", done.stderr)
 
+    def test_no_more_is_answered_than_was_asked(self):
+        whole = self.solve()
+        for only, there in (("probability", ()), ("cut-sets", ("cut_sets",)),
+                            ("importance", ("importance", "frus"))):
+            part = self.solve("--only", only)
+            self.assertEqual(part["unavailability"], whole["unavailability"])
+            for key in ("cut_sets", "importance", "frus", "mission"):
+                self.assertEqual(key in part, key in there, (only, key))
+        self.refused(2, "--only: 'all' is none of probability, cut-sets and importance",
+                     "avail", "solve", self.path, "--only", "all")
+
+    def test_a_tree_that_passes_its_budget_has_bounds_and_no_cut_sets(self):
+        """Thirty triples, of events that are far from each other; 2,000 nodes do not hold them."""
+        path = self.directory.name + "/ring.xml"
+        gates = "".join(
+            f'<define-gate name="g{i}"><and><basic-event name="e{i}"/>'
+            f'<basic-event name="e{i * 17 % 31}"/><basic-event name="e{i * 29 % 31}"/>'
+            "</and></define-gate>" for i in range(1, 31))
+        top = "".join(f'<gate name="g{i}"/>' for i in range(1, 31))
+        events = "".join(f'<define-basic-event name="e{i}"><float value="0.1"/>'
+                         "</define-basic-event>" for i in range(1, 31))
+        pathlib.Path(path).write_text(
+            f'<opsa-mef><define-fault-tree name="ring"><define-gate name="top"><or>{top}</or>'
+            f"</define-gate>{gates}{events}</define-fault-tree></opsa-mef>")
+        exact = self.solve("--only", "probability", path=path)
+        self.assertTrue(exact["exact"])
+        bounds = self.solve("--nodes", "2000", path=path)
+        self.assertFalse(bounds["exact"])
+        self.assertLessEqual(bounds["unavailability_lower"], exact["unavailability"])
+        self.assertGreaterEqual(bounds["unavailability_upper"], exact["unavailability"])
+        self.assertLess(bounds["unavailability_upper"], 1)
+        self.assertIsNone(bounds["cut_sets"]["count"])
+        self.assertTrue(any("were not counted" in note for note in bounds["notes"]))
+        self.assertIn("simulation", bounds)
+
     def test_help_names_every_option(self):
         text = run("avail", "solve", "--help").stdout
         for option in ("--top", "--what-if", "--improve", "--report", "--simulate", "--seconds"):
