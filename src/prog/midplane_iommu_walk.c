@@ -19,6 +19,23 @@ static uint64_t page_size(const struct iommu_answer *answer)
 	return UINT64_C(1) << page_shift(answer);
 }
 
+/* The unit's answer; SILENT without a reason is protected memory. */
+static void ask(const struct unit *unit, const struct iommu_request *request,
+		const struct iommu_trace *trace, struct iommu_answer *answer)
+{
+	unit_walk(unit, request, trace, answer);
+	if (unit_is_protected(unit, answer)) {
+		answer->outcome = IOMMU_SILENT;
+		answer->reason = 0;
+	}
+}
+
+static const char *reason_text(const struct unit *unit, const struct iommu_answer *answer)
+{
+	return answer->reason ? unit_reason_text(unit, answer->reason)
+			      : "protected memory (PMEN) is reached through page tables only";
+}
+
 struct walk_batch {
 	const struct unit *unit;
 	uint32_t pasid;
@@ -32,7 +49,7 @@ static bool answer_line(void *context, char *line, char text[BATCH_ANSWER_MAX], 
 
 	if (!words_parse_walk(line, &request, why))
 		return false;
-	unit_walk(batch->unit, &request, NULL, &answer);
+	ask(batch->unit, &request, NULL, &answer);
 	if (answer.outcome == IOMMU_OK)
 		snprintf(text, BATCH_ANSWER_MAX, "ok\t0x%" PRIx64 "\t0x%" PRIx64, answer.address,
 			 page_size(&answer));
@@ -63,9 +80,11 @@ static void print_answer(const struct unit *unit, const struct iommu_answer *ans
 	if (answer->outcome == IOMMU_OK)
 		printf("ok: 0x%" PRIx64 ", in a page of %s, rights %s, domain %u\n",
 		       answer->address, size, words_rights(answer->rights), answer->domain);
+	else if (!answer->reason)
+		printf("silent: %s\n", reason_text(unit, answer));
 	else
 		printf("%s: reason %u, %s%s\n", answer->outcome == IOMMU_FAULT ? "fault" : "silent",
-		       answer->reason, unit_reason_text(unit, answer->reason),
+		       answer->reason, reason_text(unit, answer),
 		       answer->outcome == IOMMU_SILENT ? "; its entry disables the report" : "");
 }
 
@@ -91,8 +110,7 @@ static json_t *json_answer(const struct unit *unit, const struct iommu_request *
 		json_object_set_new(json, "domain", json_integer(answer->domain));
 	} else {
 		json_object_set_new(json, "reason", json_integer(answer->reason));
-		json_object_set_new(json, "text",
-				    json_string(unit_reason_text(unit, answer->reason)));
+		json_object_set_new(json, "text", json_string(reason_text(unit, answer)));
 	}
 	return json;
 }
@@ -107,7 +125,7 @@ static void explain(const struct call *call, const struct unit *unit,
 
 	if (!call->json)
 		print_question(request);
-	unit_walk(unit, request, &trace, &answer);
+	ask(unit, request, &trace, &answer);
 	if (!call->json) {
 		print_answer(unit, &answer);
 		return;

@@ -40,6 +40,47 @@ static int read_optional(const struct unit_registers *registers, uint32_t offset
 	return unit_registers_get(registers, offset, bits, name, value, why);
 }
 
+/* The protected memory that PMEN has switched on, in units of 2 MiB. */
+static int read_protected(struct unit *unit, const struct unit_registers *registers,
+			  struct refusal *why)
+{
+	static const struct {
+		uint32_t base, limit;
+		unsigned bits;
+		int capability;
+		const char *base_name, *limit_name;
+	} ranges[] = {
+		{ SPEC_VTD_PLMBASE, SPEC_VTD_PLMLIMIT, 32, SPEC_VTD_CAP_PLMR,
+		  "the protected low memory base register",
+		  "the protected low memory limit register" },
+		{ SPEC_VTD_PHMBASE, SPEC_VTD_PHMLIMIT, 64, SPEC_VTD_CAP_PHMR,
+		  "the protected high memory base register",
+		  "the protected high memory limit register" },
+	};
+	const uint64_t unit_size = UINT64_C(1) << 21;
+	uint64_t enable = 0;
+	int err = read_optional(registers, SPEC_VTD_PMEN, 32,
+				"the protected memory enable register", &enable, why);
+
+	for (unsigned i = 0; i < array_len(ranges); i++) {
+		uint64_t base = 0, limit = 0;
+
+		unit->protected_memory[i].first = UINT64_MAX;
+		unit->protected_memory[i].last = 0;
+		if (err || !field_is_set(enable, SPEC_VTD_PMEN_EPM) ||
+		    !field_is_set(unit->vtd.cap, ranges[i].capability))
+			continue;
+		err = unit_registers_get(registers, ranges[i].base, ranges[i].bits,
+					 ranges[i].base_name, &base, why);
+		if (!err)
+			err = unit_registers_get(registers, ranges[i].limit, ranges[i].bits,
+						 ranges[i].limit_name, &limit, why);
+		unit->protected_memory[i].first = base & ~(unit_size - 1);
+		unit->protected_memory[i].last = limit | (unit_size - 1);
+	}
+	return err;
+}
+
 static int read_vtd(struct unit *unit, const struct unit_registers *registers, unsigned needs,
 		    struct refusal *why)
 {
@@ -64,6 +105,8 @@ static int read_vtd(struct unit *unit, const struct unit_registers *registers, u
 	if (!err)
 		err = read_optional(registers, SPEC_VTD_VER, 32, "the version register", &version,
 				    why);
+	if (!err)
+		err = read_protected(unit, registers, why);
 	tables->version = (uint8_t)version;
 	tables->translation = field_is_set(status, SPEC_VTD_GSTS_TES);
 	tables->remapping = field_is_set(status, SPEC_VTD_GSTS_IRES);
@@ -150,6 +193,17 @@ void unit_walk(const struct unit *unit, const struct iommu_request *request,
 		amdvi_walk(&unit->amd, request, trace, answer);
 	else
 		vtd_walk(&unit->vtd, request, trace, answer);
+}
+
+bool unit_is_protected(const struct unit *unit, const struct iommu_answer *answer)
+{
+	if (unit->format != UNIT_VTD || answer->outcome != IOMMU_OK || answer->table_shift)
+		return false;
+	for (unsigned i = 0; i < array_len(unit->protected_memory); i++)
+		if (answer->address >= unit->protected_memory[i].first &&
+		    answer->address <= unit->protected_memory[i].last)
+			return true;
+	return false;
 }
 
 void unit_remap(const struct unit *unit, const struct iommu_message *message,

@@ -21,6 +21,10 @@ struct unit {
 	struct iommu_memory memory;
 	struct vtd_tables vtd;
 	struct amdvi_tables amd;
+	/* VT-d: protected memory, low and high; nothing is when first > last. */
+	struct {
+		uint64_t first, last;
+	} protected_memory[2];
 	bool has_remapping; /* the registers name an interrupt remapping table, or need not */
 };
 
@@ -39,6 +43,9 @@ void unit_set_host_width(struct unit *unit, unsigned bits);
 /* The questions, as vtd_walk.h and amdvi_walk.h have them. */
 void unit_walk(const struct unit *unit, const struct iommu_request *request,
 	       const struct iommu_trace *trace, struct iommu_answer *answer);
+/* Whether an answer that came without page tables leads into protected memory, which the unit then
+ * blocks without a report (VT-d, PMEN, section 11.4.8). */
+bool unit_is_protected(const struct unit *unit, const struct iommu_answer *answer);
 void unit_remap(const struct unit *unit, const struct iommu_message *message,
 		const struct iommu_trace *trace, struct iommu_remapped *remapped);
 const char *unit_reason_text(const struct unit *unit, unsigned reason);

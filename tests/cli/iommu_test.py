@@ -132,6 +132,24 @@ ok: 0x9234, in a page of 4 KiB, rights rw, domain 5
         self.assertEqual(done.stdout, question[:-1] + "\tfault\t12\n")
         self.assertEqual(self.batch("walk", question[:-1]), [["ok", "0x1080000000", "0x40000000"]])
 
+    def test_protected_memory_is_reached_through_page_tables_only(self):
+        self.image.context(0x20, 2 << 2 | 1, 6 << 8 | 1)
+        self.image.values |= {0x08: CAP | 1 << 5, 0x64: 1 << 31 | 1, 0x68: 0, 0x6c: 0}
+        self.image.save()
+        questions = ["00:04.0\t0x12345\tr", "00:04.0\t0x212345\tw", "00:02.0\t0x1234\tr"]
+        protected = [["silent"], ["ok", "0x212345", "0x1000"], ["ok", "0x9234", "0x1000"]]
+        self.assertEqual(self.batch("walk", *questions), protected)
+        done = self.iommu("walk", "--source", "00:04.0", "--iova", "0x12345")
+        self.assertIn("silent: protected memory (PMEN) is reached through page tables only", done.stdout)
+        self.image.values[0x64] = 0
+        self.image.save()
+        self.assertEqual(self.batch("walk", questions[0]), [["ok", "0x12345", "0x1000"]])
+        self.image.values[0x64] = 1 << 31
+        del self.image.values[0x6c]
+        self.image.save()
+        self.assertIn("the protected low memory limit register (0x06c) is needed and not there",
+                      self.iommu("walk", "--source", "00:04.0", "--iova", "0").stderr)
+
     def test_malformed_lines_are_named_and_nothing_else_is_lost(self):
         lines = ["00:02.0\t0x1000\tr", "nonsense", "00:02.0\t0x1000\tx", "00:20.0\t0\tr",
                  "00:02.0\t0x1g\tr", "00:02.0\t0x10000000000000000\tr", "", "00:02.0\t0x1000\tr\tr",
