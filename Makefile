@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 JOBS ?= $(shell nproc)
 
-.PHONY: all deps test unit e2e demo bench fuzz tsan test-sriov test-first-stage install clean format help
+.PHONY: all deps test unit e2e demo bench fuzz tsan test-sriov test-vfio-user test-first-stage install clean format help
 
 all: $(BUILD)/build.ninja ## build the two programs and all tests
 	ninja -C $(BUILD) -j $(JOBS)
@@ -60,6 +60,11 @@ test-sriov: deps-sriov ## a guest's own kernel makes virtual functions of our ca
 	@$(MAKE) --no-print-directory all
 	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
 		python3 tests/e2e/qemu_sriov.py --build $(BUILD)
+
+test-vfio-user: deps-sriov ## QEMU 11's vfio-user-pci takes a function of ours, behind its intel-iommu
+	@$(MAKE) --no-print-directory all
+	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
+		python3 tests/e2e/qemu_vfio_user.py --build $(BUILD)
 
 test-first-stage: deps-sriov ## our walk of first-stage tables against QEMU 11's
 	@$(MAKE) --no-print-directory all

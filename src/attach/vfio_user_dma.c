@@ -292,8 +292,7 @@ int vfuser_dma_map(struct vfio_user *vf, struct vfuser_msg *msg, struct refusal 
 	return 0;
 }
 
-/* The windows that lie inside address .. last: their number, -ENOENT when there are none, -EINVAL when one lies
- * there in part only. */
+/* The windows that lie inside address .. last: their number, or -EINVAL when one lies there in part only. */
 static int windows_inside(const struct vfuser_windows *w, uint64_t address, uint64_t last, unsigned *at)
 {
 	unsigned end;
@@ -305,7 +304,7 @@ static int windows_inside(const struct vfuser_windows *w, uint64_t address, uint
 			return -EINVAL;
 		end++;
 	}
-	return end == *at ? -ENOENT : (int)(end - *at);
+	return (int)(end - *at);
 }
 
 int vfuser_dma_unmap(struct vfio_user *vf, struct vfuser_msg *msg, struct refusal *why)
@@ -330,11 +329,13 @@ int vfuser_dma_unmap(struct vfio_user *vf, struct vfuser_msg *msg, struct refusa
 	}
 	count = windows_inside(&vf->windows, address, last, &at);
 	if (count < 0) {
-		refuse(why, "", "DMA_UNMAP of 0x%llx bytes at 0x%llx: %s", (unsigned long long)size,
-		       (unsigned long long)address, count == -ENOENT ? "nothing is mapped there"
-								    : "it would cut a window in two");
+		refuse(why, "", "DMA_UNMAP of 0x%llx bytes at 0x%llx would cut a window in two",
+		       (unsigned long long)size, (unsigned long long)address);
 		return count;
 	}
+	/* Nothing there is as good as unmapped: a VMM sweeps all addresses when a guest turns its IOMMU on. */
+	if (count == 0)
+		return 0;
 	count = end_windows(vf, at, (unsigned)count);
 	if (count)
 		refuse(why, "", "DMA_UNMAP: no memory for tables");

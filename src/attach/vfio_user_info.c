@@ -86,11 +86,11 @@ int vfuser_get_region_info(struct vfio_user *vf, struct vfuser_msg *msg, struct 
 	if (index < PCI_REGION_ROM && region->mapped_size && vf->conf.pages[index].fd >= 0) {
 		flags |= VFIO_USER_REGION_MMAP | VFIO_USER_REGION_HAS_CAPS;
 		whole += SPARSE;
+		caps = VFIO_USER_REGION_SIZE; /* said when there is no room for them, too: QEMU checks */
 		offset = vf->conf.pages[index].offset;
 	}
 	msg->size = VFIO_USER_REGION_SIZE;
 	if (flags & VFIO_USER_REGION_MMAP && argsz >= whole) {
-		caps = VFIO_USER_REGION_SIZE;
 		write_sparse(msg->reply + caps, region);
 		msg->size = whole;
 		msg->reply_fds[msg->reply_fd_count++] = vf->conf.pages[index].fd;

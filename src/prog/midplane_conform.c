@@ -2,6 +2,7 @@
  * judged, and prints the report as text, JSON or JUnit. */
 #include "prog/conform_json.h"
 #include "prog/conform_sysfs.h"
+#include "prog/conform_vfio_user.h"
 #include "prog/midplane_client.h"
 
 #include <errno.h>
@@ -100,32 +101,57 @@ static enum midplane_exit write_junit(const struct call *call, const json_t *rep
 	return MIDPLANE_REFUSED;
 }
 
+/* Judges what 'target' reaches. */
+static int judge(const struct call *call, struct conform_target *target, json_t **report,
+		 struct refusal *why)
+{
+	struct conform_report *found = calloc(1, sizeof *found);
+	int err;
+
+	if (!found) {
+		refuse(why, "", "no memory");
+		return -ENOMEM;
+	}
+	conform_run(found, target,
+		    call->option[OPTION_DESTRUCTIVE] ? CONFORM_DESTRUCTIVE : CONFORM_GENTLE);
+	err = found->error;
+	if (err)
+		refuse(why, "", "the function cannot be reached any more: %s", strerror(-err));
+	else
+		*report = conform_json(found, call->name);
+	free(found);
+	return err;
+}
+
 static enum midplane_exit judge_sysfs(const struct call *call, json_t **report)
 {
-	bool destructive = call->option[OPTION_DESTRUCTIVE];
-	struct conform_report *found = calloc(1, sizeof *found);
 	struct conform_sysfs *sysfs = NULL;
-	struct refusal why = { "", "no memory" };
-	int err = found ? conform_sysfs_open(&sysfs, call->name,
-					     destructive ? CONFORM_SYSFS_DESTRUCTIVE
-							 : CONFORM_SYSFS_GENTLE,
-					     &why)
-			: -1;
+	struct refusal why = { 0 };
+	int err = conform_sysfs_open(&sysfs, call->name,
+				     call->option[OPTION_DESTRUCTIVE] ? CONFORM_SYSFS_DESTRUCTIVE
+								      : CONFORM_SYSFS_GENTLE,
+				     &why);
 
-	if (!err) {
-		conform_run(found, conform_sysfs_target(sysfs),
-			    destructive ? CONFORM_DESTRUCTIVE : CONFORM_GENTLE);
-		err = found->error;
-		if (err)
-			refuse(&why, "", "the function cannot be reached any more: %s",
-			       strerror(-err));
-	}
 	if (!err)
-		*report = conform_json(found, call->name);
-	else
+		err = judge(call, conform_sysfs_target(sysfs), report, &why);
+	if (err)
 		midplane_complain(call, "%s: %s", call->name, why.text);
 	conform_sysfs_close(sysfs);
-	free(found);
+	return err || !*report ? MIDPLANE_REFUSED : MIDPLANE_OK;
+}
+
+/* A function on a vfio-user socket, whoever serves it. */
+static enum midplane_exit judge_vfio_user(const struct call *call, json_t **report)
+{
+	struct conform_vfio_user *socket = NULL;
+	struct refusal why = { 0 };
+	int err = conform_vfio_user_open(&socket, call->name, &why);
+
+	if (!err)
+		err = judge(call, conform_vfio_user_target(socket), report, &why);
+	if (err)
+		midplane_complain(call, "%s", why.text);
+	conform_vfio_user_close(socket);
 	return err || !*report ? MIDPLANE_REFUSED : MIDPLANE_OK;
 }
 
@@ -149,8 +175,9 @@ static enum midplane_exit judge_site(const struct call *call, json_t **report)
 enum midplane_exit midplane_conform(const struct call *call)
 {
 	json_t *report = NULL;
-	enum midplane_exit code = conform_sysfs_is(call->name) ? judge_sysfs(call, &report)
-							       : judge_site(call, &report);
+	enum midplane_exit code = conform_vfio_user_is(call->name) ? judge_vfio_user(call, &report)
+				  : conform_sysfs_is(call->name)   ? judge_sysfs(call, &report)
+								   : judge_site(call, &report);
 
 	if (code)
 		return code;

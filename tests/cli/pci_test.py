@@ -88,6 +88,13 @@ class Pci(unittest.TestCase):
         # The client went: the function was reset.
         self.assertEqual(self.tool("pci", "read", self.socket, "7", "0x3c", "1"), before)
 
+    def test_conform_judges_it(self):
+        report = json.loads(self.tool("conform", self.socket, "--destructive", "-o", "json"))
+        self.assertEqual([a for a in report["assertions"] if a["verdict"] == "fail"], [])
+        self.assertGreater(report["passed"], 50)
+        gentle = json.loads(self.tool("conform", self.socket, "-o", "json"))
+        self.assertLess(gentle["passed"], report["passed"])
+
     def test_mistakes_are_named(self):
         for words, text, code in (
                 (("read", self.socket, "bar9", "0"), "'bar9' is not a region", 2),
