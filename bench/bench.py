@@ -246,8 +246,8 @@ def bench_guard(options):
 def bench_other(options):
     print(f"\nFrames a second of this daemon and of the one in {options.other} (medians, Mpps); "
           "ratio: median (lowest..highest, rounds)\n")
-    print("| ring | frame | cores | this | other | ratio |")
-    print("|---|---:|---|---:|---:|---|")
+    print("| ring | frame | cores | this | other | ratio | switch, ns a frame: this / other |")
+    print("|---|---:|---|---:|---:|---|---|")
     out = []
     for ring in options.rings.split(","):
         packed = ring == "packed"
@@ -256,14 +256,17 @@ def bench_other(options):
                              "other": lambda: Midplane(options.other, packed=packed)},
                             options, ring, frame)
             for cores in CORES:
-                rates = {name: middle(runs, "rate", cores) for name, runs in got.items()}
+                rates, costs = ({name: middle(runs, key, cores) for name, runs in got.items()}
+                                for key in ("rate", "switch_ns"))
                 if not all(rates.values()):
                     continue
                 each = ratios(got["this"], got["other"], cores)
                 print(f"| {ring} | {frame} | {cores} | {show(rates['this'] / 1e6)} | "
-                      f"{show(rates['other'] / 1e6)} | {show_ratio(each, None)} |", flush=True)
+                      f"{show(rates['other'] / 1e6)} | {show_ratio(each, None)} | "
+                      f"{show(costs['this'], '{:.1f}')} / {show(costs['other'], '{:.1f}')} |",
+                      flush=True)
                 out.append({"ring": ring, "frame_bytes": frame, "cores": cores, "rates": rates,
-                            "ratios": each})
+                            "switch_ns": costs, "ratios": each})
     return out
 
 
@@ -286,11 +289,11 @@ def main():
     options.build = os.path.abspath(options.build)
     options.other = options.other and os.path.abspath(options.other)
     parts = options.only.split(",")
-    with_guests = set(parts) - {"unit"}
+    with_guests = set(parts) - {"unit", "guard"} or options.other
     if not set(parts) <= set(PARTS):
         sys.exit("bench: parts are among " + ", ".join(PARTS))
     if with_guests and (os.geteuid() != 0 or (os.cpu_count() or 1) < 2):
-        sys.exit("bench: needs root (hugepages) and two cores, but for --only unit")
+        sys.exit("bench: needs root (hugepages) and two cores, but for --only unit,guard")
     if not set(options.rings.split(",")) <= set(source.RINGS):
         sys.exit("bench: rings are among " + ", ".join(source.RINGS))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
