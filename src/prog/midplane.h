@@ -45,6 +45,10 @@ enum midplane_exit {
 	X(QUIRKS, 0, "quirks", "NAME", "answer as an implementation does: qemu72")              \
 	X(FORMAT, 0, "format", "vtd|amd", "whose unit it is (default: Intel's VT-d)")           \
 	X(HOST_WIDTH, 0, "host-width", "BITS", "width of physical addresses (default: as CAP.MGAW)") \
+	X(SYSFS, 0, "sysfs", "DIR", "where sysfs is mounted (default /sys)")                    \
+	X(MAC, 0, "mac", "ADDRESS", "the virtual function's address")                           \
+	X(VLAN, 0, "vlan", "N", "its VLAN; 0: none")                                            \
+	X(RATE, 0, "rate", "MBIT_S", "what it may send; 0: no limit")                           \
 	X(DESTRUCTIVE, 0, "destructive", NULL, "also what disturbs a function in use")          \
 	X(JUNIT, 0, "junit", "FILE", "also write the report as JUnit XML")                      \
 	X(TOP, 0, "top", "NAME", "the top or gate that is meant")                               \
@@ -145,5 +149,11 @@ enum midplane_exit midplane_pci_show(const struct call *call);
 enum midplane_exit midplane_pci_read(const struct call *call);
 enum midplane_exit midplane_pci_write(const struct call *call);
 enum midplane_exit midplane_conform(const struct call *call);
+enum midplane_exit midplane_hardware_list(const struct call *call);
+enum midplane_exit midplane_hardware_show(const struct call *call);
+enum midplane_exit midplane_hardware_vfs(const struct call *call);
+enum midplane_exit midplane_hardware_bind(const struct call *call);
+enum midplane_exit midplane_hardware_release(const struct call *call);
+enum midplane_exit midplane_hardware_set(const struct call *call);
 
 #endif

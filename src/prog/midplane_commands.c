@@ -63,6 +63,18 @@ const struct command midplane_commands[] = {
 	{ "conform", "", "TARGET", BIT(DESTRUCTIVE) | BIT(JUNIT), 0, midplane_conform,
 	  "judge a PCI function by the standard: a card (nic0) or function (nic0/vf3) of the site, or a "
 	  "PCI address of this machine" },
+	{ "hardware", "list", NULL, BIT(SYSFS), 0, midplane_hardware_list,
+	  "the PCI functions of this machine, and who has each" },
+	{ "hardware", "show", "ADDRESS", BIT(SYSFS), 0, midplane_hardware_show,
+	  "all of one of them, and how a guest takes it" },
+	{ "hardware", "vfs", "ADDRESS COUNT", BIT(SYSFS), 0, midplane_hardware_vfs,
+	  "give a card so many virtual functions" },
+	{ "hardware", "bind", "ADDRESS [DRIVER]", BIT(SYSFS), 0, midplane_hardware_bind,
+	  "hand a function to a driver (vfio-pci)" },
+	{ "hardware", "release", "ADDRESS", BIT(SYSFS), 0, midplane_hardware_release,
+	  "let the kernel choose a function's driver again" },
+	{ "hardware", "set", "ADDRESS", BIT(SYSFS) | BIT(MAC) | BIT(VLAN) | BIT(RATE), 0,
+	  midplane_hardware_set, "tell a virtual function's address, VLAN and rate to its card" },
 	{ "pci", "show", "SOCKET", BIT(DUMP), 0, midplane_pci_show,
 	  "all of a function that a process serves by vfio-user" },
 	{ "pci", "read", "SOCKET REGION OFFSET [SIZE]", 0, 0, midplane_pci_read,
@@ -155,6 +167,7 @@ void midplane_help(FILE *out)
 static const struct {
 	const char *noun, *sentence;
 } other_nouns[] = {
+	{ "hardware", "A hardware function is a PCI function of this machine" },
 	{ "pci", "A pci function is one that a process serves on a unix socket, by vfio-user" },
 	{ "iommu", "An iommu is a unit that decides where DMA and interrupts of functions lead" },
 };

@@ -6,7 +6,9 @@ static busybox come from the cache that packaging/install-deps fills.
 
 import glob
 import os
+import re
 import stat
+import subprocess
 
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /tmp /run /sbin /usr/bin /usr/sbin
@@ -108,11 +110,30 @@ class Cpio:
         self.entry("TRAILER!!!", 0)
 
 
+def libraries(program):
+    """The files that a program needs to run, its loader included; of a static one: none."""
+    said = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return re.findall(r"(/\S+) \(0x", said.stdout)
+
+
+def add_libraries(cpio, programs):
+    wanted = sorted({path for program in programs for path in libraries(program)})
+    made = set()
+    for path in wanted:
+        parts = os.path.dirname(path).strip("/").split("/")
+        for end in range(1, len(parts) + 1):
+            directory = "/".join(parts[:end])
+            if directory not in made:
+                cpio.directory(directory)
+                made.add(directory)
+        cpio.file_of(path.strip("/"), path)
+
+
 def build_initramfs(path, modules_root, programs, modules=()):
     """Writes an initramfs to 'path'.
 
     modules_root  folder with the kernel's modules
-    programs      static programs of the host to put into /bin, {name: file}
+    programs      programs of the host to put into /bin, {name: file}, with the libraries that they need
     modules       more modules to load after the network's
     """
     files = module_files(modules_root)
@@ -127,6 +148,7 @@ def build_initramfs(path, modules_root, programs, modules=()):
         cpio.file_of("bin/busybox", busybox())
         for name, source in programs.items():
             cpio.file_of("bin/" + name, source)
+        add_libraries(cpio, programs.values())
         for name in wanted:
             cpio.file_of(f"modules/{name}.ko", files[name])
         cpio.program("modules/order", "".join(name + "\n" for name in wanted).encode())

@@ -1,0 +1,77 @@
+/* os/pci_bus.h -- the PCI functions of this machine, as its kernel shows them in sysfs: what there
+ * is, how many VFs a card has, and which driver has a function.
+ *
+ * What it is not: access to a function's registers or DMA.
+ *
+ * Nothing is done to a function that others would notice: a PF whose VFs are bound to drivers keeps
+ * them, a function is handed to vfio-pci only when its whole IOMMU group can be, and one that
+ * does not answer is not handed out at all.
+ *
+ * Threads: any, one at a time; calls into drivers may take seconds, so not the loop's thread.
+ * Memory: lists are allocated, pci_bus_free() gives them back. */
+#ifndef OS_PCI_BUS_H
+#define OS_PCI_BUS_H
+
+#include "base/base.h"
+#include "base/refusal.h"
+
+enum {
+	PCI_BUS_ADDRESS_MAX = 16, /* "0000:3b:00.0" and its end */
+	PCI_BUS_WORD_MAX = 32,	  /* a driver's or interface's name */
+	PCI_BUS_NO_GROUP = -1,
+	PCI_BUS_FUNCTIONS_MAX = 4096,
+};
+
+struct pci_bus_function {
+	char address[PCI_BUS_ADDRESS_MAX];
+	uint16_t vendor, device, subsystem_vendor, subsystem;
+	uint32_t class_code;		  /* 24 bits */
+	char driver[PCI_BUS_WORD_MAX];	  /* "" when none has it */
+	char override[PCI_BUS_WORD_MAX];  /* driver_override; "" when there is none */
+	char interface[PCI_BUS_WORD_MAX]; /* network interface; "" */
+	int group;			  /* IOMMU group, or PCI_BUS_NO_GROUP */
+	int numa_node;			  /* -1: not known */
+	unsigned vfs_total, vfs;	  /* of a PF: TotalVFs, and how many there are */
+	char pf[PCI_BUS_ADDRESS_MAX];	  /* of a VF: its PF; "" otherwise */
+	unsigned vf;			  /* of a VF: 0, 1.. as the kernel counts */
+	bool answers;			  /* its configuration space can be read */
+};
+
+struct pci_bus {
+	const char *sysfs;		    /* "/sys" */
+	struct pci_bus_function *functions; /* ascending addresses */
+	unsigned count;
+};
+
+/* Reads all functions.  0, or -errno with 'why': there is no PCI there.
+ *
+ * sysfs  where sysfs is mounted, kept: "/sys" */
+int pci_bus_read(struct pci_bus *bus, const char *sysfs, struct refusal *why);
+void pci_bus_free(struct pci_bus *bus);
+
+/* The function at an address, "0000:3b:00.0" or "3b:00.0", or NULL. */
+const struct pci_bus_function *pci_bus_find(const struct pci_bus *bus, const char *address);
+
+/* The VF 'vf' (0..) of a PF, or NULL. */
+const struct pci_bus_function *pci_bus_vf(const struct pci_bus *bus,
+					  const struct pci_bus_function *pf, unsigned vf);
+
+/* Gives a PF so many VFs, and waits until they are there.  No driver takes them by itself.
+ *
+ * -EINVAL: it has no SR-IOV, or fewer; -EBUSY: it has VFs already (others than so many) and 'count'
+ * is not 0, or a driver has one; -errno of the kernel.  'bus' is out of date afterwards. */
+int pci_bus_set_vfs(const struct pci_bus *bus, const struct pci_bus_function *pf, unsigned count,
+		    struct refusal *why);
+
+/* Hands a function to driver 'driver' ("vfio-pci").
+ *
+ * -EBUSY: its IOMMU group has a function that another driver has; -ENODEV: it does not answer, has
+ * no IOMMU group, or the driver does not take it; -ENOENT: there is no such driver. */
+int pci_bus_bind(const struct pci_bus *bus, const struct pci_bus_function *function,
+		 const char *driver, struct refusal *why);
+
+/* Takes it away from its driver and lets the kernel choose one as if nothing had happened. */
+int pci_bus_release(const struct pci_bus *bus, const struct pci_bus_function *function,
+		    struct refusal *why);
+
+#endif

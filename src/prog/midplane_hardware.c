@@ -1,0 +1,316 @@
+/* prog/midplane_hardware.c -- 'midplane hardware': the PCI functions of this machine: which there
+ * are, how many VFs a card has, who has each, and how a guest gets one.  No daemon is asked. */
+#include "prog/midplane.h"
+#include "prog/midplane_pci_decode.h"
+#include "prog/midplane_table.h"
+
+#include "base/bytes.h"
+#include "os/pci_bus.h"
+#include "os/vf_link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COLUMN(name, type, text)                                                       \
+	{                                                                              \
+		name, TREE_##type, TREE_UNIT_PLAIN, TREE_READ, TREE_LISTED, text, NULL \
+	}
+#define DETAIL(name, type, text)                                                      \
+	{                                                                             \
+		name, TREE_##type, TREE_UNIT_PLAIN, TREE_READ, TREE_SHOWN, text, NULL \
+	}
+
+static const struct tree_property capability_columns[] = {
+	COLUMN("offset", TEXT, "where it is"),
+	COLUMN("name", TEXT, "what it is"),
+	COLUMN("text", TEXT, "what it says"),
+	{ .name = NULL },
+};
+
+static const struct tree_property columns[] = {
+	COLUMN("name", TEXT, "address: domain, bus, device, function"),
+	COLUMN("id", TEXT, "vendor and device ID"),
+	COLUMN("class", TEXT, "class code"),
+	COLUMN("driver", TEXT, "driver that has it; empty: none"),
+	COLUMN("iommu_group", INTEGER, "IOMMU group; none: it cannot be handed out"),
+	COLUMN("vfs", INTEGER, "virtual functions that there are"),
+	COLUMN("vfs_total", INTEGER, "virtual functions that there can be; 0: none"),
+	COLUMN("pf", TEXT, "physical function that it is a virtual one of"),
+	COLUMN("interface", TEXT, "network interface"),
+	DETAIL("subsystem", TEXT, "subsystem IDs"),
+	DETAIL("numa_node", INTEGER, "NUMA node"),
+	DETAIL("answers", BOOLEAN, "whether its configuration space can be read"),
+	DETAIL("qemu", TEXT, "argument by which QEMU takes it, once vfio-pci has it"),
+	DETAIL("libvirt", TEXT, "element by which libvirt takes it"),
+	{ "capabilities", TREE_ROWS, TREE_UNIT_PLAIN, TREE_READ, TREE_SHOWN, "capabilities",
+	  capability_columns },
+	{ .name = NULL },
+};
+
+static const char *sysfs_of(const struct call *call)
+{
+	return call->option[OPTION_SYSFS] ? call->option[OPTION_SYSFS] : "/sys";
+}
+
+static enum midplane_exit complain(const struct call *call, const struct refusal *why)
+{
+	midplane_complain(call, "%s", why->text);
+	return MIDPLANE_REFUSED;
+}
+
+/* Reads the bus, and finds the function that is meant. */
+static enum midplane_exit find(const struct call *call, struct pci_bus *bus,
+			       const struct pci_bus_function **function)
+{
+	struct refusal why;
+
+	if (pci_bus_read(bus, sysfs_of(call), &why) != 0)
+		return complain(call, &why);
+	if (!function)
+		return MIDPLANE_OK;
+	*function = pci_bus_find(bus, call->name);
+	if (*function)
+		return MIDPLANE_OK;
+	midplane_complain(call, "there is no PCI function '%s'; 'midplane hardware list' has all",
+			  call->name);
+	pci_bus_free(bus);
+	return MIDPLANE_MISSING;
+}
+
+static json_t *row(const struct pci_bus_function *f)
+{
+	char id[16], class[8];
+
+	snprintf(id, sizeof id, "%04x:%04x", f->vendor, f->device);
+	snprintf(class, sizeof class, "%06x", f->class_code & 0xffffff);
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:s}", "name", f->address, "id",
+			 id, "class", class, "driver", f->driver, "iommu_group",
+			 f->group == PCI_BUS_NO_GROUP ? json_null() : json_integer(f->group), "vfs",
+			 (int)f->vfs, "vfs_total", (int)f->vfs_total, "pf", f->pf, "interface",
+			 f->interface);
+}
+
+static void print_json(json_t *json)
+{
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+}
+
+enum midplane_exit midplane_hardware_list(const struct call *call)
+{
+	struct pci_bus bus;
+	enum midplane_exit code = find(call, &bus, NULL);
+	json_t *rows;
+
+	if (code)
+		return code;
+	rows = json_array();
+	for (unsigned i = 0; i < bus.count; i++)
+		json_array_append_new(rows, row(&bus.functions[i]));
+	if (call->json)
+		print_json(rows);
+	else
+		table_print_list(stdout, columns, rows, NULL);
+	json_decref(rows);
+	pci_bus_free(&bus);
+	return MIDPLANE_OK;
+}
+
+/* What its configuration space says; a short one (not root) has fewer capabilities. */
+static json_t *capabilities(const struct call *call, const struct pci_bus_function *f)
+{
+	static struct pci_capability caps[PCI_DECODE_CAPS];
+	uint8_t space[PCI_DECODE_SIZE] = { 0 };
+	json_t *rows = json_array();
+	char path[PATH_MAX], offset[8];
+	unsigned count;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/bus/pci/devices/%s/config", sysfs_of(call), f->address);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, space, sizeof space) < 0)
+		memset(space, 0, sizeof space);
+	if (fd >= 0)
+		close(fd);
+	count = pci_decode_capabilities(space, caps);
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(offset, sizeof offset, "0x%03x", caps[i].at);
+		json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "offset", offset, "name",
+						      caps[i].name ? caps[i].name : "unknown",
+						      "text", caps[i].text));
+	}
+	return rows;
+}
+
+static void add_arguments(json_t *object, const struct pci_bus_function *f)
+{
+	unsigned domain = 0, bus = 0, device = 0, function = 0;
+	char text[256];
+
+	if (sscanf(f->address, "%x:%x:%x.%x", &domain, &bus, &device, &function) != 4)
+		return;
+	snprintf(text, sizeof text, "-device vfio-pci,host=%s", f->address);
+	json_object_set_new(object, "qemu", json_string(text));
+	snprintf(text, sizeof text,
+		 "<hostdev mode='subsystem' type='pci' managed='no'><source><address "
+		 "domain='0x%04x' "
+		 "bus='0x%02x' slot='0x%02x' function='0x%x'/></source></hostdev>",
+		 domain, bus, device, function);
+	json_object_set_new(object, "libvirt", json_string(text));
+}
+
+enum midplane_exit midplane_hardware_show(const struct call *call)
+{
+	const struct pci_bus_function *f;
+	struct pci_bus bus;
+	enum midplane_exit code = find(call, &bus, &f);
+	char subsystem[16];
+	json_t *object;
+
+	if (code)
+		return code;
+	object = row(f);
+	snprintf(subsystem, sizeof subsystem, "%04x:%04x", f->subsystem_vendor, f->subsystem);
+	json_object_set_new(object, "subsystem", json_string(subsystem));
+	json_object_set_new(object, "numa_node", json_integer(f->numa_node));
+	json_object_set_new(object, "answers", json_boolean(f->answers));
+	json_object_set_new(object, "capabilities", capabilities(call, f));
+	add_arguments(object, f);
+	if (call->json)
+		print_json(object);
+	else
+		table_print_object(stdout, columns, object);
+	json_decref(object);
+	pci_bus_free(&bus);
+	return MIDPLANE_OK;
+}
+
+/* Says what was done, or why not. */
+static enum midplane_exit conclude(const struct call *call, struct pci_bus *bus, int err,
+				   const struct refusal *why, const char *done)
+{
+	pci_bus_free(bus);
+	if (err)
+		return complain(call, why);
+	if (!call->json)
+		printf("%s: %s\n", call->name, done);
+	return MIDPLANE_OK;
+}
+
+enum midplane_exit midplane_hardware_vfs(const struct call *call)
+{
+	const struct pci_bus_function *f;
+	struct refusal why = { "", "" };
+	struct pci_bus bus;
+	enum midplane_exit code;
+	char *end, done[64];
+	unsigned long count = strtoul(call->more[0], &end, 10);
+
+	if (call->more[0][0] < '0' || call->more[0][0] > '9' || *end || count > UINT16_MAX) {
+		midplane_complain(call, "'%s' is no number of virtual functions", call->more[0]);
+		return MIDPLANE_USAGE;
+	}
+	code = find(call, &bus, &f);
+	if (code)
+		return code;
+	snprintf(done, sizeof done, "%lu virtual functions", count);
+	return conclude(call, &bus, pci_bus_set_vfs(&bus, f, (unsigned)count, &why), &why, done);
+}
+
+enum midplane_exit midplane_hardware_bind(const struct call *call)
+{
+	const char *driver = call->more[0] ? call->more[0] : "vfio-pci";
+	const struct pci_bus_function *f;
+	struct refusal why = { "", "" };
+	struct pci_bus bus;
+	enum midplane_exit code;
+	char done[64];
+
+	if (strchr(driver, '/') || !*driver) {
+		midplane_complain(call, "'%s' is no driver's name", driver);
+		return MIDPLANE_USAGE;
+	}
+	code = find(call, &bus, &f);
+	if (code)
+		return code;
+	snprintf(done, sizeof done, "driver %.32s has it", driver);
+	return conclude(call, &bus, pci_bus_bind(&bus, f, driver, &why), &why, done);
+}
+
+enum midplane_exit midplane_hardware_release(const struct call *call)
+{
+	const struct pci_bus_function *f;
+	struct refusal why = { "", "" };
+	struct pci_bus bus;
+	enum midplane_exit code = find(call, &bus, &f);
+
+	if (code)
+		return code;
+	return conclude(call, &bus, pci_bus_release(&bus, f, &why), &why,
+			"released; the kernel chooses its driver");
+}
+
+static enum midplane_exit read_link(const struct call *call, struct vf_link *link)
+{
+	const char *mac = call->option[OPTION_MAC], *vlan = call->option[OPTION_VLAN];
+	const char *rate = call->option[OPTION_RATE];
+	unsigned b[6];
+	char *end;
+	int size = 0;
+
+	*link = (struct vf_link){ 0 };
+	if (mac && (sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4],
+			   &b[5], &size) != 6 ||
+		    mac[size] || b[0] & 1)) {
+		midplane_complain(
+			call, "--mac: '%s' is no unicast address, as in 52:54:00:12:34:56", mac);
+		return MIDPLANE_USAGE;
+	}
+	for (unsigned i = 0; mac && i < array_len(b); i++)
+		link->mac = link->mac << 8 | b[i];
+	link->vlan = vlan ? (uint16_t)strtoul(vlan, &end, 10) : 0;
+	if (vlan && (!*vlan || *end || link->vlan > 4094)) {
+		midplane_complain(call, "--vlan: '%s' is none of 1 to 4094, or 0 for none", vlan);
+		return MIDPLANE_USAGE;
+	}
+	link->rate_mbps = rate ? (uint32_t)strtoul(rate, &end, 10) : 0;
+	if (rate && (!*rate || *end)) {
+		midplane_complain(call, "--rate: '%s' is no number of Mbit/s, or 0 for no limit",
+				  rate);
+		return MIDPLANE_USAGE;
+	}
+	link->set =
+		(mac ? VF_LINK_MAC : 0u) | (vlan ? VF_LINK_VLAN : 0u) | (rate ? VF_LINK_RATE : 0u);
+	if (link->set)
+		return MIDPLANE_OK;
+	midplane_complain(call, "say what to set: --mac, --vlan, --rate");
+	return MIDPLANE_USAGE;
+}
+
+enum midplane_exit midplane_hardware_set(const struct call *call)
+{
+	const struct pci_bus_function *f, *pf;
+	struct refusal why = { "", "" };
+	struct pci_bus bus;
+	struct vf_link link;
+	enum midplane_exit code = read_link(call, &link);
+
+	if (!code)
+		code = find(call, &bus, &f);
+	if (code)
+		return code;
+	pf = f->pf[0] ? pci_bus_find(&bus, f->pf) : NULL;
+	if (!pf || !pf->interface[0]) {
+		refuse(&why, "",
+		       f->pf[0] ? "%s: its physical function has no network interface"
+				: "%s is no virtual function",
+		       f->address);
+		return conclude(call, &bus, -EINVAL, &why, "");
+	}
+	return conclude(call, &bus, vf_link_set(pf->interface, f->vf, &link, &why), &why, "set");
+}
