@@ -1,6 +1,6 @@
 """make bench: what midplane costs beside what others cost, paired and interleaved in one run.
 
-    bench.py [--rounds N] [--seconds N] [--only rates,latency,scale,idle,unit,guard]
+    bench.py [--rounds N] [--seconds N] [--only rates,latency,scale,idle,unit,guard,avail]
              [--rings split,packed] [--frames 64,512,1518] [--other BUILD] [--json FILE]
 
 Absolute figures of a shared machine move by a factor of two with its neighbours, so every round
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 
+import avail
 import hugepages
 import source
 from switches import (SOURCE_CPU, SWITCH_CPU, BenchError, Midplane, OpenVswitch, Testpmd, cpu_s,
@@ -271,7 +272,8 @@ def bench_other(options):
 
 
 PARTS = {"rates": bench_rates, "latency": bench_latency, "scale": bench_scale, "idle": bench_idle,
-         "unit": bench_unit, "guard": bench_guard}
+         "unit": bench_unit, "guard": bench_guard, "avail": avail.bench_avail}
+ANYWHERE = {"unit", "guard", "avail"}  # parts that need neither root nor hugepages nor a second core
 
 
 def main():
@@ -284,16 +286,21 @@ def main():
     parser.add_argument("--frames", default=",".join(map(str, FRAMES)), help="bytes, with FCS")
     parser.add_argument("--other", metavar="BUILD",
                         help="part guard: compare with the daemon of another build, too")
+    parser.add_argument("--aralia", help="part avail: directory of the Aralia models",
+                        default=os.environ.get("MIDPLANE_ARALIA") or
+                        os.path.join(os.path.dirname(SOURCE), "shared/models/aralia"))
+    parser.add_argument("--model-seconds", type=int, default=120, help="part avail: time for a model")
     parser.add_argument("--json", help="also write every figure there")
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
     options.other = options.other and os.path.abspath(options.other)
     parts = options.only.split(",")
-    with_guests = set(parts) - {"unit", "guard"} or options.other
+    with_guests = set(parts) - ANYWHERE or options.other
     if not set(parts) <= set(PARTS):
         sys.exit("bench: parts are among " + ", ".join(PARTS))
     if with_guests and (os.geteuid() != 0 or (os.cpu_count() or 1) < 2):
-        sys.exit("bench: needs root (hugepages) and two cores, but for --only unit,guard")
+        sys.exit("bench: needs root (hugepages) and two cores, but for --only " +
+                 ",".join(sorted(ANYWHERE)))
     if not set(options.rings.split(",")) <= set(source.RINGS):
         sys.exit("bench: rings are among " + ", ".join(source.RINGS))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
