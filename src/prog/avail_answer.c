@@ -32,18 +32,30 @@ static const char *method_of(const struct avail_work *work)
 {
 	bool chains = avail_dynamic_module_count(avail_service_dynamic(work->service)) > 0;
 
+	if (work->is_wide)
+		return "a simulation, between bounds";
 	if (!avail_solver_is_exact(avail_service_solver(work->service)))
 		return chains ? "bounds of truncated decision diagrams, and Markov chains"
 			      : "bounds of truncated decision diagrams";
 	return chains ? "decision diagrams and Markov chains" : "decision diagrams";
 }
 
+/* What is likely: the middle of the bounds, or where they are wide what was simulated, as far as it
+ * is between them. */
+static double estimate_of(const struct avail_work *work)
+{
+	const struct avail_bounds *u = &work->steady.unavailability;
+
+	if (work->is_wide)
+		return fmin(fmax(work->played.unavailability.value, u->lower), u->upper);
+	return (u->lower + u->upper) / 2;
+}
+
 static void put_steady(json_t *out, const struct avail_work *work)
 {
 	const struct avail_answer *s = &work->steady;
 	bool exact = s->quality == AVAIL_EXACT;
-	double middle = exact ? s->unavailability.value
-			      : (s->unavailability.lower + s->unavailability.upper) / 2;
+	double middle = exact ? s->unavailability.value : estimate_of(work);
 
 	json_object_set_new(out, "unavailability", avail_real(middle));
 	json_object_set_new(out, "unavailability_lower", avail_real(s->unavailability.lower));
@@ -244,43 +256,83 @@ static json_t *estimate_json(const struct avail_estimate *e)
 			 avail_real(e->upper));
 }
 
-/* Asked for, or the answer where the exact engine had only bounds. */
-static int put_simulation(json_t *out, struct avail_work *work)
+int avail_answer_simulated(struct avail_case *c, const struct avail_question *question,
+			   const struct avail_top *top, struct avail_play_result *result,
+			   struct refusal *why)
 {
 	struct avail_clock clock = avail_clock_start(
-		work->question->replications ? work->question->seconds
-					     : work->question->seconds / AUTO_SHARE + 1);
-	struct avail_simulation how = { .replications = work->question->replications,
-					.seed = work->question->seed,
-					.threads = work->question->threads,
-					.clock = &clock };
+		question->replications ? question->seconds : question->seconds / AUTO_SHARE + 1);
+	const struct avail_simulation how = { .replications = question->replications
+								      ? question->replications
+								      : AUTO_REPLICATIONS,
+					      .seed = question->seed,
+					      .threads = question->threads,
+					      .clock = &clock };
 	const struct avail_play_wants wants = { .kind = AVAIL_PLAY_STEADY };
-	struct avail_play_result result;
 	struct avail_sample sample;
 	struct avail_play *play;
-	int err;
+	int err = avail_sample_init(&sample, &c->model, c->model.mission_h);
 
-	if (how.replications == 0 && work->steady.quality != AVAIL_EXACT)
-		how.replications = AUTO_REPLICATIONS;
-	if (how.replications == 0)
-		return 0;
-	err = avail_sample_init(&sample, &work->c->model, work->c->model.mission_h);
 	if (err)
 		return err;
-	err = avail_play_open(&play, &work->c->model, work->top.down, &sample, &wants, work->why);
+	err = avail_play_open(&play, &c->model, top->down, &sample, &wants, why);
 	if (!err) {
-		err = avail_simulate(play, &how, &result);
+		err = avail_simulate(play, &how, result);
 		avail_play_close(play);
 	}
 	avail_sample_fini(&sample);
+	return err;
+}
+
+static int play_once(struct avail_work *work)
+{
+	int err = work->has_played ? 0
+				   : avail_answer_simulated(work->c, work->question, &work->top,
+							    &work->played, work->why);
+
+	work->has_played = !err;
+	return err;
+}
+
+/* Bounds a factor of two apart are no figure to plan with. */
+static int look_between_bounds(struct avail_work *work)
+{
+	const struct avail_bounds *u = &work->steady.unavailability;
+	int err;
+
+	if (work->steady.quality == AVAIL_EXACT || u->upper <= 2 * u->lower)
+		return 0;
+	err = play_once(work);
 	if (err)
 		return err;
+	work->is_wide = true;
+	work->steady.frequency = work->played.frequency.value;
+	work->steady.outages_a_year = work->steady.frequency * AVAIL_HOURS_A_YEAR;
+	work->steady.mtbf_h = 1 / work->steady.frequency;
+	work->steady.mttr_h = work->played.unavailability.value / work->steady.frequency;
+	work->steady.mean_up_h = (1 - work->played.unavailability.value) / work->steady.frequency;
+	return 0;
+}
+
+/* Asked for, or the answer where the exact engine had only bounds. */
+static int put_simulation(json_t *out, struct avail_work *work)
+{
+	struct avail_play_result result;
+	int err;
+
+	if (work->question->replications == 0 && work->steady.quality == AVAIL_EXACT)
+		return 0;
+	err = play_once(work);
+	if (err)
+		return err;
+	result = work->played;
 	json_object_set_new(out, "simulation",
 			    json_pack("{s:I, s:I, s:I, s:o, s:o}", "replications",
 				      (json_int_t)result.replications, "events",
-				      (json_int_t)result.events, "seed", (json_int_t)how.seed,
-				      "unavailability", estimate_json(&result.unavailability),
-				      "frequency_per_h", estimate_json(&result.frequency)));
+				      (json_int_t)result.events, "seed",
+				      (json_int_t)work->question->seed, "unavailability",
+				      estimate_json(&result.unavailability), "frequency_per_h",
+				      estimate_json(&result.frequency)));
 	return 0;
 }
 
@@ -371,7 +423,9 @@ static struct avail_service_budget budget_of(const struct avail_question *questi
 			     .go_on = avail_clock_go_on_first,
 			     .go_on_later = avail_clock_go_on,
 			     .context = clock },
-		.chains = { .go_on = avail_clock_go_on, .context = clock },
+		.chains = { .states = question->states,
+			    .go_on = avail_clock_go_on,
+			    .context = clock },
 	};
 }
 
@@ -386,12 +440,15 @@ int avail_answer(struct avail_case *c, const struct avail_question *question, js
 
 	if (err)
 		return err;
-	err = avail_open_within(&work.service, &c->model, work.top.down, &work.budget, &work.steady, why);
+	err = avail_open_within(&work.service, &c->model, work.top.down, &work.budget, &work.steady,
+				why);
 	if (err)
 		return err;
 	work.notes = json_array();
 	*answer = json_object();
-	err = put_all(*answer, &work);
+	err = look_between_bounds(&work);
+	if (!err)
+		err = put_all(*answer, &work);
 	note_site(&work);
 	if (json_array_size(work.notes))
 		json_object_set(*answer, "notes", work.notes);

@@ -14,6 +14,9 @@ struct avail_work {
 	struct avail_service_budget budget;
 	struct avail_service *service;
 	struct avail_answer steady;
+	bool is_wide; /* bounds so far apart that a simulation says what is likely between them */
+	bool has_played;
+	struct avail_play_result played;
 	json_t *notes;
 	struct refusal *why;
 };

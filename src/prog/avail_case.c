@@ -40,7 +40,7 @@ void avail_case_close(struct avail_case *c)
 static int build(struct avail_case *c, struct refusal *why)
 {
 	bool failed[SITE_CARDS_MAX] = { false };
-	const struct site_model_wants wants = { .card_failed = failed };
+	const struct site_model_wants wants = { .card_failed = failed, .groups_as = c->groups_as };
 	int err = avail_model_init(&c->model, &c->memory, c->site->name);
 
 	if (err)
@@ -129,6 +129,25 @@ int avail_case_of_site(struct avail_case **out, struct site *site, size_t limit,
 	}
 	*out = c;
 	return 0;
+}
+
+int avail_case_of_copy(struct avail_case **out, const struct avail_case *other)
+{
+	struct avail_case *c = case_create(AVAIL_FROM_SITE, other->memory.limit);
+	int err = c ? site_copy(&c->site, other->site) : -ENOMEM;
+
+	if (err) {
+		avail_case_close(c);
+		return err;
+	}
+	c->owns_site = true;
+	for (unsigned i = 0; i < other->out_count && !err; i++)
+		err = avail_case_put_out(c, other->out[i], NULL);
+	if (err)
+		avail_case_close(c);
+	else
+		*out = c;
+	return err;
 }
 
 /* Findings of the two kinds of readers have the same words. */

@@ -236,6 +236,8 @@ static void print_changes(FILE *out, const json_t *list, const char *title)
 			avail_time_text(fabs(saved) / 60, text));
 		if (number(row, "cost") > 0)
 			fprintf(out, ", for %.0f", number(row, "cost"));
+		if (strcmp(word(row, "method"), "exact") != 0)
+			fprintf(out, " (%s)", word(row, "method"));
 		fputc('\n', out);
 	}
 }

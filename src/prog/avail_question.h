@@ -33,6 +33,8 @@ struct avail_question {
 	uint64_t nodes;           /* budget of the diagrams; 0: as memory allows */
 	size_t memory_bytes;
 	uint64_t seconds;
+	uint32_t states;          /* of one chain, at first; 0: as the engine likes */
+	bool progress;            /* tell on stderr how far a search for improvements is */
 	unsigned threads;         /* of the simulation; 0: one a CPU */
 };
 

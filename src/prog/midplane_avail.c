@@ -158,6 +158,7 @@ static enum midplane_exit read_question(const struct call *call, struct avail_qu
 		return MIDPLANE_USAGE;
 	}
 	question->threads = (unsigned)count;
+	question->progress = isatty(STDERR_FILENO) == 1;
 	return MIDPLANE_OK;
 }
 

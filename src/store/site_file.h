@@ -43,6 +43,9 @@ int site_file_load_bytes(const char *name, const void *bytes, size_t size, struc
 
 void site_file_free(struct site *site); /* NULL is nothing */
 
+/* Makes a copy that shares nothing, for changes on trial.  0 with *copy, to be freed by site_file_free; -ENOMEM. */
+int site_copy(struct site **copy, const struct site *site);
+
 /* Loads, checks and frees: for `midplane site check`.  Results as site_file_load. */
 int site_check_file(const char *path, site_file_report_fn *report, void *arg);
 

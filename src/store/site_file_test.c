@@ -1,6 +1,7 @@
 /* Every file of tests/site/bad is refused with the words of its first lines; every example loads.
  */
 #include "store/site_file.h"
+#include "fabric/site_check.h"
 #include "store/site_number.h"
 #include "store/site_schema.h"
 #include "tests/check.h"
@@ -204,6 +205,44 @@ static void test_what_a_file_says_arrives(void **state)
 	site_file_free(site);
 }
 
+static void keep_refusal(void *arg, const struct refusal *finding)
+{
+	(void)arg;
+	add(reported, "%s: %s\n", finding->path, finding->text);
+}
+
+static void expect_copied(const char *path)
+{
+	struct site *site, *copy;
+
+	assert_int_equal(site_file_load(path, &site, keep, NULL), 0);
+	assert_int_equal(site_copy(&copy, site), 0);
+	assert_string_equal(copy->name, site->name);
+	assert_ptr_not_equal(copy->chassis, site->chassis);
+	assert_int_equal(copy->systems_count, site->systems_count);
+	for (unsigned g = 0; g < site->groups_count; g++) {
+		const struct site_group *a = &site->groups[g], *b = &copy->groups[g];
+
+		assert_int_equal(a->cards_count, b->cards_count);
+		for (unsigned i = 0; i < a->cards_count; i++)
+			assert_string_equal(a->cards[i], b->cards[i]);
+		assert_true(a->coverage <= b->coverage && a->coverage >= b->coverage);
+		assert_int_equal(!a->chosen, !b->chosen);
+		if (a->chosen)
+			assert_string_equal(a->chosen, b->chosen);
+	}
+	site_file_free(site); /* nothing of it is in the copy */
+	if (site_check(copy, keep_refusal, NULL) != 0)
+		fail_msg("%s: %s", path, reported);
+	site_file_free(copy);
+}
+
+static void test_a_copy_of_each_example_stands_alone(void **state)
+{
+	(void)state;
+	assert_true(for_each_file(ROOT "/examples", expect_copied) >= 3);
+}
+
 static void test_more_cards_than_are_allowed_are_counted(void **state)
 {
 	enum { SIZE = 400 * 1024 };
@@ -376,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_each_example_is_accepted_without_a_word),
 		cmocka_unit_test(test_what_a_file_leaves_out_has_the_documented_default),
 		cmocka_unit_test(test_what_a_file_says_arrives),
+		cmocka_unit_test(test_a_copy_of_each_example_stands_alone),
 		cmocka_unit_test(test_more_cards_than_are_allowed_are_counted),
 		cmocka_unit_test(test_more_workers_than_cpus_is_a_warning),
 		cmocka_unit_test(test_a_file_that_cannot_be_read_is_said_so),

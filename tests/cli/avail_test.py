@@ -96,6 +96,16 @@ class Avail(unittest.TestCase):
         worse = self.solve("--what-if", "replace nic3 by nic1 in pair", path=path)["what_if"][0]
         self.assertGreater(worse["unavailability"], answer["unavailability"])
 
+    def test_improvements_are_found_that_only_coverage_makes(self):
+        answer = self.solve("--improve", path=EXAMPLE)
+        found = answer["improvements"]
+        self.assertEqual(found["tried"], found["candidates"])
+        changes = {row["change"]: row for row in found["list"]}
+        self.assertIn("replace nic1 by nic2 in pair", changes)
+        self.assertIn("replace nic0 by nic3 in pair", changes)
+        for row in found["list"]:
+            self.assertLess(row["unavailability_upper"], answer["unavailability"])
+
     def test_moving_a_card_to_another_carrier_shows_what_it_saves(self):
         answer = self.solve("--top", INTERFACE, "--what-if", "move card nic1 to amc2")
         row = answer["what_if"][0]
