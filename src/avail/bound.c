@@ -8,7 +8,7 @@
 
 enum {
 	MORE_MOST = 4, /* times the nodes, from round to round */
-	ROUNDS = 3,
+	ROUNDS = 4,
 	WORK_A_NODE =
 		4,  /* nodes that an operation may make for each node that its result may keep */
 	SHARE = 32, /* of the budget's nodes, that one function may have at first */

@@ -7,7 +7,7 @@
 /* Probabilities are kept of each function and of its negation, and both are sums of products of
  * such numbers, never differences: the digits of a tiny one are all there. */
 
-enum { BOUND_NODES = 1 << 10 }; /* of one function in the first round of bounds */
+enum { BOUND_NODES = 1 << 6 }; /* of one function in the first round of bounds */
 
 static int take_values(struct avail_solver *s)
 {
