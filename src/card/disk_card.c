@@ -92,6 +92,11 @@ void disk_card_share_hold(struct disk_card *card, struct disk_card *with)
 	card->hold = with->hold;
 }
 
+struct hold *disk_card_hold_of(struct disk_card *card)
+{
+	return card->hold;
+}
+
 struct polled *disk_card_polled(struct disk_card *card)
 {
 	return &card->polled;

@@ -78,6 +78,9 @@ int disk_card_init(struct disk_card *card, const struct disk_card_conf *conf, st
  * bound. */
 void disk_card_share_hold(struct disk_card *card, struct disk_card *with);
 
+/* The hold, for a mirror of two cards. */
+struct hold *disk_card_hold_of(struct disk_card *card);
+
 /* ctl: as nic_card_hold(). */
 bool disk_card_hold(struct ctl *ctl, struct disk_card *card, void (*pause)(void), unsigned tries);
 void disk_card_release(struct ctl *ctl, struct disk_card *card);

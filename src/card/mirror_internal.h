@@ -1,0 +1,224 @@
+/* card/mirror_internal.h -- the inside of a mirror: mirror.c has its life and rounds, mirror_io.c
+ * requests, mirror_half.c halves that come and go, mirror_mark.c what stands on the halves, mirror_copy.c
+ * the copying. */
+#ifndef CARD_MIRROR_INTERNAL_H
+#define CARD_MIRROR_INTERNAL_H
+
+#include "card/mirror.h"
+
+enum {
+	MARK_COPY_SIZE = 16384,       /* bytes of one copy of what stands on a half */
+	MARK_COPIES = 2,
+	MARK_WORDS = MIRROR_REGIONS_MAX / 64,
+	MIRROR_COPIERS = 4,           /* regions copied at once */
+	MIRROR_CHUNK = 256 << 10,     /* bytes copied at once */
+};
+
+struct bitmap {
+	uint64_t word[MARK_WORDS];
+};
+
+/* What stands on a half. */
+struct mark {
+	uint64_t sequence;        /* of the copy */
+	uint64_t generation;
+	uint64_t peer_generation; /* what the other half had when it was left behind */
+	uint64_t size;            /* bytes of the mirror */
+	uint8_t uuid[16];
+	bool alone;               /* the other half is not up to date */
+	struct bitmap marked;
+};
+
+/* A request to a half for the mirror's own ends. */
+struct own_request {
+	struct block_request request; /* first */
+	struct mirror *mirror;
+	struct block_seg seg;
+	bool busy;      /* wanted or out */
+	bool submitted; /* the half has it */
+	unsigned half;
+};
+
+struct half {
+	enum mirror_half_state state;
+	struct block_back *back;      /* NULL: absent */
+	bool kept_fresh;              /* absent, and nobody has gone on without it */
+	uint64_t saved_generation;    /* what stands on it */
+	uint64_t kept_generation;     /* what stood on it when it went, kept fresh */
+	uint64_t sequence;
+	uint32_t given;               /* how often it was */
+	unsigned in_flight;           /* children and own requests */
+	struct mark *mark;            /* as it was read */
+	enum half_found { MARK_BLANK, MARK_GOOD } found;
+	unsigned read_copy;
+	struct own_request own;       /* reads and writes the mark */
+	uint8_t *bytes;               /* MARK_COPIES * MARK_COPY_SIZE */
+	struct refusal why;
+};
+
+enum command_state {
+	COMMAND_FREE,
+	COMMAND_WAITS,  /* for its regions' marks, a copier, or an overlapping compare-and-write */
+	COMMAND_RUNS,
+	COMMAND_ENDED,  /* acknowledged when the generation stands on the halves */
+};
+
+struct mirror_command {
+	struct block_request child[MIRROR_HALVES]; /* first */
+	struct mirror *mirror;
+	struct block_request *parent;
+	enum command_state state;
+	uint64_t serial;
+	uint32_t given[MIRROR_HALVES]; /* of the half when it got its child */
+	uint8_t wanted, out, done, failed, tried; /* bit n: half n */
+	bool writes;    /* a compare-and-write is at its second half */
+};
+
+struct copier {
+	struct own_request own;
+	bool active;
+	uint32_t region;
+	uint64_t at, end; /* bytes */
+	uint8_t *bytes;   /* MIRROR_CHUNK */
+};
+
+enum promotion { PROMOTE_NONE, PROMOTE_SOURCE, PROMOTE_TARGET };
+
+struct mirror {
+	struct polled polled; /* first */
+	struct mirror_conf conf;
+	struct block_back back;
+	bool begun;
+	bool look;             /* something happened that others may have waited for */
+	bool retry;            /* a half had no room */
+	uint64_t now_ns, serial;
+	struct half half[MIRROR_HALVES];
+	struct block_front *fronts[MIRROR_FRONTS_MAX];
+
+	uint64_t generation, generation_saved, peer_generation;
+	uint32_t region_bytes, regions;
+	struct bitmap intent;  /* written lately: the halves may differ */
+	struct bitmap recent;  /* written since the last tidying */
+	struct bitmap behind;  /* to be copied from source to target */
+	struct bitmap saved;   /* stands on the halves */
+	uint64_t tidy_ns;
+
+	bool save_wanted, saving;
+	unsigned save_out;     /* halves that have not answered */
+	uint64_t save_generation;
+	struct bitmap save_bitmap;
+	enum promotion promotion, save_promotion;
+
+	unsigned source, target;
+	bool copy_stuck;
+	uint32_t copy_region;  /* where to look next */
+	uint64_t copied_bytes;
+	struct copier copiers[MIRROR_COPIERS];
+
+	unsigned turn;         /* half that is read next */
+	unsigned in_flight;    /* commands */
+	struct mirror_command commands[MIRROR_COMMANDS];
+	struct block_seg write_segs[BLOCK_SEGS_MAX]; /* of the one compare-and-write that writes */
+	struct mirror_command *writer;
+};
+
+static inline bool bitmap_has(const struct bitmap *map, uint32_t n)
+{
+	return map->word[n / 64] >> n % 64 & 1;
+}
+
+static inline void bitmap_set(struct bitmap *map, uint32_t n)
+{
+	map->word[n / 64] |= UINT64_C(1) << n % 64;
+}
+
+static inline void bitmap_clear(struct bitmap *map, uint32_t n)
+{
+	map->word[n / 64] &= ~(UINT64_C(1) << n % 64);
+}
+
+static inline void bitmap_add(struct bitmap *map, const struct bitmap *other)
+{
+	for (unsigned i = 0; i < MARK_WORDS; i++)
+		map->word[i] |= other->word[i];
+}
+
+static inline bool bitmap_is_empty(const struct bitmap *map)
+{
+	uint64_t all = 0;
+
+	for (unsigned i = 0; i < MARK_WORDS; i++)
+		all |= map->word[i];
+	return all == 0;
+}
+
+static inline unsigned bitmap_count(const struct bitmap *map, uint32_t end)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < end; i++)
+		n += bitmap_has(map, i);
+	return n;
+}
+
+static inline bool half_is_fresh(const struct mirror *m, unsigned n)
+{
+	return m->half[n].state == MIRROR_FRESH;
+}
+
+static inline bool both_are_fresh(const struct mirror *m)
+{
+	return half_is_fresh(m, 0) && half_is_fresh(m, 1);
+}
+
+/* Whether the half takes writes. */
+static inline bool half_is_written(const struct mirror *m, unsigned n)
+{
+	return m->half[n].state == MIRROR_FRESH || m->half[n].state == MIRROR_STALE;
+}
+
+static inline bool modifies(const struct block_request *request)
+{
+	return request->op == BLOCK_WRITE || request->op == BLOCK_WRITE_ZEROES ||
+	       request->op == BLOCK_DISCARD || request->op == BLOCK_COMPARE_WRITE;
+}
+
+/* mirror_io.c */
+extern const struct block_back_ops mirror_back_ops;
+/* Goes on with all that waits, when something happened ('look').  Returns how many were told. */
+unsigned mirror_commands_go_on(struct worker *worker, struct mirror *m, bool look);
+/* Whether a write to first .. first + size is at the halves. */
+bool mirror_is_written_now(const struct mirror *m, uint64_t first, uint64_t size);
+
+/* mirror_half.c: a half failed, or was pulled. */
+void mirror_half_failed(struct mirror *m, unsigned n);
+/* A fresh half may differ from the other, which is the truth from now on: it is copied to it. */
+void mirror_demote(struct mirror *m, unsigned n);
+/* A half was read: begins, or takes it in. */
+void mirror_half_known(struct mirror *m, unsigned n);
+/* Begins with what was read, unless the other half is being read or may be fresher. */
+void mirror_begin_if_possible(struct mirror *m);
+
+/* mirror_mark.c */
+void mark_encode(const struct mark *mark, uint8_t *bytes);
+/* Writes the checksum that the copy should have: mark_encode does, and tests that damage marks. */
+void mark_seal(uint8_t *bytes);
+/* 0, -ENOENT: nothing but zeroes, -EINVAL with 'why'. */
+int mark_decode(struct mark *mark, const uint8_t *bytes, struct refusal *why);
+/* Begins to read what stands on half 'n'. */
+void mark_read(struct mirror *m, unsigned n);
+/* Begins to write it, when that is wanted and possible. */
+void mark_save(struct mirror *m);
+/* Unmarks what was not written lately, when it is time. */
+void mark_tidy(struct mirror *m);
+void mirror_set_size(struct mirror *m, uint64_t size);
+
+/* mirror_copy.c: begins and goes on copying.  Returns how much was begun. */
+unsigned mirror_copy(struct mirror *m);
+bool mirror_is_copied_now(const struct mirror *m, uint64_t first, uint64_t size);
+bool mirror_copies(const struct mirror *m);
+
+/* mirror.c: hands an own request to its half, now or in a later round. */
+void own_begin(struct own_request *own);
+
+#endif

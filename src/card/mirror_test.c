@@ -1,0 +1,312 @@
+#include "base/bytes.h"
+#include "card/mirror_internal.h"
+#include "sim/mirror_world.h"
+
+#include <errno.h>
+
+static struct mirror_world w;
+
+static void begin(enum mirror_new new)
+{
+	world_open(&w, check_seed(), new);
+	world_give(&w, 0);
+	world_give(&w, 1);
+	world_run(&w);
+}
+
+static void write_cell(unsigned i)
+{
+	cell_begin(&w, &w.cells[i], BLOCK_WRITE);
+	world_run(&w);
+	assert_int_equal(w.cells[i].doing, CELL_IDLE);
+}
+
+static void two_blank_halves_become_a_mirror(void **state)
+{
+	(void)state;
+	world_open(&w, 1, MIRROR_COPY_ALL);
+	memset(w.fake[0].bytes, 7, WORLD_SIZE - MIRROR_RESERVED);
+	world_give(&w, 0);
+	world_run(&w);
+	assert_false(world_facts(&w).begun);
+	world_give(&w, 1);
+	world_run(&w);
+	assert_true(world_facts(&w).begun);
+	assert_int_equal(mirror_back(w.mirror)->size, WORLD_SIZE - MIRROR_RESERVED);
+	assert_int_equal(world_facts(&w).copied_bytes, WORLD_SIZE - MIRROR_RESERVED);
+	world_is_whole(&w);
+	world_close(&w);
+}
+
+static void halves_that_are_zeroes_need_no_copy(void **state)
+{
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	assert_int_equal(world_facts(&w).copied_bytes, 0);
+	world_is_whole(&w);
+	world_close(&w);
+}
+
+static void a_write_is_on_both_halves_and_marked_before(void **state)
+{
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	assert_int_equal(world_facts(&w).marked, 0);
+	write_cell(1);
+	assert_int_equal(w.cells[1].value, 1);
+	assert_int_equal(world_facts(&w).marked, 1);
+	world_is_whole(&w);
+	/* unmarked when nobody writes there */
+	w.now_ns += 3 * MIRROR_TIDY_NS;
+	world_run(&w);
+	w.now_ns += 3 * MIRROR_TIDY_NS;
+	world_run(&w);
+	assert_int_equal(world_facts(&w).marked, 0);
+	world_close(&w);
+}
+
+static void reads_and_writes_go_on_without_a_half_and_only_the_changes_are_copied(void **state)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		uint64_t copied;
+
+		(void)state;
+		begin(MIRROR_COPY_ALL);
+		for (unsigned i = 0; i < CELLS; i++)
+			write_cell(i);
+		w.now_ns += 3 * MIRROR_TIDY_NS;
+		world_run(&w);
+		w.now_ns += 3 * MIRROR_TIDY_NS;
+		world_run(&w);
+		copied = world_facts(&w).copied_bytes;
+		world_pull(&w, n);
+		world_run(&w);
+		write_cell(2);
+		write_cell(40);
+		world_read_all(&w);
+		assert_int_equal(w.gone, 0);
+		disk_card_insert(NULL, w.card[n]);
+		world_give(&w, n);
+		world_run(&w);
+		world_is_whole(&w);
+		assert_int_equal(world_facts(&w).copied_bytes - copied, 2 * world_facts(&w).region_bytes);
+		world_pull(&w, 1 - n);
+		world_read_all(&w);
+		assert_int_equal(w.gone, 0);
+		world_close(&w);
+	}
+}
+
+/* Generations, above all: the half that missed something is never the truth. */
+static void a_stale_half_by_itself_is_not_taken(void **state)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		struct refusal why = { 0 };
+
+		(void)state;
+		begin(MIRROR_BOTH_ARE_ZEROES);
+		write_cell(1);
+		world_pull(&w, n);
+		world_run(&w);
+		write_cell(1);
+		world_kill(&w);
+		world_boot(&w);
+		world_give(&w, n); /* it thinks that both are up to date */
+		world_run(&w);
+		assert_false(world_facts(&w).begun);
+		cell_begin(&w, &w.cells[1], BLOCK_READ);
+		world_run(&w);
+		assert_int_equal(w.gone, 1);
+		world_give(&w, 1 - n);
+		world_read_all(&w);
+		world_is_whole(&w);
+		assert_int_equal(w.cells[1].value, 2);
+		assert_int_equal(mirror_force(NULL, w.mirror, &why), -EINVAL);
+		world_close(&w);
+	}
+}
+
+static void the_half_that_knows_it_was_alone_begins_alone(void **state)
+{
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	world_pull(&w, 1);
+	world_run(&w);
+	write_cell(1);
+	world_kill(&w);
+	world_boot(&w);
+	world_give(&w, 0);
+	world_read_all(&w);
+	assert_int_equal(w.cells[1].value, 1);
+	assert_int_equal(w.gone, 0);
+	world_give(&w, 1);
+	world_run(&w);
+	world_is_whole(&w);
+	world_close(&w);
+}
+
+static void an_operator_may_force_a_half_and_the_other_follows(void **state)
+{
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	world_pull(&w, 1);
+	world_run(&w);
+	write_cell(1);
+	world_kill(&w);
+	world_boot(&w);
+	world_give(&w, 1);
+	world_run(&w);
+	assert_int_equal(mirror_force(NULL, w.mirror, NULL), 0);
+	w.cells[1].maybe[w.cells[1].maybe_count++] = 0; /* given up */
+	world_read_all(&w);
+	assert_int_equal(w.cells[1].value, 0);
+	write_cell(2);
+	world_kill(&w);
+	world_boot(&w);
+	world_give(&w, 0);
+	world_give(&w, 1);
+	world_read_all(&w);
+	assert_int_equal(w.cells[1].value, 0);
+	world_is_whole(&w);
+	world_close(&w);
+}
+
+static void a_half_of_another_mirror_is_refused(void **state)
+{
+	struct mirror_conf conf = { .uuid = { 43 } };
+
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	write_cell(1);
+	world_kill(&w);
+	world_boot(&w);
+	conf.hold = disk_card_hold_of(w.card[0]);
+	mirror_init(w.mirror, &conf);
+	world_give(&w, 0);
+	world_run(&w);
+	assert_int_equal(world_facts(&w).half[0], MIRROR_REFUSED);
+	assert_non_null(strstr(world_facts(&w).why[0].text, "another mirror"));
+	assert_true(mirror_half_is_quiet(NULL, w.mirror, 0));
+	world_close(&w);
+}
+
+static void a_half_whose_end_holds_something_else_is_refused(void **state)
+{
+	(void)state;
+	world_open(&w, 1, MIRROR_COPY_ALL);
+	memset(w.fake[1].bytes, 3, WORLD_SIZE);
+	world_give(&w, 0);
+	world_give(&w, 1);
+	world_run(&w);
+	assert_int_equal(world_facts(&w).half[1], MIRROR_REFUSED);
+	assert_false(world_facts(&w).begun);
+	world_close(&w);
+}
+
+/* The newest copy of what stands on a half, for damage. */
+static uint8_t *mark_of(unsigned n)
+{
+	uint8_t *a = w.fake[n].bytes + WORLD_SIZE - MIRROR_RESERVED, *b = a + MARK_COPY_SIZE;
+
+	return get_le64(a + 16) > get_le64(b + 16) ? a : b;
+}
+
+static void a_mark_that_says_the_impossible_is_refused(void **state)
+{
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	world_kill(&w);
+	put_le64(mark_of(0) + 40, WORLD_SIZE);
+	mark_seal(mark_of(0));
+	world_boot(&w);
+	world_give(&w, 0);
+	world_give(&w, 1);
+	world_run(&w);
+	assert_int_equal(world_facts(&w).half[0], MIRROR_REFUSED);
+	assert_non_null(strstr(world_facts(&w).why[0].text, "smaller than the mirror"));
+	assert_false(world_facts(&w).begun); /* the other may be the stale one */
+	world_close(&w);
+}
+
+/* A power cut in the midst of a mark leaves the one before. */
+static void a_damaged_copy_of_a_mark_is_passed_over(void **state)
+{
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	for (unsigned i = 0; i < CELLS; i++)
+		write_cell(i);
+	world_kill(&w);
+	mark_of(0)[5000] ^= 1;
+	world_boot(&w);
+	world_give(&w, 0);
+	world_give(&w, 1);
+	world_read_all(&w);
+	world_is_whole(&w);
+	assert_int_equal(w.gone, 0);
+	world_close(&w);
+}
+
+static void a_bad_block_is_read_from_the_other_half(void **state)
+{
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	write_cell(1);
+	w.fake[0].bad_first = w.cells[1].first;
+	w.fake[0].bad_size = 512;
+	for (unsigned i = 0; i < 6; i++) {
+		cell_begin(&w, &w.cells[1], BLOCK_READ);
+		world_run(&w);
+	}
+	assert_int_equal(w.gone, 0);
+	assert_int_equal(w.done, 7);
+	assert_int_equal(world_facts(&w).half[0], MIRROR_FRESH);
+	write_cell(1); /* a half that cannot write goes */
+	assert_int_equal(world_facts(&w).half[0], MIRROR_ABSENT);
+	assert_int_equal(w.gone, 0);
+	world_close(&w);
+}
+
+static void nothing_is_acknowledged_that_only_a_half_has_which_does_not_count(void **state)
+{
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	world_pull(&w, 1);
+	world_run(&w);
+	write_cell(1);
+	disk_card_insert(NULL, w.card[1]);
+	w.fake[1].reap_max = 0;
+	world_give(&w, 1);
+	for (unsigned i = 0; i < 20; i++)
+		world_poll(&w);
+	world_pull(&w, 0); /* the only fresh one */
+	cell_begin(&w, &w.cells[1], BLOCK_WRITE);
+	world_run(&w);
+	assert_int_equal(w.gone, 1);
+	disk_card_insert(NULL, w.card[0]);
+	world_give(&w, 0);
+	world_run(&w);
+	world_read_all(&w);
+	world_is_whole(&w);
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_blank_halves_become_a_mirror),
+		cmocka_unit_test(halves_that_are_zeroes_need_no_copy),
+		cmocka_unit_test(a_write_is_on_both_halves_and_marked_before),
+		cmocka_unit_test(reads_and_writes_go_on_without_a_half_and_only_the_changes_are_copied),
+		cmocka_unit_test(a_stale_half_by_itself_is_not_taken),
+		cmocka_unit_test(the_half_that_knows_it_was_alone_begins_alone),
+		cmocka_unit_test(an_operator_may_force_a_half_and_the_other_follows),
+		cmocka_unit_test(a_half_of_another_mirror_is_refused),
+		cmocka_unit_test(a_half_whose_end_holds_something_else_is_refused),
+		cmocka_unit_test(a_mark_that_says_the_impossible_is_refused),
+		cmocka_unit_test(a_damaged_copy_of_a_mark_is_passed_over),
+		cmocka_unit_test(a_bad_block_is_read_from_the_other_half),
+		cmocka_unit_test(nothing_is_acknowledged_that_only_a_half_has_which_does_not_count),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
