@@ -10,8 +10,11 @@ struct planning {
 	struct avail_graph *graph;
 	uint32_t *where; /* of each node of the graph: its one module, OUTSIDE, NOTHING */
 	uint32_t *drawn; /* its reference in the plan; AVAIL_NO_REF: not yet */
+	uint8_t *taken;	 /* nodes that are drawn as part of the one OR that mentions them */
 	uint32_t nodes;
-	struct avail_list args, some; /* some: of one module, of the gate at hand */
+	struct avail_list terms;      /* arguments of the gate at hand, and of those it has taken */
+	struct avail_list args, some; /* of its plan; those of one module */
+	struct avail_list stack;
 };
 
 /* ---- what is in which module ---- */
@@ -77,18 +80,19 @@ static bool is_one_of_any(const struct avail_node *node)
 	return node->kind == AVAIL_AND || node->kind == AVAIL_OR || node->kind == AVAIL_XOR;
 }
 
-/* Puts arguments that are of the same module as argument 'first' into one gate of the graph, whose
- * value is one output instead of several.  The reference in the plan. */
+/* Puts terms that are of the same module as term 'first' into one gate of the graph, whose value is
+ * one output instead of several.  The reference in the plan. */
 static uint32_t plan_together(struct planning *planning, const struct avail_node *node,
 			      uint32_t first, uint8_t *done)
 {
 	struct avail_graph *graph = planning->graph;
-	uint32_t module = planning->where[avail_node_of(graph->tree.args[node->first + first])];
+	const struct avail_list *terms = &planning->terms;
+	uint32_t module = planning->where[avail_node_of(terms->items[first])];
 	uint32_t ref, low = node->low;
 
 	planning->some.count = 0;
-	for (uint32_t i = first; i < node->count; i++) {
-		uint32_t arg = graph->tree.args[node->first + i];
+	for (uint32_t i = first; i < terms->count; i++) {
+		uint32_t arg = terms->items[i];
 
 		if (planning->where[avail_node_of(arg)] != module)
 			continue;
@@ -103,15 +107,45 @@ static uint32_t plan_together(struct planning *planning, const struct avail_node
 	return ref == AVAIL_NO_REF ? ref : output_ref(planning, avail_node_of(ref), module);
 }
 
+static int push_args(struct planning *planning, uint32_t index)
+{
+	const struct avail_tree *tree = &planning->graph->tree;
+	const struct avail_node *node = &tree->nodes[index];
+
+	for (uint32_t i = node->count; i-- > 0;)
+		if (!avail_list_add(&planning->stack, tree->args[node->first + i]))
+			return -ENOMEM;
+	return 0;
+}
+
+/* The arguments of a gate, and in place of gates that it has taken theirs. */
+static int gather_terms(struct planning *planning, uint32_t index)
+{
+	int err = 0;
+
+	planning->terms.count = planning->stack.count = 0;
+	err = push_args(planning, index);
+	while (!err && planning->stack.count > 0) {
+		uint32_t arg = planning->stack.items[--planning->stack.count];
+
+		if (planning->taken[avail_node_of(arg)])
+			err = push_args(planning, avail_node_of(arg));
+		else if (!avail_list_add(&planning->terms, arg))
+			err = -ENOMEM;
+	}
+	return err;
+}
+
 static uint32_t plan_gate(struct planning *planning, uint32_t index, uint8_t *done)
 {
-	struct avail_graph *graph = planning->graph;
-	struct avail_node node = graph->tree.nodes[index]; /* nodes may move */
+	struct avail_node node = planning->graph->tree.nodes[index]; /* nodes may move */
 
+	if (gather_terms(planning, index))
+		return AVAIL_NO_REF;
 	planning->args.count = 0;
-	memset(done, 0, node.count);
-	for (uint32_t i = 0; i < node.count; i++) {
-		uint32_t arg = graph->tree.args[node.first + i], ref;
+	memset(done, 0, planning->terms.count);
+	for (uint32_t i = 0; i < planning->terms.count; i++) {
+		uint32_t arg = planning->terms.items[i], ref;
 		uint32_t where = planning->where[avail_node_of(arg)];
 
 		if (done[i])
@@ -125,6 +159,45 @@ static uint32_t plan_gate(struct planning *planning, uint32_t index, uint8_t *do
 	}
 	return avail_tree_gate(&planning->dynamic->plan, node.kind, node.low, node.high,
 			       planning->args.items, planning->args.count);
+}
+
+/* ---- gates within gates ---- */
+
+/* An OR over leaves of several modules or of none. */
+static bool is_wide_or(const struct planning *planning, uint32_t node)
+{
+	return planning->where[node] == OUTSIDE &&
+	       planning->graph->tree.nodes[node].kind == AVAIL_OR &&
+	       planning->graph->tree.nodes[node].event == AVAIL_NO_EVENT &&
+	       avail_graph_group(planning->graph, node) == AVAIL_NONE;
+}
+
+/* An OR takes the ORs in it that nobody else mentions, so that what they have of one module becomes
+ * one output: as many interfaces, each behind a shelf and a group, would else be as many. */
+static int take_gates(struct planning *planning, const uint8_t *needed)
+{
+	const struct avail_tree *tree = &planning->graph->tree;
+	const struct avail_list *tops = &planning->graph->tops;
+	uint32_t *uses = avail_take(planning->graph->memory, planning->nodes, sizeof *uses);
+
+	if (!uses)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < tops->count; i++)
+		uses[avail_node_of(tops->items[i])] += 2; /* a top is drawn by itself */
+	for (uint32_t i = 0; i < planning->nodes; i++)
+		for (uint32_t k = 0; needed[i] && k < tree->nodes[i].count; k++)
+			uses[avail_node_of(tree->args[tree->nodes[i].first + k])]++;
+	for (uint32_t i = 0; i < planning->nodes; i++)
+		for (uint32_t k = 0;
+		     needed[i] && is_wide_or(planning, i) && k < tree->nodes[i].count; k++) {
+			uint32_t arg = tree->args[tree->nodes[i].first + k],
+				 node = avail_node_of(arg);
+
+			if (!(arg & 1) && uses[node] == 1 && is_wide_or(planning, node))
+				planning->taken[node] = 1;
+		}
+	avail_give(planning->graph->memory, uses, planning->nodes, sizeof *uses);
+	return 0;
 }
 
 /* ---- the plan ---- */
@@ -163,7 +236,7 @@ static int draw(struct planning *planning, const uint8_t *needed, uint8_t *done)
 		uint32_t event = planning->graph->tree.nodes[i].event;
 
 		planning->drawn[i] = AVAIL_NO_REF;
-		if (!needed[i])
+		if (!needed[i] || planning->taken[i])
 			continue;
 		if (i == 0)
 			planning->drawn[i] = AVAIL_FALSE;
@@ -203,8 +276,10 @@ int avail_plan(struct avail_dynamic *dynamic)
 	struct planning planning = { .dynamic = dynamic,
 				     .graph = graph,
 				     .nodes = graph->tree.node_count,
+				     .terms = { .memory = graph->memory },
 				     .args = { .memory = graph->memory },
-				     .some = { .memory = graph->memory } };
+				     .some = { .memory = graph->memory },
+				     .stack = { .memory = graph->memory } };
 	uint32_t nodes = planning.nodes, args = graph->tree.arg_count + 1;
 	uint8_t *needed = avail_take(graph->memory, nodes, 1), *done;
 	int err;
@@ -212,8 +287,9 @@ int avail_plan(struct avail_dynamic *dynamic)
 	done = avail_take(graph->memory, args, 1);
 	planning.where = avail_take(graph->memory, nodes, sizeof *planning.where);
 	planning.drawn = avail_take(graph->memory, nodes, sizeof *planning.drawn);
+	planning.taken = avail_take(graph->memory, nodes, 1);
 	/* As many outputs as there are nodes and arguments, at most. */
-	err = needed && done && planning.where && planning.drawn
+	err = needed && done && planning.where && planning.drawn && planning.taken
 		      ? avail_tree_init(&dynamic->plan, graph->memory,
 					graph->leaf_count + nodes + args)
 		      : -ENOMEM;
@@ -222,6 +298,8 @@ int avail_plan(struct avail_dynamic *dynamic)
 		err = mark_needed(&planning, needed);
 	}
 	if (!err)
+		err = take_gates(&planning, needed);
+	if (!err)
 		err = draw(&planning, needed, done);
 	if (!err)
 		err = share_out(dynamic);
@@ -229,8 +307,11 @@ int avail_plan(struct avail_dynamic *dynamic)
 	avail_give(graph->memory, done, args, 1);
 	avail_give(graph->memory, planning.where, nodes, sizeof *planning.where);
 	avail_give(graph->memory, planning.drawn, nodes, sizeof *planning.drawn);
+	avail_give(graph->memory, planning.taken, nodes, 1);
+	avail_list_fini(&planning.terms);
 	avail_list_fini(&planning.args);
 	avail_list_fini(&planning.some);
+	avail_list_fini(&planning.stack);
 	return err;
 }
 

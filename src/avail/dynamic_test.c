@@ -609,6 +609,36 @@ static void groups_that_share_carriers_are_one_exact_module(void **state)
 	}
 }
 
+/* Each group behind a cable of its own, which is no part of the module. */
+static void what_is_needed_together_is_one_output(void **state)
+{
+	static const struct avail_when when = { .kind = AVAIL_IN_STEADY_STATE };
+	struct avail_term members[2], carriers[2], ways[2], down;
+	const struct avail_module *module;
+	struct opened opened;
+	double u, cable = 1 / 1001.0;
+
+	(void)state;
+	for (unsigned c = 0; c < 2; c++)
+		carriers[c] = part("carrier", 100, 2);
+	for (unsigned g = 0; g < 2; g++) {
+		for (unsigned c = 0; c < 2; c++)
+			members[c] = either(part("card", 50 + g, 1), carriers[c]);
+		standby(members, 2, 1, &ways[g])->switch_h = 0.1;
+	}
+	u = steady(either(ways[0], ways[1])).unavailability.value;
+	for (unsigned g = 0; g < 2; g++)
+		ways[g] = either(part("cable", 1000, 1), ways[g]);
+	down = either(ways[0], ways[1]);
+	open_top(&opened, down, NULL);
+	near(ask(&opened, &when).unavailability.value, 1 - (1 - u) * (1 - cable) * (1 - cable),
+	     1e-12);
+	module = avail_dynamic_module(opened.dynamic, 0);
+	assert_int_equal(module->outputs, 1);
+	assert_int_equal(module->outcomes, 2);
+	close_top(&opened);
+}
+
 /* Three members each, so 27 ways to be well; states by the million. */
 static void what_is_left_out_of_many_groups_is_little(void **state)
 {
@@ -791,6 +821,7 @@ int main(void)
 		TEST(bounds_within_any_budget_hold_the_truth),
 		TEST(rare_failures_make_bounds_tight),
 		TEST(groups_that_share_carriers_are_one_exact_module),
+		TEST(what_is_needed_together_is_one_output),
 		TEST(what_is_left_out_of_many_groups_is_little),
 		TEST(better_coverage_never_hurts),
 		TEST(one_more_spare_never_hurts),
