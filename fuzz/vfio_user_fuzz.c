@@ -26,6 +26,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -218,12 +219,30 @@ static void step(struct input *in)
 	}
 }
 
-static void check_usable(void)
+static bool is_idle(void)
 {
 	struct vfio_user_facts facts;
 
 	vfio_user_facts(world.server, &facts);
-	must(!facts.connected && facts.windows == 0 && facts.migration == VFIO_USER_STATE_RUNNING);
+	return !facts.connected && facts.windows == 0 && facts.migration == VFIO_USER_STATE_RUNNING;
+}
+
+/* Until the server has given up what the client had; a function that is busy is waited for by a timer. */
+static void settle(unsigned fds)
+{
+	static const struct timespec moment = { .tv_nsec = 100000 };
+
+	for (unsigned i = 0; i < 20000 && (open_fds() != fds || !is_idle()); i++) {
+		turn(1);
+		if (i > 100)
+			nanosleep(&moment, NULL);
+	}
+	turn(2);
+}
+
+static void check_usable(void)
+{
+	must(is_idle());
 	must(world.sample.dma.region_count == 0 && world.sample.dma.log.bits == NULL);
 	must(world.sample.quiesces == world.sample.resumes);
 	must(world.sample.registers[SAMPLE_ID / 4] == SAMPLE_MAGIC);
@@ -252,9 +271,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	turn(2);
 	close(world.fd);
 	world.fd = -1;
-	for (unsigned i = 0; i < 2000 && open_fds() != before; i++)
-		turn(1);
-	turn(2);
+	settle(before);
 	must(open_fds() == before);
 	check_usable();
 	return 0;
