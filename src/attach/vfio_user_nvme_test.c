@@ -5,7 +5,6 @@
 #include "base/bytes.h"
 #include "dev/nvme_driver.h"
 #include "dev/nvme_function.h"
-#include "pcie/kinds_nvme.h"
 #include "sim/fake_disk.h"
 #include "spec/pcie.h"
 #include "tests/check.h"

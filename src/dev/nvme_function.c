@@ -2,7 +2,6 @@
 
 #include "base/bytes.h"
 #include "dev/nvme_internal.h"
-#include "pcie/kinds_nvme.h"
 
 #include <errno.h>
 

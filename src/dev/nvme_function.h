@@ -7,6 +7,7 @@
 
 #include "dev/nvme.h"
 #include "dev/pci_function.h"
+#include "pcie/kinds_nvme.h"
 
 struct nvme_function {
 	struct pci_function function;

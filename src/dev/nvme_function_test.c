@@ -1,7 +1,6 @@
 /* The controller as a PCI function: what a VMM sees, resets, and moving it to another place. */
 #include "dev/nvme_function.h"
 #include "dev/nvme_side_test.h"
-#include "pcie/kinds_nvme.h"
 #include "spec/pcie.h"
 
 static struct pcie_kinds_nvme kinds;
