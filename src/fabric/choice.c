@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define ENOUGH 1.05 /* times the least loss */
-enum { ROUNDS_MAX = 16, CLIMB_MAX = 20000 };
+enum { ROUNDS_MAX = 16, CLIMB_MAX = 8000 };
 
 bool site_group_is_open(const struct site_group *group)
 {
@@ -282,6 +282,8 @@ static int choose(struct site_chooser *c, struct site_choice *choice, bool *chan
 	bool more = says_more(c->site);
 	int err;
 
+	if (c->judged >= SITE_CHOICE_TRIALS_MAX)
+		return 0;
 	turn_to(c, choice);
 	before = current(c);
 	c->as = more ? SITE_GROUPS_PLAIN : SITE_GROUPS_AS_SAID;

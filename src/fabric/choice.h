@@ -22,6 +22,8 @@
 enum {
 	SITE_CHOICES_MAX = 4096,
 	SITE_CHOICE_ROUNDS = 3,
+	SITE_CHOICE_TRIALS_MAX =
+		50000, /* of all groups together; later ones keep their first choice */
 	SITE_CHOICE_TEXT_SIZE = 400,
 };
 
@@ -32,8 +34,8 @@ struct site_choice {
 	double loss; /* unavailability that it adds to what uses the group; NAN: no system does */
 	double next; /* of the best other one looked at; NAN: there is none */
 	char *next_cards[SITE_GROUP_CARDS_MAX];
-	unsigned looked_at;
-	bool all; /* every choice that the spread allows was looked at */
+	unsigned looked_at; /* 0: none, for SITE_CHOICE_TRIALS_MAX was reached */
+	bool all;	    /* every choice that the spread allows was looked at */
 };
 
 /* Whether a group waits for its members to be chosen. */

@@ -290,6 +290,19 @@ static void test_the_reason_names_the_choice_and_the_next_best(void **state)
 	assert_non_null(strstr(text, " s a year, with nic"));
 }
 
+static void test_a_group_that_was_not_looked_at_says_so(void **state)
+{
+	static char *const cards_of_it[] = { "nic3", "nic5" };
+	struct site_choice choice = { .group = 0 };
+	char text[SITE_CHOICE_TEXT_SIZE];
+
+	(void)state;
+	memcpy(choice.cards, cards_of_it, sizeof cards_of_it);
+	site_choice_text(&site, &choice, text);
+	assert_string_equal(text, "nic3 and nic5 of pool 'all': the least used; 50000 choices for "
+				  "groups before it were looked at, and no more are");
+}
+
 static void test_a_group_that_nothing_uses_is_chosen_too(void **state)
 {
 	char text[SITE_CHOICE_TEXT_SIZE];
@@ -315,6 +328,7 @@ int main(void)
 		TEST(test_of_n_plus_m_the_worst_card_stands_by_cold),
 		TEST(test_more_choices_than_can_be_tried_are_climbed),
 		TEST(test_the_reason_names_the_choice_and_the_next_best),
+		TEST(test_a_group_that_was_not_looked_at_says_so),
 		TEST(test_a_group_that_nothing_uses_is_chosen_too),
 	};
 

@@ -43,6 +43,13 @@ void site_choice_text(const struct site *site, const struct site_choice *choice,
 	text[0] = 0;
 	add_cards(text, choice->cards, group->count);
 	add(text, " of pool '%s'", group->pool);
+	if (choice->looked_at == 0) {
+		add(text,
+		    ": the least used; %d choices for groups before it were looked at, and no more "
+		    "are",
+		    SITE_CHOICE_TRIALS_MAX);
+		return;
+	}
 	if (isnan(choice->loss)) {
 		add(text, ": no system uses the group, so any would do");
 		return;

@@ -115,6 +115,7 @@ int site_chooser_judge(struct site_chooser *c, struct site_candidate *candidate)
 	int err;
 
 	c->looked_at++;
+	c->judged++;
 	site_chooser_put_in(c, candidate);
 	candidate->verdict = (struct site_verdict){ .loss = SITE_NO_ROOM };
 	if (placement_make(c->site, c->rows, c->why) != 0)

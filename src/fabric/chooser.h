@@ -43,6 +43,7 @@ struct site_chooser {
 	struct site_verdict *verdicts;		     /* of all choices, in their order */
 	struct site_candidate best[SITE_SHORT_LIST]; /* the best first */
 	unsigned best_count, looked_at;
+	unsigned judged; /* of all groups together */
 };
 
 /* Makes the candidate's cards those of the group. */
