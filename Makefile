@@ -61,10 +61,11 @@ test-sriov: deps-sriov ## a guest's own kernel makes virtual functions of our ca
 	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
 		python3 tests/e2e/qemu_sriov.py --build $(BUILD)
 
-test-vfio-user: deps-sriov ## QEMU 11's vfio-user-pci takes a function of ours, behind its intel-iommu
+test-vfio-user: deps-sriov ## QEMU 11's vfio-user-pci takes functions of ours, behind its intel-iommu
 	@$(MAKE) --no-print-directory all
 	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
-		python3 tests/e2e/qemu_vfio_user.py --build $(BUILD)
+		sh -c 'python3 tests/e2e/qemu_vfio_user.py --build $(BUILD) && \
+			python3 tests/e2e/qemu_vfio_user_net.py --build $(BUILD)'
 
 test-first-stage: deps-sriov ## our walk of first-stage tables against QEMU 11's
 	@$(MAKE) --no-print-directory all

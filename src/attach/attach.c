@@ -14,6 +14,7 @@
 const struct attach_ops *const attach_kinds[] = {
 	[SITE_ATTACH_VHOST_USER] = &attach_vhost_user,
 	[SITE_ATTACH_TAP] = &attach_tap,
+	[SITE_ATTACH_VFIO_USER] = &attach_vfio_user_nic,
 };
 
 /* Waits for the hold, announced, for about 'limit_ns'; true when it was taken. */

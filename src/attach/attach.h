@@ -1,4 +1,4 @@
-/* attach/attach.h -- plugging a front into a guest.  One row a kind: vhost-user, TAP.
+/* attach/attach.h -- plugging a front into a guest.  One row a kind: vhost-user, TAP, vfio-user.
  *
  * An attachment owns the front it made.  The daemon binds and re-binds that front to cards;
  * the guest's side of it (socket, interface) is the attachment's own business.

@@ -30,7 +30,7 @@ enum {
 };
 
 enum site_card_class { SITE_CARD_NIC };
-enum site_attachment { SITE_ATTACH_VHOST_USER, SITE_ATTACH_TAP };
+enum site_attachment { SITE_ATTACH_VHOST_USER, SITE_ATTACH_TAP, SITE_ATTACH_VFIO_USER };
 enum site_socket_mode { SITE_SOCKET_SERVER, SITE_SOCKET_CLIENT };
 enum site_spread { SITE_SPREAD_CARD, SITE_SPREAD_CARRIER, SITE_SPREAD_CHASSIS };
 enum site_redundancy {
@@ -151,7 +151,7 @@ struct site_io {
 	char *name;              /* unique within the system; default "net0", "net1"... */
 	char *pool;              /* name */
 	enum site_attachment attachment;
-	char *socket;            /* vhost-user: path or NULL: site_io_socket() derives one */
+	char *socket;            /* vhost-user, vfio-user: path or NULL: site_io_socket() derives one */
 	enum site_socket_mode socket_mode; /* who listens: we (server) or the guest's VMM */
 	char *interface;         /* tap: kernel interface name */
 	char *netns;             /* tap: network namespace name to put it in, or NULL */

@@ -85,7 +85,12 @@ static void check_tap(struct site_check *check, const struct place *at)
 	}
 }
 
-static void check_vhost_user(struct site_check *check, const struct place *at)
+static const char *socket_kind(const struct site_io *io)
+{
+	return io->attachment == SITE_ATTACH_VFIO_USER ? "vfio-user" : "vhost-user";
+}
+
+static void check_socket(struct site_check *check, const struct place *at)
 {
 	const struct site_io *io = at->io;
 	char path[SITE_PATH_SIZE], run_dir[SITE_PATH_SIZE], socket[SITE_SOCKET_MAX + 1];
@@ -104,12 +109,19 @@ static void check_vhost_user(struct site_check *check, const struct place *at)
 	if (io->interface) {
 		path_of(at, "interface", path);
 		site_find(check, path,
-			  "attachment vhost-user has no kernel interface; this key is for tap");
+			  "attachment %s has no kernel interface; this key is for tap",
+			  socket_kind(io));
 	}
 	if (io->netns) {
 		path_of(at, "netns", path);
 		site_find(check, path,
-			  "attachment vhost-user has no network namespace; this key is for tap");
+			  "attachment %s has no network namespace; this key is for tap",
+			  socket_kind(io));
+	}
+	if (io->attachment == SITE_ATTACH_VFIO_USER && io->socket_mode == SITE_SOCKET_CLIENT) {
+		path_of(at, "socket_mode", path);
+		site_find(check, path,
+			  "attachment vfio-user listens: only server is possible");
 	}
 }
 
@@ -139,8 +151,7 @@ static bool same_derived_socket(const struct place *a, const struct place *b)
 /* Whether both would listen at, or connect to, the same path. */
 static bool same_socket(const struct place *a, const struct place *b)
 {
-	if (a->io->attachment != SITE_ATTACH_VHOST_USER ||
-	    b->io->attachment != SITE_ATTACH_VHOST_USER)
+	if (a->io->attachment == SITE_ATTACH_TAP || b->io->attachment == SITE_ATTACH_TAP)
 		return false;
 	if (a->io->socket || b->io->socket)
 		return a->io->socket && b->io->socket && same_text(a->io->socket, b->io->socket);
@@ -245,7 +256,7 @@ void site_check_io(struct site_check *check)
 		if (io->attachment == SITE_ATTACH_TAP)
 			check_tap(check, &at);
 		else
-			check_vhost_user(check, &at);
+			check_socket(check, &at);
 		if (io->mirror_to)
 			check_mirror(check, &at);
 	}

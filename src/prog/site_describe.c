@@ -13,6 +13,7 @@ enum { HOLD_TRIES = 1000000 };
 static const char *const attachment_words[] = {
 	[SITE_ATTACH_VHOST_USER] = "vhost-user",
 	[SITE_ATTACH_TAP] = "tap",
+	[SITE_ATTACH_VFIO_USER] = "vfio-user",
 };
 
 void site_describe_function_name(const struct run_card *card, unsigned vf,

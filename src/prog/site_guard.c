@@ -5,6 +5,7 @@
 #include "iommu/guard.h"
 #include "os/clock.h"
 #include "os/table_memory.h"
+#include "pcie/kinds.h"
 #include "tree/tree.h"
 
 #include <errno.h>
@@ -62,6 +63,9 @@ static unsigned host_of(const struct run_io *io)
 
 static unsigned vectors_of(const struct run_io *io)
 {
+	/* of a whole PCI function: its MSI-X table */
+	if (io->io->attachment == SITE_ATTACH_VFIO_USER)
+		return PCIE_KINDS_NIC_VECTORS;
 	return 2u * (io->io->queues ? io->io->queues : 1) + 1;
 }
 

@@ -35,6 +35,7 @@ static const cyaml_strval_t spreads[] = {
 static const cyaml_strval_t attachments[] = {
 	{ "vhost-user", SITE_ATTACH_VHOST_USER },
 	{ "tap", SITE_ATTACH_TAP },
+	{ "vfio-user", SITE_ATTACH_VFIO_USER },
 };
 static const cyaml_strval_t socket_modes[] = {
 	{ "server", SITE_SOCKET_SERVER },
@@ -266,10 +267,12 @@ static const struct site_row io_rows[] = {
 	{ .key = "pool", .type = SITE_TYPE_REF, .need = SITE_MANDATORY, AT(site_io, pool),
 	  .help = "The pool that its function is drawn from." },
 	{ .key = "attachment", WORDS(attachments), .preset = "vhost-user",
-	  AT(site_io, attachment), .help = "How the guest is plugged in." },
+	  AT(site_io, attachment),
+	  .help = "How the guest is plugged in: by its rings (vhost-user), as a kernel interface "
+		  "(tap), or as a whole PCI function (vfio-user)." },
 	{ .key = "socket", .type = SITE_TYPE_TEXT, .min = 1, .max = 4096, AT(site_io, socket),
 	  .absent = "`RUN_DIR/SITE/SYSTEM-NAME.sock`",
-	  .help = "vhost-user: path of the socket, absolute, at most 107 characters." },
+	  .help = "vhost-user, vfio-user: path of the socket, absolute, at most 107 characters." },
 	{ .key = "socket_mode", WORDS(socket_modes), .preset = "server",
 	  AT(site_io, socket_mode),
 	  .help = "vhost-user: whether the daemon listens (`server`) or the guest's VMM does." },

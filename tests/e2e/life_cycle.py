@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 
-from sites import site, vhost
+from sites import site, vfio, vhost
 from world import SOURCE, check, main, say
 
 NOBODY = 65534
@@ -16,7 +16,7 @@ def sockets(world):
 
 
 def plain_site(world):
-    return site(world, ["net_null0", "net_null1"], [vhost(world, "a", 1), vhost(world, "b", 2)],
+    return site(world, ["net_null0", "net_null1"], [vhost(world, "a", 1), vhost(world, "b", 2), vfio(world, "c", 3)],
                 redundant=True)
 
 
@@ -53,9 +53,9 @@ def body(world):
     daemon = world.daemon(plain_site(world))
     say(f"  started in {daemon.started_s * 1000:.0f} ms, the tool's first answer included")
     check(daemon.started_s < 1, "it starts in less than a second")
-    check({"a.sock", "b.sock", "site.sock"} <= set(sockets(world)), "its sockets are there")
+    check({"a.sock", "b.sock", "c.sock", "site.sock"} <= set(sockets(world)), "its sockets are there")
 
-    for target in ("nic0", "nic0/vf1"):
+    for target in ("nic0", "nic0/vf1", os.path.join(world.dir, "c.sock")):
         report = daemon.facts("conform", target, "--destructive")
         check(report["failed"] == 0 and report["passed"] > 50,
               f"{target} keeps the PCI Express standard ({report['passed']} assertions)")

@@ -16,6 +16,11 @@ def vhost(world, name, number, **more):
     return {"name": name, "host": "blade", "io": [io]}
 
 
+def vfio(world, name, number, **more):
+    """The same as a whole PCI function, on the same kind of socket."""
+    return vhost(world, name, number, attachment="vfio-user", **more)
+
+
 def site(world, lines, systems, redundant=False, revert=True, **more):
     """One chassis with a carrier and a NIC card a line port, and what the systems ask for.
 
