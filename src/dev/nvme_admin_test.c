@@ -229,6 +229,27 @@ static void the_timestamp_runs_on_from_what_a_host_set(void **state)
 	world_close(world);
 }
 
+static void the_timestamp_begins_with_what_the_machine_said(void **state)
+{
+	struct world *world = world_open(1, false);
+	struct side *side = &world->side[0];
+	uint64_t stamp;
+
+	(void)state;
+	side->nvme->features.timestamp_ms = 5000; /* as nvme_conf.now_ms */
+	world->now_ns = UINT64_C(1) << 50;
+	world_round(world);
+	assert_int_equal(side_drive(side, 1, 8), 0);
+	world->now_ns += UINT64_C(2) * 1000 * 1000 * 1000;
+	assert_int_equal(admin(side, (struct cmd){ .opcode = NVME_ADMIN_GET_FEATURES,
+						   .dw10 = NVME_FEATURE_TIMESTAMP,
+						   .prp1 = data_at(0) }), 0);
+	stamp = get_le64(data(side, 0));
+	assert_int_equal(stamp & 0xffffffffffff, 7000);
+	assert_int_equal(field_get(stamp, NVME_TIMESTAMP_ORIGIN), 0);
+	world_close(world);
+}
+
 static void the_host_s_behaviour_and_identifier_are_kept(void **state)
 {
 	struct world *world = world_started();
@@ -746,6 +767,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_with_admin_commands_is_told),
 		cmocka_unit_test(features_keep_what_is_set_until_a_reset),
 		cmocka_unit_test(the_timestamp_runs_on_from_what_a_host_set),
+		cmocka_unit_test(the_timestamp_begins_with_what_the_machine_said),
 		cmocka_unit_test(the_host_s_behaviour_and_identifier_are_kept),
 		cmocka_unit_test(log_pages_tell_what_happened),
 		cmocka_unit_test(the_error_log_keeps_the_newest),

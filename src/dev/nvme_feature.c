@@ -66,11 +66,19 @@ void nvme_features_log(uint8_t *log)
 			 1u | (table[i].flags & BY_NAMESPACE ? 1u << 20 : 1u << 21));
 }
 
+/* What we were made with counts from the first time that anybody told us. */
+uint64_t nvme_timestamp_age_ms(const struct nvme *nvme)
+{
+	const struct nvme_features *features = &nvme->features;
+
+	return features->timestamp_at_ns ? (nvme->now_ns - features->timestamp_at_ns) / 1000000 : 0;
+}
+
 /* Milliseconds since 1970 now, as far as anybody has said; 5.27.1.10. */
 static uint64_t timestamp(const struct nvme *nvme)
 {
 	const struct nvme_features *features = &nvme->features;
-	uint64_t past = (nvme->now_ns - features->timestamp_at_ns) / 1000000;
+	uint64_t past = nvme_timestamp_age_ms(nvme);
 
 	return ((features->timestamp_ms + past) & ((UINT64_C(1) << 48) - 1)) |
 	       field_make(NVME_TIMESTAMP_ORIGIN, features->timestamp_origin);

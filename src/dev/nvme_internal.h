@@ -420,6 +420,7 @@ uint32_t nvme_feature(const struct nvme *nvme, uint8_t fid);
 enum nvme_outcome nvme_admin_get_features(struct nvme *nvme, struct nvme_command *cmd);
 enum nvme_outcome nvme_admin_set_features(struct nvme *nvme, struct nvme_command *cmd);
 void nvme_features_log(uint8_t *log);
+uint64_t nvme_timestamp_age_ms(const struct nvme *nvme);
 
 /* nvme_log.c, nvme_event.c */
 enum nvme_outcome nvme_admin_get_log(struct nvme *nvme, struct nvme_command *cmd);

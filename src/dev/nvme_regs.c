@@ -145,6 +145,8 @@ static void start(struct nvme *nvme)
 	nvme->cq[0].interrupts = true;
 	nvme_sq_open(nvme, 0, nvme->asq, sq, 0);
 	nvme->csts |= NVME_CSTS_RDY;
+	if (!nvme->features.timestamp_at_ns)
+		nvme->features.timestamp_at_ns = nvme->now_ns;
 	nvme->power_cycles++;
 	nvme->changed = 0; /* whoever starts it will ask what there is */
 	nvme->front.ready = true;

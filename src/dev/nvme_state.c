@@ -100,7 +100,6 @@ static void put_queues(const struct nvme *nvme, uint8_t *to)
 static void put_rest(const struct nvme *nvme, uint8_t *to)
 {
 	const struct nvme_features *features = &nvme->features;
-	uint64_t past_ms = (nvme->now_ns - features->timestamp_at_ns) / 1000000;
 
 	put(to, AT_AERS, nvme->aer_count);
 	for (unsigned i = 0; i < nvme->aer_count; i++)
@@ -116,7 +115,7 @@ static void put_rest(const struct nvme *nvme, uint8_t *to)
 		put_le16(to + 8 * AT_VECTORS + 2 * i, features->vector_no_coalescing[i]);
 	memcpy(to + 8 * AT_HOST_ID, features->host_id, sizeof features->host_id);
 	put(to, AT_HOST_LONG, features->host_id_long);
-	put(to, AT_TIMESTAMP, features->timestamp_ms + past_ms);
+	put(to, AT_TIMESTAMP, features->timestamp_ms + nvme_timestamp_age_ms(nvme));
 	put(to, AT_ORIGIN, features->timestamp_origin);
 	put(to, AT_BEHAVIOR, features->behavior[0]);
 	memcpy(to + 8 * AT_RESERVE_MASKS, nvme->reserve_mask, sizeof nvme->reserve_mask);
