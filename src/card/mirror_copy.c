@@ -4,7 +4,7 @@
 static bool is_needed(const struct mirror *m)
 {
 	return m->begun && !m->copy_stuck && half_is_fresh(m, m->source) &&
-	       half_is_written(m, m->target) && m->source != m->target;
+	       m->half[m->target].state == MIRROR_STALE;
 }
 
 bool mirror_copies(const struct mirror *m)

@@ -117,6 +117,7 @@ struct mirror {
 
 	unsigned turn;         /* half that is read next */
 	unsigned in_flight;    /* commands */
+	uint64_t used[MIRROR_COMMANDS / 64]; /* bit n: commands[n] is not free */
 	struct mirror_command commands[MIRROR_COMMANDS];
 	struct block_seg write_segs[BLOCK_SEGS_MAX]; /* of the one compare-and-write that writes */
 	struct mirror_command *writer;
@@ -159,6 +160,18 @@ static inline unsigned bitmap_count(const struct bitmap *map, uint32_t end)
 	for (uint32_t i = 0; i < end; i++)
 		n += bitmap_has(map, i);
 	return n;
+}
+
+/* The next command that is not free, from number 'i' on; MIRROR_COMMANDS: there is none. */
+static inline unsigned mirror_next(const struct mirror *m, unsigned i)
+{
+	for (; i < MIRROR_COMMANDS; i = (i / 64 + 1) * 64) {
+		uint64_t left = m->used[i / 64] >> i % 64;
+
+		if (left)
+			return i + lowest_bit(left);
+	}
+	return MIRROR_COMMANDS;
 }
 
 static inline bool half_is_fresh(const struct mirror *m, unsigned n)

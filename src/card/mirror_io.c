@@ -45,7 +45,7 @@ static bool overlap(const struct block_request *a, uint64_t first, uint64_t size
 
 bool mirror_is_written_now(const struct mirror *m, uint64_t first, uint64_t size)
 {
-	for (unsigned i = 0; i < MIRROR_COMMANDS; i++) {
+	for (unsigned i = mirror_next(m, 0); i < MIRROR_COMMANDS; i = mirror_next(m, i + 1)) {
 		const struct mirror_command *c = &m->commands[i];
 
 		if ((c->state == COMMAND_RUNS || c->state == COMMAND_ENDED) &&
@@ -81,7 +81,7 @@ static bool is_fenced(const struct mirror *m, const struct mirror_command *comma
 {
 	const struct block_request *parent = command->parent;
 
-	for (unsigned i = 0; i < MIRROR_COMMANDS; i++) {
+	for (unsigned i = mirror_next(m, 0); i < MIRROR_COMMANDS; i = mirror_next(m, i + 1)) {
 		const struct mirror_command *c = &m->commands[i];
 
 		if (c == command || c->state == COMMAND_FREE || c->state == COMMAND_ENDED ||
@@ -339,25 +339,25 @@ static void try_to_begin(struct worker *worker, struct mirror *m, struct mirror_
 static bool submit(struct worker *worker, struct block_back *back, struct block_request *parent)
 {
 	struct mirror *m = mirror_of(back);
+	struct mirror_command *c;
+	unsigned word = 0, slot;
 
 	if (m->in_flight == MIRROR_COMMANDS)
 		return false;
-	for (unsigned i = 0; i < MIRROR_COMMANDS; i++) {
-		struct mirror_command *c = &m->commands[(m->serial + i) % MIRROR_COMMANDS];
-
-		if (c->state != COMMAND_FREE)
-			continue;
-		c->mirror = m;
-		c->parent = parent;
-		c->state = COMMAND_WAITS;
-		c->serial = ++m->serial;
-		c->tried = 0;
-		c->writes = false;
-		m->in_flight++;
-		try_to_begin(worker, m, c);
-		return true;
-	}
-	return false;
+	while (m->used[word] == UINT64_MAX)
+		word++;
+	slot = word * 64 + lowest_bit(~m->used[word]);
+	m->used[word] |= UINT64_C(1) << slot % 64;
+	c = &m->commands[slot];
+	c->mirror = m;
+	c->parent = parent;
+	c->state = COMMAND_WAITS;
+	c->serial = ++m->serial;
+	c->tried = 0;
+	c->writes = false;
+	m->in_flight++;
+	try_to_begin(worker, m, c);
+	return true;
 }
 
 /* A request that was handed in is never taken back: it is done soon. */
@@ -383,6 +383,7 @@ static bool tell(struct worker *worker, struct mirror *m, struct mirror_command 
 	if (!may_be_told(m, c))
 		return false;
 	c->state = COMMAND_FREE;
+	m->used[(c - m->commands) / 64] &= ~(UINT64_C(1) << (c - m->commands) % 64);
 	m->in_flight--;
 	c->parent->done(worker, c->parent);
 	return true;
@@ -395,7 +396,7 @@ unsigned mirror_commands_go_on(struct worker *worker, struct mirror *m, bool loo
 	if ((!look && !m->retry) || m->in_flight == 0)
 		return 0;
 	m->retry = false;
-	for (unsigned i = 0; i < MIRROR_COMMANDS; i++) {
+	for (unsigned i = mirror_next(m, 0); i < MIRROR_COMMANDS; i = mirror_next(m, i + 1)) {
 		struct mirror_command *c = &m->commands[i];
 
 		if (c->state == COMMAND_WAITS)

@@ -318,7 +318,7 @@ void mark_save(struct mirror *m)
 /* Regions of writes that are at the halves now stay marked. */
 static void keep_running(struct mirror *m)
 {
-	for (unsigned i = 0; i < MIRROR_COMMANDS; i++) {
+	for (unsigned i = mirror_next(m, 0); i < MIRROR_COMMANDS; i = mirror_next(m, i + 1)) {
 		const struct mirror_command *c = &m->commands[i];
 
 		if (c->state == COMMAND_FREE || !modifies(c->parent) || c->parent->size == 0)
