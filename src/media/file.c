@@ -11,9 +11,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096 };
+enum {
+	PAGE = 4096,
+	LOCK_TRIES = 300, /* 10 ms apart */
+};
 
 static int open_flags(const struct medium_conf *conf)
 {
@@ -44,10 +48,20 @@ static int open_file(struct file_medium *f, const struct medium_conf *conf, stru
 	return err;
 }
 
+/* A killed program's ring keeps its file, and so the lock, until what it had begun has ended: then, and not
+ * before, the file may be used. */
 static int take_lock(struct file_medium *f, const struct medium_conf *conf, struct refusal *why)
 {
-	if (flock(f->fd, (conf->access == MEDIUM_READ_ONLY ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
-		return 0;
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	int how = conf->access == MEDIUM_READ_ONLY ? LOCK_SH : LOCK_EX;
+
+	for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
+		if (flock(f->fd, how | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
 	refuse(why, "path", errno == EWOULDBLOCK ? "'%s' is in use by another program" :
 						   "cannot lock '%s'", conf->path);
 	return errno == EWOULDBLOCK ? -EBUSY : -errno;

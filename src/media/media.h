@@ -30,8 +30,8 @@ struct medium_conf {
 	enum medium_cache cache;
 };
 
-/* 0, or -errno with 'why': -EBUSY when another program has the file (flock(2)), -ENOSYS when the
- * kernel has no io_uring or does not let us use it. */
+/* 0, or -errno with 'why': -EBUSY when another program has the file (flock(2)) and keeps it for three
+ * seconds, -ENOSYS when the kernel has no io_uring or does not let us use it. */
 int medium_open(struct medium **medium, const struct medium_conf *conf, struct refusal *why);
 
 /* NULL is nothing. */

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MIB (UINT64_C(1) << 20)
@@ -307,6 +309,78 @@ static void a_file_that_was_cut_gives_errors_and_no_more(void **state)
 	unlink(path);
 }
 
+/* The child: writes numbers to blocks in turn, sixteen at once, and tells each that has ended. */
+static _Noreturn void write_until_killed(int to)
+{
+	enum { AT_ONCE = 16 };
+	struct medium *medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+	static struct block_request requests[AT_ONCE], *list[AT_ONCE];
+	static struct block_seg segs[AT_ONCE];
+
+	for (uint64_t number = 1;; number += AT_ONCE) {
+		unsigned begun = 0, done = 0;
+
+		for (unsigned i = 0; i < AT_ONCE; i++) {
+			uint64_t value = number + i;
+
+			segs[i] = (struct block_seg){ data + i * 4096, 4096 };
+			memcpy(segs[i].bytes, &value, sizeof value);
+			requests[i] = (struct block_request){
+				.op = BLOCK_WRITE, .first = value % 64 * 4096, .size = 4096,
+				.segs = &segs[i], .seg_count = 1,
+			};
+			list[i] = &requests[i];
+		}
+		while (done < AT_ONCE) {
+			struct block_request *ended;
+
+			begun += medium->ops->submit(NULL, medium, list + begun, AT_ONCE - begun);
+			if (!medium->ops->reap(NULL, medium, &ended, 1)) {
+				wait_for(medium);
+				continue;
+			}
+			done++;
+			if (write(to, ended->segs[0].bytes, 8) != 8)
+				_exit(1);
+		}
+	}
+}
+
+static void what_was_completed_survives_a_kill_and_the_lock_does_not(void **state)
+{
+	uint64_t told[64] = { 0 }, value, most = 0;
+	struct medium *medium;
+	int pipe_fds[2];
+	pid_t child;
+
+	(void)state;
+	make_path(".");
+	assert_int_equal(pipe(pipe_fds), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		write_until_killed(pipe_fds[1]);
+	close(pipe_fds[1]);
+	while (read(pipe_fds[0], &value, sizeof value) == sizeof value) {
+		told[value % 64] = value > told[value % 64] ? value : told[value % 64];
+		most = value > most ? value : most;
+		if (most == 400)
+			kill(child, SIGKILL);
+	}
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close(pipe_fds[0]);
+	assert_true(most >= 400);
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+	for (unsigned i = 0; i < 64; i++) {
+		assert_int_equal(go(medium, BLOCK_READ, 0, i * 4096, 4096, other), BLOCK_DONE);
+		memcpy(&value, other, sizeof value);
+		/* that, or one that was under way */
+		assert_true(value == told[i] || (value > told[i] && value % 64 == i));
+	}
+	medium_close(medium);
+	unlink(path);
+}
+
 static void what_is_only_read_is_not_written(void **state)
 {
 	struct medium *medium;
@@ -378,6 +452,7 @@ int main(void)
 		cmocka_unit_test(many_requests_end_each_once),
 		cmocka_unit_test(a_wake_up_comes_when_a_request_ends_and_only_when_asked),
 		cmocka_unit_test(a_file_that_was_cut_gives_errors_and_no_more),
+		cmocka_unit_test(what_was_completed_survives_a_kill_and_the_lock_does_not),
 		cmocka_unit_test(what_is_only_read_is_not_written),
 		cmocka_unit_test(a_file_in_use_a_missing_one_and_no_file_are_refused),
 		cmocka_unit_test(a_file_that_is_not_there_is_made_as_large_as_asked),
