@@ -224,7 +224,8 @@ static bool is_idle(void)
 	struct vfio_user_facts facts;
 
 	vfio_user_facts(world.server, &facts);
-	return !facts.connected && facts.windows == 0 && facts.migration == VFIO_USER_STATE_RUNNING;
+	return !facts.connected && facts.windows == 0 && facts.migration == VFIO_USER_STATE_RUNNING &&
+	       world.sample.quiesces == world.sample.resumes;
 }
 
 /* Until the server has given up what the client had; a function that is busy is waited for by a timer. */
@@ -233,6 +234,7 @@ static void settle(unsigned fds)
 	static const struct timespec moment = { .tv_nsec = 100000 };
 
 	for (unsigned i = 0; i < 20000 && (open_fds() != fds || !is_idle()); i++) {
+		world.sample.registers[SAMPLE_BUSY / 4] = 0; /* a message may have set it just now */
 		turn(1);
 		if (i > 100)
 			nanosleep(&moment, NULL);

@@ -2,7 +2,8 @@
 
 The sample function is served by a program of its own; a stock Debian guest sees it behind a root port and its
 IOMMU, and a driver in the guest's user space uses it through VFIO: registers, the mapped page, DMA both ways, MSI-X,
-reset.  Then the server is started anew, and a second guest finds the function.
+reset.  Then the server is started anew, and a second guest finds the function.  Last a guest has an NVMe and another a
+virtio-blk function, of a disk of memory, and its own drivers write and read them.
 """
 
 import json
@@ -11,6 +12,7 @@ import subprocess
 from world import check, facts, guests, main, need, newer_qemu, say
 
 ROUNDS = 20
+DISK_MB = 64
 
 
 class VfioUserGuest(guests.QemuGuest):
@@ -24,10 +26,10 @@ class VfioUserGuest(guests.QemuGuest):
                 "-device", json.dumps(device)]
 
 
-def serve(world, path):
-    server = subprocess.Popen([world.program("src/attach/vfio_sample_server"), path],
+def serve(world, path, program="vfio_sample_server", *more):
+    server = subprocess.Popen([world.program(f"src/attach/{program}"), path, *more],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    check(server.stdout.readline() == "ready\n", "the sample function is served")
+    check(server.stdout.readline() == "ready\n", f"{program}{''.join(' ' + m for m in more)} serves")
     return server
 
 
@@ -39,13 +41,13 @@ def stop(server):
     return said
 
 
-def boot(world, name, path):
+def boot(world, name, path, modules=()):
     guest = VfioUserGuest(name, world.dir, [],
                           {**world.guest_programs(),
                            "vfio_sample_driver": world.program("tests/guests/vfio_sample_driver")},
                           vectors=None, kernel_args="intel_iommu=on iommu=nopt iommu.strict=1 no_timer_check",
                           modules=["irqbypass", "vfio", "vfio_virqfd", "vfio_iommu_type1",
-                                   "vfio-pci-core", "vfio-pci"])
+                                   "vfio-pci-core", "vfio-pci", *modules])
     guest.socket = path
     guest.program = newer_qemu()
     return world.guest(guest).wait_ready()
@@ -67,6 +69,32 @@ def use(guest):
     check(found["after_reset"] == 0, "a reset resets it")
 
 
+def use_disk(guest, device):
+    """Writes and reads all of the guest's page cache worth, past it, with the guest's own driver."""
+    guest.run(f"for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/{device} ] && break; sleep 1; done; "
+              f"[ $(cat /sys/block/{device}/size) = {DISK_MB * 2048} ]")
+    check(True, f"the guest's driver has /dev/{device}, {DISK_MB} MiB")
+    wrote = guest.run(f"dd if=/dev/urandom of=/x bs=1M count={DISK_MB} 2>/dev/null; "
+                      f"dd if=/x of=/dev/{device} bs=1M 2>/dev/null; sync; "
+                      "echo 3 >/proc/sys/vm/drop_caches; md5sum </x", seconds=180).text.split()[0]
+    read = guest.run(f"md5sum </dev/{device}", seconds=180).text.split()[0]
+    check(wrote == read, f"{DISK_MB} MiB are read back as they were written")
+    interrupts = guest.run(f"grep -E 'nvme|virtio|{device}' /proc/interrupts | head -n 3").text
+    check("MSI" in interrupts, "its queues have MSI-X vectors")
+
+
+def try_disk(world, kind, device, modules):
+    path = f"{world.dir}/{kind}.sock"
+    server = serve(world, path, "vfio_disk_server", kind, str(DISK_MB))
+    try:
+        guest = boot(world, kind, path, modules)
+        use_disk(guest, device)
+        guest.stop()
+    finally:
+        said = stop(server)
+    check("refused" not in said, "the server refused nothing of QEMU's")
+
+
 def body(world):
     need("debootstrap")
     path = f"{world.dir}/sample.sock"
@@ -80,9 +108,13 @@ def body(world):
     check("refused" not in said, "the server refused nothing of QEMU's")
     server = serve(world, path)
     try:
-        use(boot(world, "two", path))
+        guest = boot(world, "two", path)
+        use(guest)
+        guest.stop()
     finally:
         stop(server)
+    try_disk(world, "nvme", "nvme0n1", ["t10-pi", "nvme-common", "nvme-core", "nvme"])
+    try_disk(world, "virtio-blk", "vda", ["virtio_blk"])
 
 
 main("qemu_vfio_user", body)
