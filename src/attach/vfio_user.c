@@ -124,6 +124,11 @@ void vfuser_go_on(struct vfio_user *vf)
 {
 	if (!vf->quiesced || vf->migration.quiet)
 		return;
+	if (vf->quiet_until_ms > uv_now(vf->conf.loop)) {
+		look_again(vf);
+		return;
+	}
+	vf->quiet_until_ms = 0;
 	vf->quiesced = false;
 	vfuser_hold(vf);
 	if (vf->function->ops->resume)
@@ -157,6 +162,7 @@ static void forget_client(struct vfio_user *vf)
 	vfuser_log_drop(vf);
 	vfuser_windows_drop(vf);
 	vfuser_migration_reset(vf);
+	vf->quiet_until_ms = 0;
 	vfuser_go_on(vf);
 	vf->negotiated = vf->told_refused = vf->told_lost = vf->leaving = false;
 }
@@ -198,6 +204,8 @@ static void on_timer(uv_timer_t *timer)
 	uv_timer_stop(timer); /* whoever still waits starts it again */
 	if (vf->fd >= 0)
 		vfuser_stream_run(vf);
+	if (vf->fd >= 0 && !vf->parked)
+		vfuser_go_on(vf);
 }
 
 /* Memory was taken away under the function: what it reads there now is zeros. */

@@ -177,6 +177,9 @@ static int end_windows(struct vfio_user *vf, unsigned at, unsigned count)
 	uint64_t last = w->regions[at + count - 1].base + (w->regions[at + count - 1].size - 1);
 	int err;
 
+	for (unsigned i = at; i < at + count; i++)
+		if (w->regions[i].size >= VFUSER_LARGE_BYTES)
+			vf->quiet_until_ms = uv_now(vf->conf.loop) + VFUSER_GRACE_MS;
 	vfuser_hold(vf);
 	err = vfuser_ungrant(vf, first, last);
 	if (!err) {
@@ -287,6 +290,8 @@ int vfuser_dma_map(struct vfio_user *vf, struct vfuser_msg *msg, struct refusal 
 		drop_file(vf, file);
 	if (err)
 		return refuse_map(&g, err, why);
+	if (vf->quiet_until_ms)
+		vf->quiet_until_ms = uv_now(vf->conf.loop) + VFUSER_GRACE_MS;
 	if (vf->conf.host.wake)
 		vf->conf.host.wake(vf->conf.host.owner);
 	return 0;

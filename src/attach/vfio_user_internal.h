@@ -25,6 +25,10 @@ enum {
 	VFUSER_DOORBELL_FDS = 16,
 	VFUSER_SETTLE_MS = 1,    /* how often a busy function is looked at */
 	VFUSER_PATIENCE_MS = 10000, /* a command that needs a quiet function is refused after that */
+	/* A VMM that changes its memory map takes a large window away to give back its parts at once: the
+	 * function stays quiet until no more of that has come for a moment. */
+	VFUSER_LARGE_BYTES = 1 << 20,
+	VFUSER_GRACE_MS = 3,
 	VFUSER_RECORDS_MAX = 64 << 20, /* bytes of migration data that we take */
 };
 
@@ -124,6 +128,7 @@ struct vfio_user {
 	bool leaving;                /* the client went: the function is being quieted */
 	bool quiesced;               /* we asked it to */
 	uint64_t waits_since_ms;     /* by the loop's clock */
+	uint64_t quiet_until_ms;     /* the memory map is being changed */
 
 	struct vfuser_windows windows;
 	struct iommu_domain plain; /* of a function that has none: the windows themselves */

@@ -298,6 +298,31 @@ static void test_maps_in_flight_keep_their_own_descriptors(void **state)
 	}
 }
 
+static void test_a_large_window_that_comes_back_in_parts_finds_the_function_quiet_until_then(void **state)
+{
+	const uint64_t size = 4 << 20;
+
+	(void)state;
+	negotiate();
+	assert_int_equal(ftruncate(memory_fd, (off_t)size), 0);
+	assert_int_equal(dma_map(0, size, 0, 3, memory_fd), 0);
+	assert_int_equal(dma_unmap(0, size, 0), 0);
+	assert_int_equal(dma_map(0, size / 2, 0, 3, memory_fd), 0);
+	assert_int_equal(dma_map(size / 2, size / 2, size / 2, 1, memory_fd), 0);
+	assert_int_equal(sample.quiesces, 1);
+	for (unsigned i = 0; i < 1000 && sample.resumes == 0; i++) {
+		usleep(1000);
+		turn(1);
+	}
+	assert_int_equal(sample.resumes, 1);
+	assert_int_equal(dma_unmap(0, size / 2, 0), 0);
+	assert_int_equal(ask(VFIO_USER_DEVICE_RESET, NULL, 0), 0);
+	close(client); /* in the midst of it */
+	client = -1;
+	turn(4);
+	assert_int_equal(sample.resumes, sample.quiesces);
+}
+
 static void test_a_client_that_does_not_read_holds_up_nobody_but_itself(void **state)
 {
 	uint8_t bytes[VFIO_USER_HEADER_SIZE + VFIO_USER_ACCESS_SIZE] = { 0 };
@@ -447,6 +472,7 @@ int main(void)
 		T(test_pages_that_the_function_wrote_are_reported_once),
 		T(test_messages_in_pieces_and_in_one_piece_are_served_alike),
 		T(test_maps_in_flight_keep_their_own_descriptors),
+		T(test_a_large_window_that_comes_back_in_parts_finds_the_function_quiet_until_then),
 		T(test_a_client_that_does_not_read_holds_up_nobody_but_itself),
 		T(test_a_message_that_wants_no_reply_gets_none),
 		T(test_commands_that_are_none_are_answered_and_broken_framing_ends_it),
