@@ -293,6 +293,34 @@ static void test_every_front_is_armed_before_sleep_and_disarmed_after(void **sta
 	close_pair();
 }
 
+/* As an attachment takes it: without looking at where the worker is. */
+static void keep_during_send(void *owner)
+{
+	(void)owner;
+	assert_true(hold_try(a.front[1]->front.hold, HOLD_CONTROL));
+	a.line->during_send = NULL;
+}
+
+static void test_frames_that_came_while_control_had_the_card_are_work_before_sleep(void **state)
+{
+	(void)state;
+	open_pair();
+	world_bind_plain(&a, 1);
+	world_run(&a);
+	world_arrive(&a, WORLD_MAC(1), OUTSIDE_MAC, 0, 60);
+	world_send(&a, 1, OUTSIDE_MAC, WORLD_MAC(1), 0, 60);
+	a.line->during_send = keep_during_send;
+	nic_card_poll(NULL, a.card, a.now_ns);
+	assert_int_equal(nic_card_poll(NULL, a.card, a.now_ns), 0);
+	hold_give(a.front[1]->front.hold, HOLD_CONTROL);
+	assert_int_equal(a.front[1]->given, 0);
+	assert_true(nic_card_arm(NULL, a.card));
+	assert_int_equal(nic_card_deadline_ns(NULL, a.card), 0);
+	world_run(&a);
+	assert_int_equal(a.front[1]->given, 1);
+	close_pair();
+}
+
 static void test_a_worker_does_not_sleep_while_control_has_the_card(void **state)
 {
 	(void)state;
@@ -321,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_a_detached_card_does_nothing_and_comes_back_empty),
 		cmocka_unit_test(test_all_buffers_come_back_when_the_line_is_taken_away),
 		cmocka_unit_test(test_every_front_is_armed_before_sleep_and_disarmed_after),
+		cmocka_unit_test(test_frames_that_came_while_control_had_the_card_are_work_before_sleep),
 		cmocka_unit_test(test_a_worker_does_not_sleep_while_control_has_the_card),
 	};
 

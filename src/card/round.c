@@ -221,7 +221,7 @@ uint64_t nic_card_deadline_ns(struct worker *worker, struct nic_card *card)
 	(void)worker;
 	if (taking != TAKEN)
 		return taking == CUT_OFF ? UINT64_MAX : 0;
-	deadline_ns = min_u64(card->deadline_ns, line_deadline_ns(card));
+	deadline_ns = card->rx_count ? 0 : min_u64(card->deadline_ns, line_deadline_ns(card));
 	hold_give(&card->hold, HOLD_WORKER);
 	return deadline_ns;
 }
@@ -251,7 +251,11 @@ bool nic_card_arm(struct worker *worker, struct nic_card *card)
 
 	if (taking != TAKEN)
 		return taking == TAKEN_BY_CONTROL;
-	work = arm_fronts(worker, card) || card->rx_count || line_deadline_ns(card) == 0;
+	if (card->rx_count) { /* of a window that came back while the control thread had the card */
+		hold_give(&card->hold, HOLD_WORKER);
+		return true;
+	}
+	work = arm_fronts(worker, card) || line_deadline_ns(card) == 0;
 	if (card->line && card->line->wakes)
 		return card_line_arm(worker, card) || work;
 	hold_give(&card->hold, HOLD_WORKER);
