@@ -10,6 +10,9 @@
 /* A worker that the machine does not let run may need the first; nothing needs the second. */
 #define PATIENCE_NS UINT64_C(20000000)
 #define GIVE_UP_NS  UINT64_C(10000000000)
+/* One that was late once: as long as a worker that runs takes to see that it is wanted, since it may have the
+ * front nearly all the time, polling for an answer that waits for this. */
+#define LATE_NS     UINT64_C(200000)
 
 const struct attach_ops *const attach_kinds[] = {
 	[SITE_ATTACH_VHOST_USER] = &attach_vhost_user,
@@ -44,7 +47,7 @@ bool attach_ready(struct nic_front *front)
 
 	if (!hold)
 		return true;
-	hold->late = !take_within(hold, hold->late ? 0 : PATIENCE_NS);
+	hold->late = !take_within(hold, hold->late ? LATE_NS : PATIENCE_NS);
 	if (!hold->late)
 		hold_give(hold, HOLD_CONTROL);
 	return !hold->late;

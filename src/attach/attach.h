@@ -83,8 +83,8 @@ struct attachment {
 /* The kinds there are, by enum site_attachment. */
 extern const struct attach_ops *const attach_kinds[];
 
-/* Whether a worker gives the front back when it is asked to: waits some milliseconds for that, and not
- * again while it does not.  Everything that will need the front asks this first, and comes
+/* Whether a worker gives the front back when it is asked to: waits some milliseconds for that, and a fifth of one
+ * again as long as it does not.  Everything that will need the front asks this first, and comes
  * back later when it is false. */
 bool attach_ready(struct nic_front *front);
 
