@@ -134,6 +134,7 @@ class Served(unittest.TestCase):
         self.tool("card", "pull", "nic0")
         self.assertIn("away 250.5 us", follower.stdout.readline())
         self.servers[0].terminate()
+        self.servers[0].wait(10) # a second signal would find it without its handler
         self.assertIn("no daemon answers", follower.communicate(timeout=20)[1])
         self.assertEqual(follower.returncode, 3)
 
