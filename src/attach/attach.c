@@ -41,7 +41,7 @@ static bool take_within(struct hold *hold, uint64_t limit_ns)
 	return true;
 }
 
-bool attach_ready(struct nic_front *front)
+bool attach_ready(struct front *front)
 {
 	struct hold *hold = front->hold;
 
@@ -63,19 +63,19 @@ static _Noreturn void give_up(void)
 	abort();
 }
 
-void attach_hold(struct nic_front *front)
+void attach_hold(struct front *front)
 {
 	if (front->hold && !take_within(front->hold, GIVE_UP_NS))
 		give_up();
 }
 
-void attach_release(struct nic_front *front)
+void attach_release(struct front *front)
 {
 	if (front->hold)
 		hold_give(front->hold, HOLD_CONTROL);
 }
 
-bool attach_look(struct nic_front *front, struct attach_look *look)
+bool attach_look(struct front *front, struct attach_look *look)
 {
 	_Static_assert(sizeof look->stopped == sizeof front->stopped, "the same text");
 

@@ -8,6 +8,7 @@
 #define ATTACH_ATTACH_H
 
 #include "base/refusal.h"
+#include "channel/block.h"
 #include "channel/nic_front.h"
 #include "fabric/site.h"
 #include "iommu/domain.h"
@@ -22,20 +23,26 @@ struct attach_host {
 	const char *run_dir; /* directory for sockets whose path the site file leaves open */
 	/* A descriptor that must wake the worker of the card the front is bound to (kick
 	 * descriptors, a TAP's own); the daemon moves them when the front is re-bound. */
-	void (*watch)(void *owner, struct nic_front *front, int fd);
-	void (*unwatch)(void *owner, struct nic_front *front, int fd);
+	void (*watch)(void *owner, struct front *front, int fd);
+	void (*unwatch)(void *owner, struct front *front, int fd);
 	/* Wakes that worker now: rings were started, memory came, translations arrived. */
-	void (*wake)(void *owner, struct nic_front *front);
+	void (*wake)(void *owner, struct front *front);
 	/* Something an operator wants to know: "connected", "disconnected", "driver ready",
 	 * "stopped: ..." ; becomes an event. */
-	void (*event)(void *owner, struct nic_front *front, const char *kind, const char *text);
+	void (*event)(void *owner, struct front *front, const char *kind, const char *text);
 	/* The guest arrived here (end of a live migration): its card should announce its addresses,
 	 * nic_card_announce.  NULL is allowed. */
-	void (*announce)(void *owner, struct nic_front *front);
+	void (*announce)(void *owner, struct front *front);
 	/* The guest has gone, and what it granted has been taken back: the next is another one.  NULL is
 	 * allowed. */
-	void (*unplugged)(void *owner, struct nic_front *front);
+	void (*unplugged)(void *owner, struct front *front);
 	void *owner;
+};
+
+/* What a disk's front is made with. */
+struct attach_disk {
+	uint16_t queues;    /* 1..VIRTIO_BLK_QUEUES_MAX */
+	const char *serial; /* up to 20 bytes count; what its driver shows */
 };
 
 struct attach_conf {
@@ -44,17 +51,19 @@ struct attach_conf {
 	const char *system;  /* name */
 	uint64_t mac;        /* as get_be48 reads it; parsed or derived already */
 	uint16_t mtu;
+	const struct attach_disk *disk; /* NULL: the front is a network's; 'mac' and 'mtu' are its */
 };
 
-enum { ATTACH_WHY_SIZE = 160 };
+enum { ATTACH_WHY_SIZE = FRONT_WHY_SIZE };
 
 struct attach_facts {
 	char where[108];     /* socket path or interface name */
-	char state[32];      /* "waiting", "connected", "running", "stopped", "held": its
+	char state[32];      /* "waiting", "connected", "running", "stopped", "leaving": its guest
+			      * has gone, requests are still under way; "held": its
 			      * worker has it and does not come back */
 	char stopped[ATTACH_WHY_SIZE]; /* why its front is stopped; empty when it is not, or held */
 	uint64_t features;   /* negotiated virtio features; 0 for TAP */
-	unsigned queue_pairs;/* in use */
+	unsigned queue_pairs;/* in use; of a disk: queues */
 	uint64_t reconnects;
 };
 
@@ -62,10 +71,12 @@ struct attach_ops {
 	const char *name;
 	int (*create)(struct attachment **, const struct attach_host *, const struct attach_conf *,
 		      struct refusal *why);
-	/* Leaves no socket or interface behind.  The front must be unbound.  Handles of the loop close
-	 * when it runs next. */
+	/* Leaves no socket or interface behind.  The front must be unbound, with nothing in flight.
+	 * Handles of the loop close when it runs next. */
 	void (*destroy)(struct attachment *);
 	struct nic_front *(*front)(struct attachment *);
+	/* The front of a disk, when it was made with attach_conf.disk.  NULL: the kind has none. */
+	struct block_front *(*disk)(struct attachment *);
 	void (*facts)(struct attachment *, struct attach_facts *);
 	/* The front was bound to another card: tells the guest's side what it must know (a
 	 * vhost-user frontend behind a software switch: RARP is the card's; here: nothing for most). */
@@ -86,13 +97,13 @@ extern const struct attach_ops *const attach_kinds[];
 /* Whether a worker gives the front back when it is asked to: waits some milliseconds for that, and a fifth of one
  * again as long as it does not.  Everything that will need the front asks this first, and comes
  * back later when it is false. */
-bool attach_ready(struct nic_front *front);
+bool attach_ready(struct front *front);
 
 /* Takes the front's hold for the control thread (waits for one round of its card), or nothing when
  * it is unbound.  A worker that got stuck since attach_ready() said yes, and stays so for ten seconds,
  * ends the program with a sentence.  Pair with attach_release. */
-void attach_hold(struct nic_front *front);
-void attach_release(struct nic_front *front);
+void attach_hold(struct front *front);
+void attach_release(struct front *front);
 
 /* What a worker may change about a front at any time, copied with its hold. */
 struct attach_look {
@@ -101,6 +112,6 @@ struct attach_look {
 };
 
 /* False when its worker keeps the front. */
-bool attach_look(struct nic_front *front, struct attach_look *look);
+bool attach_look(struct front *front, struct attach_look *look);
 
 #endif

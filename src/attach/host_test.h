@@ -23,7 +23,7 @@ struct test_host {
 	char kinds[TEST_EVENTS_MAX][24], texts[TEST_EVENTS_MAX][256];
 };
 
-static inline void test_host_watch(void *owner, struct nic_front *front, int fd)
+static inline void test_host_watch(void *owner, struct front *front, int fd)
 {
 	struct test_host *t = owner;
 
@@ -32,7 +32,7 @@ static inline void test_host_watch(void *owner, struct nic_front *front, int fd)
 	t->watches++;
 }
 
-static inline void test_host_unwatch(void *owner, struct nic_front *front, int fd)
+static inline void test_host_unwatch(void *owner, struct front *front, int fd)
 {
 	struct test_host *t = owner;
 
@@ -41,7 +41,7 @@ static inline void test_host_unwatch(void *owner, struct nic_front *front, int f
 	t->watches--;
 }
 
-static inline void test_host_wake(void *owner, struct nic_front *front)
+static inline void test_host_wake(void *owner, struct front *front)
 {
 	struct test_host *t = owner;
 
@@ -49,7 +49,7 @@ static inline void test_host_wake(void *owner, struct nic_front *front)
 	t->wakes++;
 }
 
-static inline void test_host_announce(void *owner, struct nic_front *front)
+static inline void test_host_announce(void *owner, struct front *front)
 {
 	struct test_host *t = owner;
 
@@ -57,13 +57,13 @@ static inline void test_host_announce(void *owner, struct nic_front *front)
 	t->announces++;
 }
 
-static inline void test_host_unplugged(void *owner, struct nic_front *front)
+static inline void test_host_unplugged(void *owner, struct front *front)
 {
 	(void)front;
 	((struct test_host *)owner)->unplugs++;
 }
 
-static inline void test_host_event(void *owner, struct nic_front *front, const char *kind,
+static inline void test_host_event(void *owner, struct front *front, const char *kind,
 				   const char *text)
 {
 	struct test_host *t = owner;

@@ -4,19 +4,22 @@
  * going), vhost_user_socket.c (bytes and descriptors of a connection), vhost_user_table.c (rules),
  * then what requests do: vhost_user_requests.c, vhost_user_mem.c, vhost_user_ring.c,
  * vhost_user_share.c (dirty log, in-flight region) and vhost_user_iotlb.c (the back-end channel).
+ * vhost_user_quiet.c waits for what is under way.  What kind of device it is, vhost_user_net.c and
+ * vhost_user_blk.c know; all others drive it by its table (dev/virtio.h).
  *
- * Threads: control, but for the three functions that virtio_net calls under the hold. */
+ * Threads: control, but for the three functions that the device calls under the hold. */
 #ifndef ATTACH_INTERNAL_H
 #define ATTACH_INTERNAL_H
 
 #include "attach/attach.h"
 #include "attach/vhost_user_msg.h"
-#include "dev/virtio_net.h"
+#include "dev/virtio.h"
 #include "os/guest_memory.h"
 
 #include <sys/un.h>
 
 enum {
+	VU_RINGS_MAX = 17,             /* of any kind of device */
 	VU_SLOTS_MAX = 128,            /* memory regions of one guest */
 	VU_PENDING_MAX = PAGE_REQUESTS_MAX, /* translations asked of the frontend */
 	VU_MISS_AGAIN_MS = 100,        /* an unanswered question is asked again after that */
@@ -24,6 +27,8 @@ enum {
 	VU_LATER_MS = 10,              /* how often a front whose worker keeps it is asked for */
 	VU_WATCH_MS = 500,             /* how often a front is looked at: stopped? driver there? */
 	VU_DISTRUST_MS = 60000,        /* no eventfd is taken after one that made us wait */
+	VU_QUIET_MS = 1,               /* how often a busy device is looked at */
+	VU_QUIET_MAX_MS = 10000,       /* a request waits no longer for that, and is refused */
 	VU_RETRY_MIN_MS = 50,          /* client mode: first pause between attempts */
 	VU_RETRY_MAX_MS = 1000,        /* and the longest; each is double the last */
 };
@@ -57,20 +62,43 @@ struct vu_pending {
 	uint64_t asked_ms; /* by the loop's clock */
 };
 
+/* How long a device keeps what it has taken from a ring. */
+enum vu_pace {
+	VU_PROMPT,  /* no longer than its round */
+	VU_LASTING, /* until something else has done it: pointers into guest memory stay that long */
+};
+
+/* What is particular to a kind of device. */
+struct vu_kind {
+	enum vu_pace pace;
+	uint32_t ring_max;          /* entries of one ring, at most */
+	uint64_t protocol_features; /* beside those of every kind */
+	unsigned per_lane;          /* rings that work together: what facts count */
+	/* Makes vu->made, ->device, ->front, and ->nic or ->block; sets ->lanes. */
+	int (*make)(struct vhost_user *vu, const struct attach_conf *conf, struct refusal *why);
+};
+
+extern const struct vu_kind vu_kind_net, vu_kind_blk;
+
 struct vhost_user {
 	struct attachment attachment;
 	struct attach_host host;
-	struct virtio_net *net;
-	struct nic_front *front;
+	const struct vu_kind *kind;
+	void *made;                 /* memory of the device; freed with us */
+	struct virtio_device *device;
+	struct front *front;
+	struct nic_front *nic;      /* the same front by its class; one of the two is NULL */
+	struct block_front *block;
 	char system[SITE_NAME_MAX];
 	struct sockaddr_un where;
 	enum site_socket_mode mode;
-	uint16_t pairs_max, mtu;
+	uint16_t lanes;             /* queue pairs of a network device, queues of a disk */
+	uint16_t mtu;
 	uint64_t reconnects, connections;
 
 	/* Handles of the loop: each allocated alone and freed by its own close. */
 	uv_poll_t *listener;
-	uv_timer_t *retry, *watch, *again, *later;
+	uv_timer_t *retry, *watch, *again, *later, *quiet;
 	uv_async_t *async;
 	int listen_fd;
 	unsigned retry_ms;
@@ -86,7 +114,7 @@ struct vhost_user {
 	uint64_t features, protocol_features;
 	bool features_set;
 	uint8_t status;             /* SET_STATUS */
-	struct vu_ring rings[VIRTIO_NET_QUEUES_MAX];
+	struct vu_ring rings[VU_RINGS_MAX];
 	struct vu_memory *memory;   /* NULL: none */
 
 	struct guest_mapping *log;  /* dirty log */
@@ -108,6 +136,9 @@ struct vhost_user {
 	uint64_t distrust_until_ms; /* by the loop's clock */
 	atomic_bool config_changed; /* set under the hold by any thread, taken by the async */
 	char quarantined[160];      /* why, or empty */
+	bool paused;                /* the device takes nothing further */
+	uint64_t waits_since_ms;    /* when the request that waits for quiet came; 0: none does */
+	bool leaving;               /* the frontend has gone, and the device is still busy */
 	bool told_stopped, told_ready, told_held;
 	bool told_lost;             /* memory of the present table was lost, and we said so */
 };
@@ -129,6 +160,11 @@ void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...) 
 bool vu_ready(struct vhost_user *vu);
 /* Tells of a driver that came, or a front that stopped, since it was told last. */
 void vu_look(struct vhost_user *vu);
+/* The frontend has gone and nothing is under way any more: gives back what it granted, and lets the next
+ * one in. */
+void vu_left(struct vhost_user *vu);
+/* What the device calls. */
+struct virtio_host vu_device_host(struct vhost_user *vu);
 /* Queues the drop of a handle; its memory goes when the loop has closed it.  Sets it to NULL. */
 void vu_poll_close(uv_poll_t **poll);
 
@@ -144,6 +180,20 @@ int vu_send(int fd, uint32_t request, uint32_t flags, const uint8_t *payload, ui
 	    int with_fd);
 /* Takes descriptor 'index' out of a message; the caller owns it then. */
 int vu_take_fd(struct vu_msg *msg, unsigned index);
+
+/* Serves the message that was told to wait, and what comes behind it. */
+void vu_socket_go_on(struct vhost_user *vu);
+
+/* vhost_user_quiet.c: whether nothing of the guest's is under way.  A device that was busy is paused, and looked
+ * at again by a timer, which goes on with what waited. */
+bool vu_is_quiet(struct vhost_user *vu);
+/* Whether 'msg' may be served now: 0; -EINPROGRESS: it will be, later; -ETIMEDOUT with 'why' when that took
+ * too long. */
+int vu_quiet_for(struct vhost_user *vu, const struct vu_rule *rule, const struct vu_msg *msg,
+		 struct refusal *why);
+/* The device takes requests again. */
+void vu_quiet_end(struct vhost_user *vu);
+void vu_quiet_timer(uv_timer_t *timer);
 
 /* vhost_user_mem.c */
 int vu_set_mem_table(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
@@ -174,6 +224,9 @@ int vu_set_vring_kick(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 int vu_set_vring_call(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_set_vring_err(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_set_vring_enable(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+/* Stops and starts all rings of a lasting device: what it has read, and not begun, it reads again.
+ * Nothing is under way. */
+void vu_rings_reread(struct vhost_user *vu);
 /* Starts every ring of which everything is known and moves those whose addresses changed. */
 void vu_rings_settle(struct vhost_user *vu);
 /* Stops all rings; bases are kept. */
@@ -219,11 +272,13 @@ int vu_reset_device(struct vhost_user *vu, struct vu_msg *msg, struct refusal *w
 int vu_get_protocol_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_set_protocol_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_get_queue_num(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
-int vu_send_rarp(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
-int vu_net_set_mtu(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_get_config(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_set_config(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_set_status(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 int vu_get_status(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+
+/* vhost_user_net.c */
+int vu_send_rarp(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
+int vu_net_set_mtu(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);
 
 #endif

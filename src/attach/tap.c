@@ -373,12 +373,12 @@ static void on_look(uv_timer_t *timer)
 		return;
 	/* At creation the daemon does not know the front yet, so this waits for the loop. */
 	if (!tap->watched)
-		tap->host.watch(tap->host.owner, &tap->front, tap->fd);
+		tap->host.watch(tap->host.owner, &tap->front.any, tap->fd);
 	tap->watched = true;
-	if (!attach_look(&tap->front, &look))
+	if (!attach_look(&tap->front.any, &look))
 		return;
 	if (look.stopped[0] && !tap->told_stopped)
-		tap->host.event(tap->host.owner, &tap->front, "stopped", look.stopped);
+		tap->host.event(tap->host.owner, &tap->front.any, "stopped", look.stopped);
 	tap->told_stopped = look.stopped[0] != '\0';
 }
 
@@ -390,7 +390,7 @@ static void destroy(struct attachment *attachment)
 		return;
 	must(!tap->front.hold);
 	if (tap->watched)
-		tap->host.unwatch(tap->host.owner, &tap->front, tap->fd);
+		tap->host.unwatch(tap->host.owner, &tap->front.any, tap->fd);
 	if (tap->look) {
 		tap->look->data = NULL;
 		uv_close((uv_handle_t *)tap->look, free_handle);
@@ -460,7 +460,7 @@ static void facts(struct attachment *attachment, struct attach_facts *facts)
 
 	*facts = (struct attach_facts){ .queue_pairs = 1 };
 	snprintf(facts->where, sizeof facts->where, "%s", tap->name);
-	if (!attach_look(&tap->front, &look)) {
+	if (!attach_look(&tap->front.any, &look)) {
 		snprintf(facts->state, sizeof facts->state, "held");
 		return;
 	}

@@ -45,37 +45,37 @@ static struct vfio_nic *of(struct attachment *attachment)
 
 static bool is_ready(void *owner)
 {
-	return attach_ready(((struct vfio_nic *)owner)->front);
+	return attach_ready(&((struct vfio_nic *)owner)->front->any);
 }
 
 static void take_hold(void *owner)
 {
-	attach_hold(((struct vfio_nic *)owner)->front);
+	attach_hold(&((struct vfio_nic *)owner)->front->any);
 }
 
 static void give_hold(void *owner)
 {
-	attach_release(((struct vfio_nic *)owner)->front);
+	attach_release(&((struct vfio_nic *)owner)->front->any);
 }
 
 static void wake(void *owner)
 {
 	struct vfio_nic *nic = owner;
 
-	nic->host.wake(nic->host.owner, nic->front);
+	nic->host.wake(nic->host.owner, &nic->front->any);
 }
 
 static void on_event(void *owner, const char *kind, const char *text)
 {
 	struct vfio_nic *nic = owner;
 
-	nic->host.event(nic->host.owner, nic->front, kind, text);
+	nic->host.event(nic->host.owner, &nic->front->any, kind, text);
 	if (strcmp(kind, "disconnected") != 0)
 		return;
 	nic->quarantined[0] = '\0'; /* the next guest is another one */
 	nic->told_ready = nic->told_stopped = false;
 	if (nic->host.unplugged)
-		nic->host.unplugged(nic->host.owner, nic->front);
+		nic->host.unplugged(nic->host.owner, &nic->front->any);
 }
 
 /* The function reaches memory by what its client grants: there is nothing to be asked for. */
@@ -91,25 +91,25 @@ static void look(struct vfio_nic *nic)
 	struct attach_look seen;
 	char text[64];
 
-	if (!attach_ready(nic->front))
+	if (!attach_ready(&nic->front->any))
 		return;
-	attach_hold(nic->front);
+	attach_hold(&nic->front->any);
 	if (nic->quarantined[0] && !nic->front->stopped[0]) {
 		/* its driver has reset it: it stays stopped all the same */
 		snprintf(nic->front->stopped, sizeof nic->front->stopped, "%s", nic->quarantined);
 		nic->front->ready = false;
 	}
 	virtio_pci_look(&nic->pci);
-	attach_release(nic->front);
-	if (!attach_look(nic->front, &seen))
+	attach_release(&nic->front->any);
+	if (!attach_look(&nic->front->any, &seen))
 		return;
 	if (seen.stopped[0] && !nic->told_stopped)
-		nic->host.event(nic->host.owner, nic->front, "stopped", seen.stopped);
+		nic->host.event(nic->host.owner, &nic->front->any, "stopped", seen.stopped);
 	nic->told_stopped = seen.stopped[0] != '\0';
 	if (seen.ready && !nic->told_ready) {
 		snprintf(text, sizeof text, "features 0x%llx",
 			 (unsigned long long)virtio_net_accepted(nic->net));
-		nic->host.event(nic->host.owner, nic->front, "driver ready", text);
+		nic->host.event(nic->host.owner, &nic->front->any, "driver ready", text);
 	}
 	nic->told_ready = seen.ready;
 }
@@ -286,17 +286,17 @@ static void facts(struct attachment *attachment, struct attach_facts *facts)
 		.reconnects = server.connections ? server.connections - 1 : 0,
 	};
 	snprintf(facts->where, sizeof facts->where, "%s", nic->path);
-	if (!attach_ready(nic->front)) {
+	if (!attach_ready(&nic->front->any)) {
 		snprintf(facts->state, sizeof facts->state, "held");
 		return;
 	}
-	attach_hold(nic->front);
+	attach_hold(&nic->front->any);
 	facts->features = virtio_net_accepted(nic->net);
 	snprintf(facts->state, sizeof facts->state, "%s", state_of(nic, server.connected));
 	memcpy(facts->stopped, nic->front->stopped, sizeof facts->stopped);
 	for (unsigned i = 0; i < nic->pairs_max; i++)
 		facts->queue_pairs += virtio_net_ring_runs(nic->net, 2 * i);
-	attach_release(nic->front);
+	attach_release(&nic->front->any);
 }
 
 static void rebound(struct attachment *attachment)
@@ -309,10 +309,10 @@ static void quarantine(struct attachment *attachment, const char *why)
 	struct vfio_nic *nic = of(attachment);
 
 	snprintf(nic->quarantined, sizeof nic->quarantined, "%s", why);
-	attach_hold(nic->front);
+	attach_hold(&nic->front->any);
 	snprintf(nic->front->stopped, sizeof nic->front->stopped, "%s", nic->quarantined);
 	nic->front->ready = false;
-	attach_release(nic->front);
+	attach_release(&nic->front->any);
 	nic->told_stopped = false;
 	look(nic);
 }

@@ -46,7 +46,7 @@ void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...)
 	vu->host.event(vu->host.owner, vu->front, kind, text);
 }
 
-/* What virtio_net calls, under the hold. */
+/* What the device calls, under the hold. */
 
 static void on_interrupt(void *owner, unsigned queue)
 {
@@ -79,6 +79,12 @@ static void on_misses(void *owner)
 	struct vhost_user *vu = owner;
 
 	uv_async_send(vu->async);
+}
+
+struct virtio_host vu_device_host(struct vhost_user *vu)
+{
+	return (struct virtio_host){ .interrupt = on_interrupt, .config_changed = on_config_changed,
+				     .misses = on_misses, .owner = vu };
 }
 
 /* Stops a front whose memory was taken away: what its rings hold now is zeros.  Should it have
@@ -149,7 +155,7 @@ void vu_look(struct vhost_user *vu)
 	vu->told_stopped = look.stopped[0] != '\0';
 	if (look.ready && !vu->told_ready)
 		vu_event(vu, "driver ready", "features 0x%llx",
-			 (unsigned long long)virtio_net_accepted(vu->net));
+			 (unsigned long long)vu->device->ops->accepted(vu->device));
 	vu->told_ready = look.ready;
 }
 
@@ -194,7 +200,7 @@ static void on_listen(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	if (!vu || vu->fd >= 0)
+	if (!vu || vu->fd >= 0 || vu->leaving)
 		return;
 	fd = accept4(vu->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0)
@@ -206,7 +212,7 @@ static void on_retry(uv_timer_t *timer)
 	struct vhost_user *vu = timer->data;
 	int fd;
 
-	if (!vu || vu->fd >= 0)
+	if (!vu || vu->fd >= 0 || vu->leaving)
 		return;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&vu->where, sizeof vu->where) == 0) {
@@ -223,7 +229,7 @@ static void on_retry(uv_timer_t *timer)
 void vu_reset_front(struct vhost_user *vu)
 {
 	attach_hold(vu->front);
-	virtio_net_reset(vu->net);
+	vu->device->ops->reset(vu->device);
 	snprintf(vu->front->stopped, sizeof vu->front->stopped, "%s", vu->quarantined);
 	attach_release(vu->front);
 }
@@ -243,18 +249,27 @@ static void forget_guest(struct vhost_user *vu)
 	vu->told_ready = vu->told_stopped = false;
 }
 
-void vu_disconnect(struct vhost_user *vu, const char *why)
+void vu_left(struct vhost_user *vu)
 {
-	vu_socket_close(vu);
+	vu->leaving = false;
 	forget_guest(vu);
-	uv_timer_stop(vu->watch);
-	vu_event(vu, "disconnected", "%s", why);
+	vu_quiet_end(vu);
 	if (vu->host.unplugged)
 		vu->host.unplugged(vu->host.owner, vu->front);
 	if (vu->listener)
 		uv_poll_start(vu->listener, UV_READABLE, on_listen);
 	else
 		retry_later(vu);
+}
+
+void vu_disconnect(struct vhost_user *vu, const char *why)
+{
+	vu_socket_close(vu);
+	uv_timer_stop(vu->watch);
+	vu_event(vu, "disconnected", "%s", why);
+	vu->leaving = true;
+	if (vu_is_quiet(vu))
+		vu_left(vu);
 }
 
 /* Set-up. */
@@ -355,6 +370,8 @@ static int make_handles(struct vhost_user *vu)
 		err = make_timer(vu, &vu->again);
 	if (!err)
 		err = make_timer(vu, &vu->later);
+	if (!err)
+		err = make_timer(vu, &vu->quiet);
 	if (err)
 		return err;
 	vu->async = calloc(1, sizeof *vu->async);
@@ -370,40 +387,13 @@ static int make_handles(struct vhost_user *vu)
 	return 0;
 }
 
-static int make_front(struct vhost_user *vu, const struct attach_conf *conf, struct refusal *why)
-{
-	struct virtio_net_conf net_conf = {
-		.mac = conf->mac, .pairs_max = conf->io->queues ? conf->io->queues : 1,
-		.mtu = conf->mtu,
-		.domain = conf->domain,
-		.features_off = conf->io->packed ? 0 : UINT64_C(1) << VU_BIT_RING_PACKED,
-		.host = { .interrupt = on_interrupt, .config_changed = on_config_changed,
-			  .misses = on_misses, .owner = vu },
-	};
-	int err;
-
-	if (posix_memalign((void **)&vu->net, 64, (virtio_net_size() + 63) / 64 * 64))
-		return -ENOMEM;
-	memset(vu->net, 0, virtio_net_size());
-	err = virtio_net_init(vu->net, &net_conf);
-	if (err) {
-		refuse(why, "queues", "%u queue pairs are not possible: 1 to %u are",
-		       net_conf.pairs_max, VIRTIO_NET_PAIRS_MAX);
-		return err;
-	}
-	vu->front = virtio_net_front(vu->net);
-	vu->pairs_max = net_conf.pairs_max;
-	vu->mtu = conf->mtu;
-	return 0;
-}
-
 static void destroy(struct attachment *attachment)
 {
 	struct vhost_user *vu = container_of(attachment, struct vhost_user, attachment);
 
 	if (!attachment)
 		return;
-	must(!vu->front || !vu->front->hold);
+	must(!vu->front || (!vu->front->hold && vu->device->ops->busy(vu->device) == 0));
 	vu_socket_close(vu);
 	if (vu->front && vu->async)
 		forget_guest(vu);
@@ -414,12 +404,13 @@ static void destroy(struct attachment *attachment)
 	handle_close((uv_handle_t *)vu->watch);
 	handle_close((uv_handle_t *)vu->again);
 	handle_close((uv_handle_t *)vu->later);
+	handle_close((uv_handle_t *)vu->quiet);
 	handle_close((uv_handle_t *)vu->async);
 	if (vu->listen_fd >= 0) {
 		unlink(vu->where.sun_path);
 		close(vu->listen_fd);
 	}
-	free(vu->net);
+	free(vu->made);
 	free(vu);
 }
 
@@ -435,6 +426,7 @@ static int create(struct attachment **attachment, const struct attach_host *host
 	vu->host = *host;
 	must(conf->domain != NULL);
 	vu->domain = conf->domain;
+	vu->kind = conf->disk ? &vu_kind_blk : &vu_kind_net;
 	vu->mode = conf->io->socket_mode;
 	vu->fd = vu->listen_fd = vu->backend_fd = vu->reply_fd = -1;
 	vu->retry_ms = VU_RETRY_MIN_MS;
@@ -447,7 +439,7 @@ static int create(struct attachment **attachment, const struct attach_host *host
 	if (!err)
 		err = make_handles(vu);
 	if (!err)
-		err = make_front(vu, conf, why);
+		err = vu->kind->make(vu, conf, why);
 	if (!err && vu->mode == SITE_SOCKET_SERVER)
 		err = start_listening(vu, why);
 	if (!err && vu->mode == SITE_SOCKET_CLIENT)
@@ -465,13 +457,18 @@ static int create(struct attachment **attachment, const struct attach_host *host
 
 static struct nic_front *front_of(struct attachment *attachment)
 {
-	return container_of(attachment, struct vhost_user, attachment)->front;
+	return container_of(attachment, struct vhost_user, attachment)->nic;
+}
+
+static struct block_front *disk_of(struct attachment *attachment)
+{
+	return container_of(attachment, struct vhost_user, attachment)->block;
 }
 
 static bool some_ring_runs(const struct vhost_user *vu)
 {
 	for (unsigned i = 0; i < vu_ring_count(vu); i++)
-		if (virtio_net_ring_runs(vu->net, i))
+		if (vu->device->ops->ring_runs(vu->device, i))
 			return true;
 	return false;
 }
@@ -479,7 +476,7 @@ static bool some_ring_runs(const struct vhost_user *vu)
 static const char *state_of(const struct vhost_user *vu)
 {
 	if (vu->fd < 0)
-		return "waiting";
+		return vu->leaving ? "leaving" : "waiting";
 	if (vu->front->stopped[0])
 		return "stopped";
 	return some_ring_runs(vu) ? "running" : "connected";
@@ -489,7 +486,7 @@ static void facts(struct attachment *attachment, struct attach_facts *facts)
 {
 	struct vhost_user *vu = container_of(attachment, struct vhost_user, attachment);
 
-	*facts = (struct attach_facts){ .features = virtio_net_accepted(vu->net),
+	*facts = (struct attach_facts){ .features = vu->device->ops->accepted(vu->device),
 					.reconnects = vu->reconnects };
 	snprintf(facts->where, sizeof facts->where, "%s", vu->where.sun_path);
 	if (!attach_ready(vu->front)) {
@@ -499,8 +496,8 @@ static void facts(struct attachment *attachment, struct attach_facts *facts)
 	attach_hold(vu->front);
 	snprintf(facts->state, sizeof facts->state, "%s", state_of(vu));
 	memcpy(facts->stopped, vu->front->stopped, sizeof facts->stopped);
-	for (unsigned i = 0; i < vu->pairs_max; i++)
-		facts->queue_pairs += virtio_net_ring_runs(vu->net, 2 * i);
+	for (unsigned i = 0; i < vu->lanes; i++)
+		facts->queue_pairs += vu->device->ops->ring_runs(vu->device, vu->kind->per_lane * i);
 	attach_release(vu->front);
 }
 
@@ -514,7 +511,9 @@ static void quarantine(struct attachment *attachment, const char *why)
 	struct vhost_user *vu = container_of(attachment, struct vhost_user, attachment);
 
 	snprintf(vu->quarantined, sizeof vu->quarantined, "%s", why);
-	vu_rings_stop(vu);
+	/* A ring cannot stop with requests under way: a stopped front reads none of it either. */
+	if (vu->kind->pace == VU_PROMPT)
+		vu_rings_stop(vu);
 	attach_hold(vu->front);
 	snprintf(vu->front->stopped, sizeof vu->front->stopped, "%s", vu->quarantined);
 	vu->front->ready = false;
@@ -533,10 +532,12 @@ static void release(struct attachment *attachment)
 	vu->front->stopped[0] = '\0';
 	attach_release(vu->front);
 	vu_rings_settle(vu);
+	vu_rings_enable(vu); /* those that never stopped: the front is ready again */
 	vu_look(vu);
 }
 
 const struct attach_ops attach_vhost_user = {
 	.name = "vhost-user", .create = create, .destroy = destroy, .front = front_of,
+	.disk = disk_of,
 	.facts = facts, .rebound = rebound, .quarantine = quarantine, .release = release,
 };

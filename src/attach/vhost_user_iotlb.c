@@ -259,6 +259,7 @@ static void invalidate(struct vhost_user *vu, uint64_t iova, uint64_t size)
 							   last - first + 1 });
 	vu->domain->ops->flush(vu->domain);
 	attach_release(vu->front);
+	vu_rings_reread(vu); /* what is read and not begun was reached before */
 }
 
 int vu_iotlb_msg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
@@ -304,7 +305,7 @@ void vu_iotlb_settle(struct vhost_user *vu)
 	vu->pending_count = 0;
 	attach_hold(vu->front);
 	page_requests_clear(&vu->requests);
-	virtio_net_set_translated(vu->net, on ? &vu->requests : NULL);
+	vu->device->ops->set_translated(vu->device, on ? &vu->requests : NULL);
 	err = vu_memory_grant(vu);
 	attach_release(vu->front);
 	if (err)
@@ -321,7 +322,7 @@ void vu_iotlb_drop(struct vhost_user *vu)
 		return;
 	vu->translated = false;
 	attach_hold(vu->front);
-	virtio_net_set_translated(vu->net, NULL);
+	vu->device->ops->set_translated(vu->device, NULL);
 	(void)vu_memory_grant(vu); /* the memory goes next */
 	attach_release(vu->front);
 }

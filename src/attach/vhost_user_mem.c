@@ -173,6 +173,9 @@ static int swap(struct vhost_user *vu, struct vu_memory *memory, struct vu_memor
 {
 	int err;
 
+	/* What is read and not begun points into the old one. */
+	if (vu->kind->pace == VU_LASTING)
+		vu_rings_stop(vu);
 	attach_hold(vu->front);
 	*old = vu->memory;
 	err = regrant(vu, vu->memory, memory);
@@ -182,7 +185,7 @@ static int swap(struct vhost_user *vu, struct vu_memory *memory, struct vu_memor
 		vu->memory = NULL;
 		(void)vu_memory_grant(vu);
 	}
-	virtio_net_set_memory(vu->net, vu->memory ? vu->memory->regions : NULL,
+	vu->device->ops->set_memory(vu->device, vu->memory ? vu->memory->regions : NULL,
 			      vu->memory ? vu->memory->count : 0);
 	vu->domain->ops->flush(vu->domain);
 	attach_release(vu->front);

@@ -31,6 +31,10 @@ enum vu_answer {
 	VU_ANSWER_REPLY, /* its own reply, always */
 };
 
+/* Whether it may be served while the device has requests under way: not when it takes memory or rings
+ * away. */
+enum vu_when { VU_ANY_TIME, VU_WHEN_QUIET };
+
 struct vhost_user;
 
 /* What a request may look like and who serves it. */
@@ -39,6 +43,7 @@ struct vu_rule {
 	uint16_t size_min, size_max; /* bytes of payload */
 	uint8_t fds_min, fds_max;
 	uint8_t answer; /* enum vu_answer */
+	uint8_t when;   /* enum vu_when */
 	/* Carries the request out.  VU_ANSWER_REPLY: leaves the reply's payload and size in 'msg'
 	 * (descriptors to send in 'reply_fd').  A negative errno with 'why' refuses it. */
 	int (*serve)(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why);

@@ -5,10 +5,6 @@
 
 #include <errno.h>
 
-enum {
-	MTU_MIN = 68, /* RFC 791: what every network carries */
-};
-
 /* What is ours to take out of SET_FEATURES before the driver's bits go to the front. */
 static const uint64_t transport_bits = UINT64_C(1) << VHOST_F_LOG_ALL |
 				       UINT64_C(1) << VHOST_USER_F_PROTOCOL_FEATURES;
@@ -16,11 +12,15 @@ static const uint64_t transport_bits = UINT64_C(1) << VHOST_F_LOG_ALL |
 /* HOST_NOTIFIER is not among them: a queue that is polled has no doorbell page to lend. */
 static const uint64_t protocol_bits =
 	1u << VHOST_USER_PROTOCOL_F_MQ | 1u << VHOST_USER_PROTOCOL_F_LOG_SHMFD |
-	1u << VHOST_USER_PROTOCOL_F_RARP | 1u << VHOST_USER_PROTOCOL_F_REPLY_ACK |
-	1u << VHOST_USER_PROTOCOL_F_NET_MTU | 1u << VHOST_USER_PROTOCOL_F_BACKEND_REQ |
+	1u << VHOST_USER_PROTOCOL_F_REPLY_ACK | 1u << VHOST_USER_PROTOCOL_F_BACKEND_REQ |
 	1u << VHOST_USER_PROTOCOL_F_CONFIG | 1u << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD |
 	1u << VHOST_USER_PROTOCOL_F_RESET_DEVICE |
 	1u << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS | 1u << VHOST_USER_PROTOCOL_F_STATUS;
+
+static uint64_t protocol_features(const struct vhost_user *vu)
+{
+	return protocol_bits | vu->kind->protocol_features;
+}
 
 static int reply_u64(struct vu_msg *msg, uint64_t value)
 {
@@ -34,7 +34,7 @@ static int reply_u64(struct vu_msg *msg, uint64_t value)
  * bit and then find no memory for rings, since it has no DMA at all. */
 int vu_get_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
-	uint64_t features = virtio_net_features(vu->net) | transport_bits;
+	uint64_t features = vu->device->ops->features(vu->device) | transport_bits;
 
 	(void)why;
 	if (!vu_has(vu->protocol_features, VHOST_USER_PROTOCOL_F_BACKEND_REQ))
@@ -48,16 +48,16 @@ static int accept_driver(struct vhost_user *vu, uint64_t driver, struct refusal 
 {
 	int err;
 
-	if (vu->features_set && virtio_net_accepted(vu->net) == driver)
+	if (vu->features_set && vu->device->ops->accepted(vu->device) == driver)
 		return 0;
 	vu_rings_stop(vu);
 	attach_hold(vu->front);
-	err = virtio_net_accept(vu->net, driver);
+	err = vu->device->ops->accept(vu->device, driver);
 	attach_release(vu->front);
 	if (err)
 		refuse(why, "", "features 0x%llx are not a choice of the offered 0x%llx",
 		       (unsigned long long)driver,
-		       (unsigned long long)virtio_net_features(vu->net));
+		       (unsigned long long)vu->device->ops->features(vu->device));
 	return err;
 }
 
@@ -80,18 +80,17 @@ int vu_set_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *w
 
 int vu_get_protocol_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
-	(void)vu;
 	(void)why;
-	return reply_u64(msg, protocol_bits);
+	return reply_u64(msg, protocol_features(vu));
 }
 
 int vu_set_protocol_features(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
 	uint64_t features = get_le64(msg->payload);
 
-	if (features & ~protocol_bits) {
+	if (features & ~protocol_features(vu)) {
 		refuse(why, "", "protocol features 0x%llx were not offered",
-		       (unsigned long long)(features & ~protocol_bits));
+		       (unsigned long long)(features & ~protocol_features(vu)));
 		return -EINVAL;
 	}
 	vu->protocol_features = features;
@@ -163,29 +162,8 @@ int vu_get_status(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why
 int vu_get_queue_num(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
 	(void)why;
-	/* Frontends of network devices take it as a number of pairs. */
-	return reply_u64(msg, vu->pairs_max);
-}
-
-int vu_send_rarp(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
-{
-	(void)msg; /* the card knows the addresses, better than the frontend does */
-	(void)why;
-	vu_event(vu, "announce", "the frontend asks to announce its addresses");
-	if (vu->host.announce)
-		vu->host.announce(vu->host.owner, vu->front);
-	return 0;
-}
-
-int vu_net_set_mtu(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
-{
-	uint64_t mtu = get_le64(msg->payload);
-
-	if (mtu >= MTU_MIN && (vu->mtu == 0 || mtu <= vu->mtu))
-		return 0;
-	refuse(why, "", "an MTU of %llu is not carried: %u to %u are", (unsigned long long)mtu,
-	       MTU_MIN, vu->mtu ? vu->mtu : UINT16_MAX);
-	return -EINVAL;
+	/* Frontends of network devices take it as a number of pairs, others as one of queues. */
+	return reply_u64(msg, vu->lanes);
 }
 
 /* Reads offset and size of a configuration access that fits its message; false when it does not. */
@@ -207,7 +185,7 @@ int vu_get_config(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why
 		return 0;
 	}
 	attach_hold(vu->front);
-	virtio_net_config_read(vu->net, offset, size, msg->payload + VHOST_USER_CONFIG_FIRST);
+	vu->device->ops->config_read(vu->device, offset, size, msg->payload + VHOST_USER_CONFIG_FIRST);
 	attach_release(vu->front);
 	return 0;
 }
@@ -222,7 +200,7 @@ int vu_set_config(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why
 		if (flags & VHOST_USER_CONFIG_MIGRATION)
 			return 0; /* our own site file says what is in there */
 		attach_hold(vu->front);
-		err = virtio_net_config_write(vu->net, offset, size,
+		err = vu->device->ops->config_write(vu->device, offset, size,
 					      msg->payload + VHOST_USER_CONFIG_FIRST);
 		attach_release(vu->front);
 	}

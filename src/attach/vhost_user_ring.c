@@ -16,12 +16,12 @@
 
 unsigned vu_ring_count(const struct vhost_user *vu)
 {
-	return 2u * vu->pairs_max + 1;
+	return vu->device->ops->queues(vu->device);
 }
 
 void vu_rings_init(struct vhost_user *vu)
 {
-	for (unsigned i = 0; i < VIRTIO_NET_QUEUES_MAX; i++)
+	for (unsigned i = 0; i < VU_RINGS_MAX; i++)
 		vu->rings[i] = (struct vu_ring){ .kick_fd = -1, .call_fd = -1, .err_fd = -1 };
 }
 
@@ -82,8 +82,8 @@ static void unwatch(struct vhost_user *vu, struct vu_ring *ring)
 /* Stops ring 'index' if it runs.  Under the hold. */
 static void stop_held(struct vhost_user *vu, unsigned index)
 {
-	if (virtio_net_ring_runs(vu->net, index))
-		vu->rings[index].base = virtio_net_ring_stop(vu->net, index);
+	if (vu->device->ops->ring_runs(vu->device, index))
+		vu->rings[index].base = vu->device->ops->ring_stop(vu->device, index);
 }
 
 static int start_held(struct vhost_user *vu, unsigned index, struct refusal *why)
@@ -97,12 +97,24 @@ static int start_held(struct vhost_user *vu, unsigned index, struct refusal *why
 	int err;
 
 	conf.inflight = vu_inflight_of(vu, index, &conf.inflight_size);
-	err = virtio_net_ring_start(vu->net, index, &conf, why);
+	err = vu->device->ops->ring_start(vu->device, index, &conf, why);
 	if (err)
 		return err;
-	virtio_net_ring_set_call(vu->net, index, ring->call_fd >= 0);
-	virtio_net_ring_enable(vu->net, index, ring_enabled(vu, ring));
+	vu->device->ops->ring_set_call(vu->device, index, ring->call_fd >= 0);
+	vu->device->ops->ring_enable(vu->device, index, ring_enabled(vu, ring));
 	return 0;
+}
+
+/* Signals from the control thread, which has no patience else. */
+static bool signal_once(struct vhost_user *vu, int fd, bool is_socket)
+{
+	struct patience patience;
+	bool signalled = patience_begin(&patience) == 0 && vu_signal(fd, is_socket);
+
+	patience_end(&patience);
+	if (!signalled)
+		atomic_store(&vu->blocked, true);
+	return signalled;
 }
 
 /* Brings ring 'index' to what is known of it now: started, moved, or stopped because its memory went
@@ -117,7 +129,7 @@ static int settle(struct vhost_user *vu, unsigned index, bool again, struct refu
 	int err = 0;
 
 	attach_hold(vu->front);
-	runs = virtio_net_ring_runs(vu->net, index);
+	runs = vu->device->ops->ring_runs(vu->device, index);
 	if (runs && (!there || moved || again)) {
 		stop_held(vu, index);
 		runs = false;
@@ -140,8 +152,22 @@ static int settle(struct vhost_user *vu, unsigned index, bool again, struct refu
 		ring->watched = true;
 		vu->host.watch(vu->host.owner, vu->front, ring->kick_fd);
 	}
+	/* What a stop published was told to nobody. */
+	if (!runs && vu->kind->pace == VU_LASTING && ring->call_fd >= 0)
+		(void)signal_once(vu, ring->call_fd, ring->call_is_socket);
 	vu->host.wake(vu->host.owner, vu->front);
 	return 0;
+}
+
+void vu_rings_reread(struct vhost_user *vu)
+{
+	struct refusal why = { 0 };
+
+	if (vu->kind->pace != VU_LASTING)
+		return;
+	for (unsigned i = 0; i < vu_ring_count(vu); i++)
+		if (settle(vu, i, true, &why))
+			vu_event(vu, "refused", "ring %u does not start: %s", i, why.text);
 }
 
 void vu_rings_settle(struct vhost_user *vu)
@@ -167,8 +193,8 @@ void vu_rings_enable(struct vhost_user *vu)
 {
 	attach_hold(vu->front);
 	for (unsigned i = 0; i < vu_ring_count(vu); i++)
-		if (virtio_net_ring_runs(vu->net, i))
-			virtio_net_ring_enable(vu->net, i, ring_enabled(vu, &vu->rings[i]));
+		if (vu->device->ops->ring_runs(vu->device, i))
+			vu->device->ops->ring_enable(vu->device, i, ring_enabled(vu, &vu->rings[i]));
 	attach_release(vu->front);
 	vu->host.wake(vu->host.owner, vu->front);
 }
@@ -209,18 +235,6 @@ void vu_rings_reset(struct vhost_user *vu)
 	}
 }
 
-/* Signals from the control thread, which has no patience else. */
-static bool signal_once(struct vhost_user *vu, int fd, bool is_socket)
-{
-	struct patience patience;
-	bool signalled = patience_begin(&patience) == 0 && vu_signal(fd, is_socket);
-
-	patience_end(&patience);
-	if (!signalled)
-		atomic_store(&vu->blocked, true);
-	return signalled;
-}
-
 void vu_rings_fail(struct vhost_user *vu)
 {
 	for (unsigned i = 0; i < vu_ring_count(vu); i++)
@@ -236,9 +250,9 @@ int vu_set_vring_num(struct vhost_user *vu, struct vu_msg *msg, struct refusal *
 
 	if (ring_index(vu, index, why))
 		return -EINVAL;
-	if (size == 0 || size > VIRTIO_NET_RING_MAX) {
+	if (size == 0 || size > vu->kind->ring_max) {
 		refuse(why, "", "ring %u has %u entries, not 1 to %u", index, size,
-		       VIRTIO_NET_RING_MAX);
+		       vu->kind->ring_max);
 		return -EINVAL;
 	}
 	vu->rings[index].size = size;
@@ -461,8 +475,8 @@ int vu_set_vring_call(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	vu->rings[index].call_fd = fd;
 	vu->rings[index].call_is_socket = is_socket;
 	vu->rings[index].call_blocks = false;
-	virtio_net_ring_set_call(vu->net, index, fd >= 0);
-	runs = virtio_net_ring_runs(vu->net, index);
+	vu->device->ops->ring_set_call(vu->device, index, fd >= 0);
+	runs = vu->device->ops->ring_runs(vu->device, index);
 	attach_release(vu->front);
 	if (old >= 0)
 		close(old);

@@ -24,7 +24,7 @@ void vu_log_settle(struct vhost_user *vu)
 	};
 
 	attach_hold(vu->front);
-	virtio_net_dma(vu->net)->log = log;
+	vu->device->ops->dma(vu->device)->log = log;
 	attach_release(vu->front);
 }
 
@@ -88,10 +88,10 @@ static int inflight_read(const struct vhost_user *vu, const struct vu_msg *msg, 
 {
 	*queues = get_le16(msg->payload + VHOST_USER_INFLIGHT_QUEUES);
 	*size = get_le16(msg->payload + VHOST_USER_INFLIGHT_QUEUE_SIZE);
-	if (*queues && *queues <= vu_ring_count(vu) && *size && *size <= VIRTIO_NET_RING_MAX)
+	if (*queues && *queues <= vu_ring_count(vu) && *size && *size <= vu->kind->ring_max)
 		return 0;
 	refuse(why, "", "an in-flight region of %u queues with %u entries; 1 to %u with 1 to %u may be",
-	       *queues, *size, vu_ring_count(vu), VIRTIO_NET_RING_MAX);
+	       *queues, *size, vu_ring_count(vu), vu->kind->ring_max);
 	return -EINVAL;
 }
 

@@ -138,7 +138,7 @@ static int answer(struct vhost_user *vu, const struct vu_rule *rule)
 	return err;
 }
 
-/* Serves a whole message.  A refused one is answered so when the frontend listens for that, and
+/* Serves a whole message; -EINPROGRESS: not yet.  A refused one is answered so when the frontend listens for that, and
  * ends the connection otherwise: going on as if it had been carried out would be a lie. */
 static int serve(struct vhost_user *vu, struct refusal *why)
 {
@@ -147,7 +147,13 @@ static int serve(struct vhost_user *vu, struct refusal *why)
 
 	rule = vu_rule(vu->msg.request);
 	if (!err)
+		err = vu_quiet_for(vu, rule, &vu->msg, why);
+	if (err == -EINPROGRESS)
+		return err;
+	if (!err)
 		err = rule->serve(vu, &vu->msg, why);
+	if (!vu->leaving)
+		vu_quiet_end(vu);
 	if (vu->fd < 0)
 		return 0; /* the request ended the connection itself */
 	if (!err) {
@@ -200,19 +206,18 @@ static int gather(struct vhost_user *vu, struct refusal *why)
 	}
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+void vu_socket_go_on(struct vhost_user *vu)
 {
-	struct vhost_user *vu = poll->data;
 	struct refusal why = { 0 };
 	int err;
 
-	(void)status; /* an error shows itself in the read */
-	(void)events;
-	if (!vu || vu->fd < 0 || !vu_ready(vu))
+	if (!vu_ready(vu))
 		return;
 	err = gather(vu, &why);
 	if (err == 1) {
 		err = serve(vu, &why);
+		if (err == -EINPROGRESS)
+			return; /* it is kept, and comes here again */
 		msg_close_fds(&vu->msg);
 		vu->got = 0;
 	}
@@ -220,6 +225,16 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		vu_disconnect(vu, why.text);
 	else
 		vu_look(vu);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct vhost_user *vu = poll->data;
+
+	(void)status; /* an error shows itself in the read */
+	(void)events;
+	if (vu && vu->fd >= 0)
+		vu_socket_go_on(vu);
 }
 
 int vu_socket_open(struct vhost_user *vu, int fd)

@@ -212,8 +212,8 @@ static void a_worker_that_never_rests_passes_by_a_front_that_is_wanted(void **st
 	for (unsigned i = 0; i < 200; i++) {
 		while (!hold_is(&g.hold, HOLD_WORKER) && i % 2) /* half of them while it has it */
 			sched_yield();
-		attach_hold(&front);
-		attach_release(&front);
+		attach_hold(&front.any);
+		attach_release(&front.any);
 	}
 	atomic_store(&g.stop, true);
 	assert_int_equal(pthread_join(thread, NULL), 0);
@@ -566,9 +566,9 @@ static void the_link_going_down_is_told_on_the_back_end_channel(void **state)
 	g->backend_fd = pair[0];
 	assert_int_equal(vfe_do(g, VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, &pair[1], 1), 0);
 	close(pair[1]);
-	attach_hold(front);
+	attach_hold(&front->any);
 	front->ops->set_link(NULL, front, false);
-	attach_release(front);
+	attach_release(&front->any);
 	assert_int_equal(vfe_backend_request(g, &request, none, sizeof none), 0);
 	assert_int_equal(request, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG);
 	world_destroy(w);

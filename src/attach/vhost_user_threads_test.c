@@ -167,18 +167,18 @@ static void frames_go_on_while_the_table_changes(void **state)
 /* As the daemon brings a function into quarantine, and lets it out. */
 static void bar(struct world *w)
 {
-	attach_hold(w->host.fronts[0]);
+	attach_hold(&w->host.fronts[0]->any);
 	guard_function_bar(&w->host.guard.functions[0]);
-	attach_release(w->host.fronts[0]);
+	attach_release(&w->host.fronts[0]->any);
 	w->a[0]->ops->quarantine(w->a[0], "because");
 }
 
 static void let_in(struct world *w, uint16_t source)
 {
-	attach_hold(w->host.fronts[0]);
+	attach_hold(&w->host.fronts[0]->any);
 	guard_function_let_in(&w->host.guard.functions[0]);
 	assert_int_equal(guard_function_bind(&w->host.guard.functions[0], source, 0), 0);
-	attach_release(w->host.fronts[0]);
+	attach_release(&w->host.fronts[0]->any);
 	w->a[0]->ops->release(w->a[0]);
 }
 

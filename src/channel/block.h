@@ -12,7 +12,7 @@
 #ifndef CHANNEL_BLOCK_H
 #define CHANNEL_BLOCK_H
 
-#include "base/thread.h"
+#include "channel/front.h"
 
 enum {
 	BLOCK_SEGS_MAX = 1024,	   /* pieces of one request */
@@ -132,15 +132,12 @@ struct block_front_ops {
 
 struct block_front {
 	const struct block_front_ops *ops;
-	struct hold *hold; /* of the card it is bound to; NULL when unbound */
+	FRONT_PART;
 	/* By namespace ID less one; NULL: there is none.  virtio-blk has the first only.  Written
 	 * by the card's owner under the hold. */
 	struct block_back *namespaces[BLOCK_NAMESPACES_MAX];
-	bool ready;	    /* the driver is there */
 	bool polled;	    /* its driver may never kick */
 	unsigned in_flight; /* requests that backs have now: 0 before it may be unbound */
-	/* Empty, or why this front was stopped for good, until its driver resets it. */
-	char stopped[160];
 #define X(name, unit, text) struct counter name;
 	BLOCK_FRONT_COUNTERS(X)
 #undef X

@@ -8,8 +8,8 @@
 #ifndef CHANNEL_NIC_FRONT_H
 #define CHANNEL_NIC_FRONT_H
 
-#include "base/thread.h"
 #include "channel/frame.h"
+#include "channel/front.h"
 
 enum {
 	NIC_FILTER_MACS_MAX = 64, /* unicast and multicast addresses a driver may list */
@@ -70,14 +70,10 @@ struct nic_front_ops {
 
 struct nic_front {
 	const struct nic_front_ops *ops;
-	struct hold *hold;       /* of the card it is bound to; NULL when unbound */
 	uint64_t mac;            /* permanent address, as get_be48 reads it; from the site file */
-	bool ready;              /* the driver is there and its receive queue runs */
 	uint32_t abilities;      /* enum frame_ability: what give() takes unfinished */
+	FRONT_PART;              /* behind what is read for every frame, as is the filter */
 	struct nic_filter filter;
-	/* Empty, or why this front was stopped for good, until its driver resets it: the ring or
-	 * descriptor to blame and the rule it broke.  Written once, under the hold. */
-	char stopped[160];
 #define X(name, unit, text) struct counter name;
 	NIC_FRONT_COUNTERS(X)
 #undef X

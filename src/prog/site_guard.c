@@ -340,17 +340,17 @@ void site_guard_move(struct run_io *io, int member)
 
 void site_guard_bar(struct run_io *io)
 {
-	attach_hold(io->front);
+	attach_hold(&io->front->any);
 	guard_function_bar(function_of(io));
-	attach_release(io->front);
+	attach_release(&io->front->any);
 }
 
 void site_guard_let_in(struct run_io *io)
 {
-	attach_hold(io->front);
+	attach_hold(&io->front->any);
 	guard_function_let_in(function_of(io));
 	site_guard_move(io, io->bound);
-	attach_release(io->front);
+	attach_release(&io->front->any);
 }
 
 /* Telling. */

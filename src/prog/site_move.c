@@ -257,9 +257,9 @@ static void settle(struct run_io *io)
 	if (move->from >= 0)
 		unwatch_all(io, move->from);
 	if (move->from < 0 || move->to < 0) {
-		attach_hold(io->front);
+		attach_hold(&io->front->any);
 		io->front->ops->set_link(NULL, io->front, move->to >= 0);
-		attach_release(io->front);
+		attach_release(&io->front->any);
 	}
 	io->attachment->ops->rebound(io->attachment);
 	io->moves++;

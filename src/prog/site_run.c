@@ -50,15 +50,15 @@ struct run_io *site_run_function_user(struct site_run *run, unsigned card, unsig
 
 /* What attachments call back. */
 
-static struct run_io *io_of_front(struct site_run *run, struct nic_front *front)
+static struct run_io *io_of_front(struct site_run *run, struct front *front)
 {
 	for (unsigned i = 0; i < run->io_count; i++)
-		if (run->ios[i].front == front)
+		if (run->ios[i].front && &run->ios[i].front->any == front)
 			return &run->ios[i];
 	return NULL;
 }
 
-static void on_watch(void *owner, struct nic_front *front, int fd)
+static void on_watch(void *owner, struct front *front, int fd)
 {
 	struct run_io *io = io_of_front(owner, front);
 
@@ -66,7 +66,7 @@ static void on_watch(void *owner, struct nic_front *front, int fd)
 		site_move_watch(io, fd);
 }
 
-static void on_unwatch(void *owner, struct nic_front *front, int fd)
+static void on_unwatch(void *owner, struct front *front, int fd)
 {
 	struct run_io *io = io_of_front(owner, front);
 
@@ -74,7 +74,7 @@ static void on_unwatch(void *owner, struct nic_front *front, int fd)
 		site_move_unwatch(io, fd);
 }
 
-static void on_wake(void *owner, struct nic_front *front)
+static void on_wake(void *owner, struct front *front)
 {
 	struct run_io *io = io_of_front(owner, front);
 
@@ -82,7 +82,7 @@ static void on_wake(void *owner, struct nic_front *front)
 		site_move_wake(io);
 }
 
-static void on_announce(void *owner, struct nic_front *front)
+static void on_announce(void *owner, struct front *front)
 {
 	struct run_io *io = io_of_front(owner, front);
 
@@ -113,7 +113,7 @@ bool site_run_may_tell(struct run_io *io, const char *object)
 	return false;
 }
 
-static void on_event(void *owner, struct nic_front *front, const char *kind, const char *text)
+static void on_event(void *owner, struct front *front, const char *kind, const char *text)
 {
 	struct site_run *run = owner;
 	struct run_io *io = io_of_front(run, front);
@@ -128,7 +128,7 @@ static void on_event(void *owner, struct nic_front *front, const char *kind, con
 	events_publish(&run->events);
 }
 
-static void on_unplugged(void *owner, struct nic_front *front)
+static void on_unplugged(void *owner, struct front *front)
 {
 	struct run_io *io = io_of_front(owner, front);
 
