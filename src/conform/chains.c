@@ -2,50 +2,6 @@
 #include "conform/internal.h"
 #include "spec/pcie.h"
 #include "spec/pcie_ext.h"
-#include "spec/pcie_sriov.h"
-
-enum { MSI_64 = 1 << 7, MSI_MASKS = 1 << 8 };
-
-/* Bytes that a capability takes, or 0 where that is not known here. */
-static unsigned cap_size(struct subject *s, const struct conform_cap *cap)
-{
-	uint32_t control;
-
-	switch (cap->id) {
-	case SPEC_PCI_CAP_POWER_MANAGEMENT:
-		return SPEC_PM_SIZE;
-	case SPEC_PCI_CAP_MSI:
-		control = get(s, cap->at + SPEC_MSI_CONTROL, 2);
-		return (control & MSI_64 ? 14u : 10u) + (control & MSI_MASKS ? 10u : 0u);
-	case SPEC_PCI_CAP_MSIX:
-		return SPEC_MSIX_SIZE;
-	case SPEC_PCI_CAP_EXPRESS:
-		return (get(s, cap->at + SPEC_EXPRESS_CAPABILITIES, 2) & 0xf) >= 2
-			       ? SPEC_EXPRESS_SIZE
-			       : 0x14;
-	case SPEC_PCI_CAP_VENDOR_SPECIFIC:
-		return get(s, cap->at + 2, 1);
-	default:
-		return 2;
-	}
-}
-
-static unsigned ext_size(const struct conform_cap *ext)
-{
-	static const struct {
-		uint16_t id, size;
-	} known[] = {
-		{ SPEC_EXT_CAP_AER, 0x2c },	     { SPEC_EXT_CAP_SERIAL, SPEC_SERIAL_SIZE },
-		{ SPEC_EXT_CAP_ACS, 0x08 },	     { SPEC_EXT_CAP_ARI, SPEC_ARI_SIZE },
-		{ SPEC_EXT_CAP_ATS, SPEC_ATS_SIZE }, { SPEC_EXT_CAP_SRIOV, SPEC_SRIOV_SIZE },
-	};
-
-	for (unsigned i = 0; i < array_len(known); i++) {
-		if (known[i].id == ext->id)
-			return known[i].size;
-	}
-	return SPEC_EXT_HEADER_SIZE;
-}
 
 static void caps_chain(struct subject *s, struct judgement *j)
 {
@@ -134,6 +90,9 @@ static void exts_overlap(struct subject *s, struct judgement *j)
 	for (unsigned i = 0; i < s->ext_count; i++) {
 		unsigned at = s->exts[i].at, end = at + ext_size(&s->exts[i]);
 
+		if (end > CONFORM_CONFIG_SIZE)
+			fail(j, "extended capability %04Xh at %03Xh goes beyond FFFh",
+			     s->exts[i].id, at);
 		for (unsigned k = 0; k < s->ext_count; k++) {
 			if (s->exts[k].at > at && s->exts[k].at < end)
 				fail(j, "extended capability %04Xh at %03Xh lies in %04Xh at %03Xh",

@@ -192,6 +192,37 @@ static void a_broken_way_ends_the_run(void **state)
 	assert_int_equal(report.count, 0);
 }
 
+static const struct conform_target_ops *plain_ops;
+
+/* The chain of extended capabilities goes to an AER in the last eight bytes. */
+static int with_aer_at_the_end(struct conform_target *target, unsigned function, unsigned offset,
+			       unsigned size, uint32_t *value)
+{
+	must(offset + size <= 4096);
+	if (size == 4 && (offset == 0x100 || offset == 0xff8))
+		*value = offset == 0x100 ? 0xff810003 : 0x00010001;
+	else
+		return plain_ops->read(target, function, offset, size, value);
+	return 0;
+}
+
+static void an_extended_capability_that_runs_over_the_end_is_told_and_not_read(void **state)
+{
+	struct conform_target_ops ops;
+
+	(void)state;
+	broken_init(&card, NULL);
+	plain_ops = card.target.ops;
+	ops = *plain_ops;
+	ops.read = with_aer_at_the_end;
+	card.target.ops = &ops;
+	conform_run(&report, &card.target, CONFORM_DESTRUCTIVE);
+	assert_int_equal(report.error, 0);
+	assert_int_equal(verdict("extcaps.chain", 0), CONFORM_PASS);
+	assert_int_equal(verdict("extcaps.apart", 0), CONFORM_FAIL);
+	assert_int_equal(verdict("aer.reserved", 0), CONFORM_NOT_APPLICABLE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +236,8 @@ int main(void)
 		cmocka_unit_test(a_destructive_run_leaves_vfs_off),
 		cmocka_unit_test(names_of_assertions_are_unique),
 		cmocka_unit_test(a_broken_way_ends_the_run),
+		cmocka_unit_test(
+			an_extended_capability_that_runs_over_the_end_is_told_and_not_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 enum {
 	CONFORM_CAPS_MAX = 48, /* capabilities that fit below 0x100 */
 	CONFORM_EXTS_MAX = 64,
+	CONFORM_CONFIG_SIZE = 4096,
 };
 
 enum conform_role { CONFORM_ENDPOINT, CONFORM_VF, CONFORM_PORT };
@@ -62,7 +63,11 @@ extern const struct checks conform_header, conform_bars, conform_chains, conform
 /* Finds out what the function is and where its capabilities are. */
 void subject_look(struct subject *s, struct conform_target *target, unsigned function,
 		  enum conform_care care);
-/* The first capability with that ID, or 0. */
+/* Bytes that a capability takes, as far as it is known here. */
+unsigned cap_size(struct subject *s, const struct conform_cap *cap);
+unsigned ext_size(const struct conform_cap *ext);
+/* The first extended capability with that ID that ends within configuration space, or 0: one that
+ * does not is extcaps.apart's, and its registers are nobody's. */
 uint16_t subject_ext(const struct subject *s, uint16_t id);
 
 uint32_t get(struct subject *s, unsigned offset, unsigned size);

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum { MSI_64 = 1 << 7, MSI_MASKS = 1 << 8 };
+
 static uint32_t all_ones(unsigned size)
 {
 	return bits32(size * 8 - 1, 0);
@@ -185,10 +187,51 @@ static void look_at_exts(struct subject *s)
 	s->exts_end = true;
 }
 
+unsigned cap_size(struct subject *s, const struct conform_cap *cap)
+{
+	uint32_t control;
+
+	switch (cap->id) {
+	case SPEC_PCI_CAP_POWER_MANAGEMENT:
+		return SPEC_PM_SIZE;
+	case SPEC_PCI_CAP_MSI:
+		control = get(s, cap->at + SPEC_MSI_CONTROL, 2);
+		return (control & MSI_64 ? 14u : 10u) + (control & MSI_MASKS ? 10u : 0u);
+	case SPEC_PCI_CAP_MSIX:
+		return SPEC_MSIX_SIZE;
+	case SPEC_PCI_CAP_EXPRESS:
+		return (get(s, cap->at + SPEC_EXPRESS_CAPABILITIES, 2) & 0xf) >= 2
+			       ? SPEC_EXPRESS_SIZE
+			       : 0x14;
+	case SPEC_PCI_CAP_VENDOR_SPECIFIC:
+		return get(s, cap->at + 2, 1);
+	default:
+		return 2;
+	}
+}
+
+unsigned ext_size(const struct conform_cap *ext)
+{
+	static const struct {
+		uint16_t id, size;
+	} known[] = {
+		{ SPEC_EXT_CAP_AER, 0x2c },	     { SPEC_EXT_CAP_SERIAL, SPEC_SERIAL_SIZE },
+		{ SPEC_EXT_CAP_ACS, 0x08 },	     { SPEC_EXT_CAP_ARI, SPEC_ARI_SIZE },
+		{ SPEC_EXT_CAP_ATS, SPEC_ATS_SIZE }, { SPEC_EXT_CAP_SRIOV, SPEC_SRIOV_SIZE },
+	};
+
+	for (unsigned i = 0; i < array_len(known); i++) {
+		if (known[i].id == ext->id)
+			return known[i].size;
+	}
+	return SPEC_EXT_HEADER_SIZE;
+}
+
 uint16_t subject_ext(const struct subject *s, uint16_t id)
 {
 	for (unsigned i = 0; i < s->ext_count; i++) {
-		if (s->exts[i].id == id)
+		if (s->exts[i].id == id &&
+		    s->exts[i].at + ext_size(&s->exts[i]) <= CONFORM_CONFIG_SIZE)
 			return s->exts[i].at;
 	}
 	return 0;
