@@ -1,5 +1,5 @@
-/* prog/midplane_mappings.c -- lists a space by asking for one address after the other: a page is
- * answered as a whole, and so is what an entry refuses. */
+/* prog/midplane_mappings.c -- lists a space by asking for one address after the other: what an
+ * entry maps or refuses is answered as a whole. */
 #include "prog/midplane_spaces.h"
 
 #include "spec/vtd.h"
@@ -13,6 +13,7 @@ struct walker {
 	struct seen seen;
 	struct mapping open; /* not told yet: the next page may go on where it ends */
 	bool is_open;
+	unsigned page_shift; /* of the page that it ends with */
 };
 
 static void close_mapping(struct walker *walker)
@@ -22,10 +23,14 @@ static void close_mapping(struct walker *walker)
 	walker->is_open = false;
 }
 
-static void add_page(struct walker *walker, uint64_t iova, const struct iommu_answer *answer)
+/* Adds what an entry maps: a page, or a part of one that may have been added already. */
+static void add_entry(struct walker *walker, uint64_t iova, const struct iommu_answer *answer)
 {
 	struct mapping *open = &walker->open;
-	const uint64_t last = iova + (UINT64_C(1) << answer->page_shift) - 1;
+	const unsigned shift = unit_entry_shift(walker->unit, answer->page_shift);
+	const uint64_t last = iova | ((UINT64_C(1) << shift) - 1);
+	const bool begins = iova % (UINT64_C(1) << answer->page_shift) == 0 ||
+			    answer->page_shift != walker->page_shift;
 	const bool goes_on = walker->is_open && open->last + 1 == iova &&
 			     open->target + (iova - open->iova) == answer->address &&
 			     open->rights == answer->rights && open->snoop == answer->snoop;
@@ -41,7 +46,8 @@ static void add_page(struct walker *walker, uint64_t iova, const struct iommu_an
 		walker->is_open = true;
 	}
 	open->last = last;
-	open->pages++;
+	open->pages += begins || !goes_on;
+	walker->page_shift = answer->page_shift;
 	if (answer->page_shift < open->smallest)
 		open->smallest = answer->page_shift;
 	if (answer->page_shift > open->largest)
@@ -84,8 +90,8 @@ static unsigned look(struct walker *walker, uint64_t iova)
 		return walker->seen.loop_shift;
 	}
 	if (answer.outcome == IOMMU_OK) {
-		add_page(walker, iova, &answer);
-		return answer.page_shift;
+		add_entry(walker, iova, &answer);
+		return unit_entry_shift(walker->unit, answer.page_shift);
 	}
 	if (!unit_reason_is_nothing(walker->unit, answer.reason)) {
 		if (!traced)

@@ -195,6 +195,13 @@ void unit_walk(const struct unit *unit, const struct iommu_request *request,
 		vtd_walk(&unit->vtd, request, trace, answer);
 }
 
+unsigned unit_entry_shift(const struct unit *unit, unsigned page_shift)
+{
+	if (unit->format != UNIT_AMD || page_shift >= 64)
+		return page_shift;
+	return page_shift - (page_shift - SPEC_AMDVI_PAGE_SHIFT) % SPEC_AMDVI_LEVEL_BITS;
+}
+
 bool unit_is_protected(const struct unit *unit, const struct iommu_answer *answer)
 {
 	if (unit->format != UNIT_VTD || answer->outcome != IOMMU_OK || answer->table_shift)

@@ -43,6 +43,10 @@ void unit_set_host_width(struct unit *unit, unsigned bits);
 /* The questions, as vtd_walk.h and amdvi_walk.h have them. */
 void unit_walk(const struct unit *unit, const struct iommu_request *request,
 	       const struct iommu_trace *trace, struct iommu_answer *answer);
+/* The part of a page of 2^'page_shift' bytes that one entry speaks for, as a shift: AMD's pages of
+ * other sizes have an entry for each page of the level below (AMD I/O virtualization, 2.2.3), and
+ * nothing makes them agree. */
+unsigned unit_entry_shift(const struct unit *unit, unsigned page_shift);
 /* Whether an answer that came without page tables leads into protected memory, which the unit then
  * blocks without a report (VT-d, PMEN, section 11.4.8). */
 bool unit_is_protected(const struct unit *unit, const struct iommu_answer *answer);

@@ -527,6 +527,16 @@ interrupt entries of 00:02.0 at 0x6000, 16 places
         self.assertEqual([domain["domain"] for domain in dump["domains"]], [5, 6])
         self.assertEqual(dump["interrupts"][0]["source"], "00:02.0")
 
+    def test_entries_that_do_not_agree_on_a_page_are_listed_each_as_it_answers(self):
+        self.image.words(LOW + 8 * 8, 0) # of the four that a page of 16 KiB has
+        self.image.words(LOW + 8 * 10, 0x20000 | 1 << 12 | 7 << 9 | AMD_READ | 1)
+        self.image.save()
+        self.assertIn("""
+  0x000000009000-0x000000009fff -> 0x000000011000  rw   1 x 16 KiB
+  0x00000000a000-0x00000000afff -> 0x000000022000  r    1 x 16 KiB
+  0x00000000b000-0x00000000bfff -> 0x000000013000  rw   1 x 16 KiB
+  0x000000200000-""", self.iommu("dump").stdout)
+
     def test_good_tables_have_no_findings(self):
         done = self.iommu("check")
         self.assertEqual((done.returncode, done.stdout),
