@@ -8,12 +8,15 @@
  *   0x41        guest memory is written: offset (32 bits), length, bytes
  *   0x42        guest memory is cut to so many pages
  *   0x43        the card polls so many rounds
+ * An input that begins with 0x44 is said to a disk, whose requests end when its card polls; all others to
+ * a network device.
  * Descriptors: low 5 bits how many, upper 3 bits of which kind the first is; kinds go round.
  *
  * Beside crashes it finds leaks: after each input as many descriptors are open as before. */
 #include "attach/host_test.h"
 #include "attach/kinds.h"
 #include "base/bytes.h"
+#include "sim/fake_disk.h"
 #include "tests/vhost_frontend/vhost_frontend.h"
 
 #include <dirent.h>
@@ -30,9 +33,12 @@ enum { MEMORY = 1 << 20, PAGE = 4096, STEPS_MAX = 200, KINDS = 5, FDS_SENT_MAX =
 
 static struct {
 	struct test_host host;
-	struct attachment *attachment;
+	struct attachment *attachment, *disk_attachment;
+	struct block_front *front;
+	struct fake_disk disk;
+	uint8_t disk_bytes[1 << 16];
 	struct vfe guest;
-	char path[64];
+	char path[64], disk_path[64];
 	int kinds[KINDS]; /* memory, eventfd, socket, pipe, a directory */
 } world;
 
@@ -51,6 +57,33 @@ static unsigned open_fds(void)
 static void clean_up(void)
 {
 	unlink(world.path);
+	unlink(world.disk_path);
+}
+
+static void set_up_disk(void)
+{
+	static struct site_io io = { .name = (char *)"disk0", .packed = true };
+	static const struct attach_disk disk = { .queues = 2, .serial = "fuzz" };
+	struct attach_conf conf = { .domain = test_host_domain(&world.host, 1), .io = &io,
+				    .system = "fuzz", .disk = &disk };
+	struct refusal why = { 0 };
+
+	snprintf(world.disk_path, sizeof world.disk_path, "/tmp/mp-fuzz-%d-disk.sock", (int)getpid());
+	io.socket = world.disk_path;
+	must(attach_vhost_user.create(&world.disk_attachment, &world.host.host, &conf, &why) == 0);
+	fake_disk_init(&world.disk, world.disk_bytes, sizeof world.disk_bytes, 512);
+	world.disk.back.volatile_cache = world.disk.checks_range = true;
+	world.front = attach_vhost_user.disk(world.disk_attachment);
+	world.front->hold = &world.host.hold;
+	world.front->namespaces[0] = &world.disk.back;
+}
+
+/* One round of the disk's card: it ends some of what it has. */
+static void round_of_disk(void)
+{
+	world.front->ops->poll(NULL, world.front, 0);
+	fake_disk_run(NULL, &world.disk, 2);
+	world.front->ops->flush(NULL, world.front);
 }
 
 static void set_up(void)
@@ -66,6 +99,7 @@ static void set_up(void)
 	test_host_init(&world.host);
 	must(attach_vhost_user.create(&world.attachment, &world.host.host, &conf, &why) == 0);
 	test_host_bind(&world.host, 0, attach_vhost_user.front(world.attachment));
+	set_up_disk();
 	must(pipe2(pipes, O_CLOEXEC | O_NONBLOCK) == 0);
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) == 0);
 	world.kinds[0] = memfd_create("fuzz", MFD_CLOEXEC);
@@ -84,6 +118,7 @@ static void turn(unsigned n)
 
 	while (n--) {
 		test_host_round(&world.host);
+		round_of_disk();
 		(void)!recv(world.guest.fd, away, sizeof away, MSG_DONTWAIT);
 	}
 }
@@ -165,8 +200,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	before = open_fds();
 	must(ftruncate(world.kinds[0], 0) == 0 && ftruncate(world.kinds[0], MEMORY) == 0);
 	vfe_init(&world.guest);
-	must(vfe_connect(&world.guest, world.path) == 0);
+	must(vfe_connect(&world.guest, size && data[0] == 0x44 ? world.disk_path : world.path) == 0);
 	must(fcntl(world.guest.fd, F_SETFL, O_NONBLOCK) == 0);
+	if (size && data[0] == 0x44)
+		(void)take(&in, 1);
 	turn(1);
 	for (unsigned i = 0; i < STEPS_MAX && in.left; i++) {
 		step(&in);
@@ -176,9 +213,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vfe_close(&world.guest);
 	for (unsigned i = 0; i < 4; i++)
 		uv_run(&world.host.loop, UV_RUN_NOWAIT);
-	/* A cut connection may have requests queued: it is served one a turn until its end. */
-	for (unsigned i = 0; i < 2 * STEPS_MAX && open_fds() != before; i++)
+	while (world.disk.count)
+		round_of_disk();
+	/* A cut connection may have requests queued: it is served one a turn until its end.  A disk's is left
+	 * by a timer of a millisecond. */
+	for (unsigned i = 0; i < 2 * STEPS_MAX && open_fds() != before; i++) {
+		round_of_disk();
 		uv_run(&world.host.loop, UV_RUN_NOWAIT);
+		if (i > STEPS_MAX)
+			usleep(1000);
+	}
+	must(world.front->in_flight == 0);
 	must(open_fds() == before);
 	must(world.host.watches == 0);
 	return 0;

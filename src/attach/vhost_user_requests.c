@@ -54,10 +54,12 @@ static int accept_driver(struct vhost_user *vu, uint64_t driver, struct refusal 
 	attach_hold(vu->front);
 	err = vu->device->ops->accept(vu->device, driver);
 	attach_release(vu->front);
-	if (err)
-		refuse(why, "", "features 0x%llx are not a choice of the offered 0x%llx",
-		       (unsigned long long)driver,
-		       (unsigned long long)vu->device->ops->features(vu->device));
+	if (!err)
+		return 0;
+	vu_rings_settle(vu); /* nothing has changed */
+	refuse(why, "", "features 0x%llx are not a choice of the offered 0x%llx",
+	       (unsigned long long)driver,
+	       (unsigned long long)vu->device->ops->features(vu->device));
 	return err;
 }
 

@@ -99,7 +99,10 @@ static enum block_result apply(struct fake_disk *disk, const struct block_reques
 	bool reads = request->op == BLOCK_READ || request->op == BLOCK_COMPARE ||
 		     request->op == BLOCK_VERIFY || request->op == BLOCK_FLUSH;
 
-	must(request->first <= disk->back.size && request->size <= disk->back.size - request->first);
+	if (request->first > disk->back.size || request->size > disk->back.size - request->first) {
+		must(disk->checks_range);
+		return BLOCK_OUT_OF_RANGE;
+	}
 	must(request->first % disk->back.block_size == 0);
 	must(request->size % disk->back.block_size == 0);
 	must(!data || described(request) == request->size);

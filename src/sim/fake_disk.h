@@ -17,6 +17,7 @@ struct fake_disk {
 	uint8_t *bytes;
 	uint64_t seed; /* of the order */
 	bool in_order;
+	bool checks_range; /* what is out of range ends so; else it must not come */
 	unsigned room; /* requests that it takes before it is full */
 	struct block_request *pending[FAKE_DISK_REQUESTS];
 	unsigned count;

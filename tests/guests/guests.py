@@ -191,16 +191,18 @@ class Guest:
 class UmlGuest(Guest):
     """User-mode Linux: a kernel as a process; boots in about three seconds and needs no KVM.
 
-    Its sockets must exist when it starts.  It offers no PCI, so it is a network guest only.
+    Its sockets must exist when it starts.  It offers no PCI: networks, and disks on vhost-user sockets.
     """
 
     memory_mb = 256
+    disks = ()                # sockets
 
     def command(self):
         initrd = os.path.join(self.workdir, "uml.cpio")
         if not os.path.exists(initrd):
             image.uml_initramfs(initrd, self.programs)
         devices = [f"virtio_uml.device={nic.socket}:1:{i}" for i, nic in enumerate(self.nics)]
+        devices += [f"virtio_uml.device={path}:2:{len(devices) + i}" for i, path in enumerate(self.disks)]
         return [image.uml_kernel(), f"mem={self.memory_mb}M", f"umid={self.name}-{os.getpid()}",
                 f"uml_dir={self.workdir}", "con=none", "con0=fd:0,fd:1", "ssl=none",
                 f"initrd={initrd}", "rdinit=/init", "quiet", *devices]

@@ -34,7 +34,7 @@ poweroff -f
 # In the order in which they are to be loaded; what the kernel has built in is left out.
 MODULES = [
     "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci",
-    "failover", "net_failover", "virtio_net",
+    "failover", "net_failover", "virtio_net", "virtio_blk",
 ]
 VFIO_MODULES = ["irqbypass", "vfio", "vfio_virqfd", "vfio_iommu_type1", "vfio-pci-core", "vfio-pci"]
 

@@ -1,6 +1,7 @@
 #include "tests/vhost_frontend/vhost_frontend.h"
 
 #include "base/bytes.h"
+#include "spec/virtio_blk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -438,7 +439,7 @@ int vfe_ring_start(struct vfe *f, unsigned index, uint16_t size, uint16_t base)
 	ring->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	store_idx(ring->avail + AVAIL_IDX, base);
 	store_idx(ring->used + USED_IDX, base);
-	if (index % 2 == 0)
+	if (index % 2 == 0 && !f->no_buffers)
 		for (uint16_t i = 0; i < size; i++)
 			offer(f, ring, i, VFE_BUFFER_SIZE, DESC_F_WRITE);
 	return vfe_ring_restart(f, index, base);
@@ -544,4 +545,56 @@ uint32_t vfe_receive(struct vfe *f, unsigned pair, uint8_t *frame, uint32_t max)
 	ring->last_used++;
 	offer(f, ring, id, VFE_BUFFER_SIZE, DESC_F_WRITE);
 	return min_u32(size, max);
+}
+
+/* A slot has three descriptors, and their buffers: header, data, status. */
+uint8_t *vfe_disk_data(struct vfe *f, unsigned index, unsigned slot)
+{
+	return f->rings[index].buffers + (3 * slot + 1) * (size_t)VFE_BUFFER_SIZE;
+}
+
+uint8_t vfe_disk_status(const struct vfe *f, unsigned index, unsigned slot)
+{
+	return f->rings[index].buffers[(3 * slot + 2) * (size_t)VFE_BUFFER_SIZE];
+}
+
+void vfe_disk_post(struct vfe *f, unsigned index, unsigned slot, uint32_t type, uint64_t sector,
+		   const uint8_t *data, uint32_t size)
+{
+	enum { DESC_NEXT = 14, DESC_F_NEXT = 1 };
+	struct vfe_ring *ring = &f->rings[index];
+	uint8_t *at = vfe_disk_data(f, index, slot), *header = at - VFE_BUFFER_SIZE;
+	uint16_t in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID ? DESC_F_WRITE : 0;
+	const struct {
+		uint8_t *bytes;
+		uint32_t size;
+		uint16_t flags;
+	} parts[3] = { { header, VIRTIO_BLK_REQ_SIZE, 0 }, { at, size, in },
+		       { at + VFE_BUFFER_SIZE, 1, DESC_F_WRITE } };
+	uint8_t *last = NULL;
+
+	must(3 * slot + 3 <= ring->size && size <= VFE_BUFFER_SIZE);
+	memset(header, 0, VIRTIO_BLK_REQ_SIZE);
+	put_le32(header + VIRTIO_BLK_REQ_TYPE, type);
+	put_le64(header + VIRTIO_BLK_REQ_SECTOR, sector);
+	if (data)
+		memcpy(at, data, size);
+	at[VFE_BUFFER_SIZE] = VFE_DISK_OPEN;
+	for (unsigned i = 0; i < array_len(parts); i++) {
+		uint16_t id = (uint16_t)(3 * slot + i);
+		uint8_t *desc = ring->desc + id * DESC_BYTES;
+
+		if (parts[i].size == 0) /* a flush has no data */
+			continue;
+		if (last) {
+			put_le16(last + DESC_FLAGS, get_le16(last + DESC_FLAGS) | DESC_F_NEXT);
+			put_le16(last + DESC_NEXT, id);
+		}
+		put_le64(desc, guest_address(f, parts[i].bytes));
+		put_le32(desc + DESC_LEN, parts[i].size);
+		put_le16(desc + DESC_FLAGS, parts[i].flags);
+		last = desc;
+	}
+	put_le16(ring->avail + AVAIL_RING + ring->filled % ring->size * 2, (uint16_t)(3 * slot));
+	store_idx(ring->avail + AVAIL_IDX, ++ring->filled);
 }

@@ -43,6 +43,7 @@ struct vfe {
 	unsigned region_count;
 	uint64_t allocated; /* bytes of region 0 in use */
 	unsigned pairs;
+	bool no_buffers; /* rings start empty: none is for receiving */
 	struct vfe_ring rings[VFE_RINGS_MAX];
 };
 
@@ -99,6 +100,16 @@ uint32_t vfe_receive(struct vfe *f, unsigned pair, uint8_t *frame, uint32_t max)
 /* Used entries of transmitq that came back so far. */
 uint16_t vfe_used(const struct vfe *f, unsigned index);
 void vfe_kick(struct vfe *f, unsigned index);
+
+/* One request of a disk, virtio 1.2 section 5.2.6: header, data, status byte, in 'slot' of its ring: 0 to
+ * size / 3 - 1, not in use.  'data' is copied out of, or (VIRTIO_BLK_T_IN) left to be read at
+ * vfe_disk_data().  No kick. */
+void vfe_disk_post(struct vfe *f, unsigned index, unsigned slot, uint32_t type, uint64_t sector,
+		   const uint8_t *data, uint32_t size);
+uint8_t *vfe_disk_data(struct vfe *f, unsigned index, unsigned slot);
+/* The status byte; VFE_DISK_OPEN until there is one. */
+enum { VFE_DISK_OPEN = 0xaa };
+uint8_t vfe_disk_status(const struct vfe *f, unsigned index, unsigned slot);
 
 /* Back-end channel: one request of the back-end.  Its size, or -errno. */
 int vfe_backend_request(struct vfe *f, uint32_t *request, void *payload, uint32_t max);
