@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { HEAD = 40, WALKS_MAX = 1000, SPACES_LOOKED_AT = 16 };
+enum { HEAD = 40, SEARCHES_MAX = 1 << 14, WALKS_MAX = 1000, SPACES_LOOKED_AT = 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -97,7 +97,7 @@ static void list(struct unit *unit, struct judge *judge)
 	struct spaces spaces;
 	const struct interrupts_visitor visitor = { on_table, on_interrupt, on_unreadable, judge };
 
-	spaces_find(unit, &spaces, on_fault, judge);
+	spaces_find(unit, SEARCHES_MAX, &spaces, on_fault, judge);
 	for (unsigned i = 0; i < spaces.count && i < SPACES_LOOKED_AT; i++) {
 		judge->any = false;
 		space_list(unit, &spaces.list[i], &listing);

@@ -376,7 +376,7 @@ enum midplane_exit midplane_iommu_check(const struct call *call)
 	if (code)
 		return iommu_close(call, &unit, code);
 	check.list = call->json ? json_array() : NULL;
-	spaces_find(&unit, &spaces, on_fault, &check);
+	spaces_find(&unit, unit_walks_enough(&unit), &spaces, on_fault, &check);
 	close_fault(&check);
 	check_domains(&check, &spaces);
 	check_domain_zero(&check, &spaces);

@@ -252,7 +252,7 @@ enum midplane_exit midplane_iommu_dump(const struct call *call)
 
 	if (code)
 		return iommu_close(call, &unit, code);
-	spaces_find(&unit, &spaces, on_fault, &dump);
+	spaces_find(&unit, unit_walks_enough(&unit), &spaces, on_fault, &dump);
 	listing.walks_left = unit_walks_enough(&unit);
 	fputs(call->json ? "{\n  \"domains\": [" : "", stdout);
 	if (!print_spaces(&dump, &spaces, &listing)) {

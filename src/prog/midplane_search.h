@@ -9,6 +9,7 @@
 struct search {
 	const struct unit *unit;
 	struct spaces *spaces;
+	uint64_t walks_left;
 	fault_fn *fault;
 	void *context;
 	/* the last question, its steps and its answer */
@@ -17,7 +18,7 @@ struct search {
 	struct iommu_answer answer;
 };
 
-/* Asks for any access to address 0. */
+/* Asks for any access to address 0.  The last question that it may ask ends the search. */
 void search_ask(struct search *search, uint16_t source, uint32_t pasid);
 /* Whether the last answer was a refusal. */
 bool search_refused(const struct search *search);

@@ -55,6 +55,8 @@ void search_ask(struct search *search, uint16_t source, uint32_t pasid)
 {
 	search->request = (struct iommu_request){ .source = source, .pasid = pasid };
 	seen_walk(search->unit, &search->request, &search->seen, &search->answer);
+	if (--search->walks_left == 0)
+		search->spaces->cut = true;
 }
 
 bool search_refused(const struct search *search)
@@ -116,12 +118,16 @@ bool space_same(const struct space *a, const struct space *b)
 	       a->second_levels == b->second_levels && a->first_levels == b->first_levels;
 }
 
-void spaces_find(const struct unit *unit, struct spaces *spaces, fault_fn *fault, void *context)
+void spaces_find(const struct unit *unit, uint64_t walks_max, struct spaces *spaces,
+		 fault_fn *fault, void *context)
 {
-	struct search search = {
-		.unit = unit, .spaces = spaces, .fault = fault, .context = context
-	};
+	struct search search = { .unit = unit,
+				 .spaces = spaces,
+				 .walks_left = walks_max,
+				 .fault = fault,
+				 .context = context };
 
+	must(walks_max > 0);
 	*spaces = (struct spaces){ 0 };
 	search_ask(&search, 0, IOMMU_NO_PASID);
 	if (search.seen.count == 0) { /* no table was looked at */

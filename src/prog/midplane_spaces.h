@@ -68,7 +68,7 @@ struct mapping {
 struct spaces {
 	unsigned count, room;
 	struct space *list; /* those of one address space behind each other */
-	bool cut;	    /* there are more than are read */
+	bool cut;	    /* the search gave up: there may be more */
 };
 
 typedef void fault_fn(void *context, const struct fault *fault);
@@ -77,8 +77,11 @@ typedef void fault_fn(void *context, const struct fault *fault);
 void seen_walk(const struct unit *unit, const struct iommu_request *request, struct seen *seen,
 	       struct iommu_answer *answer);
 
-/* Finds all spaces.  fault  is told of entries that are there and cannot be used */
-void spaces_find(const struct unit *unit, struct spaces *spaces, fault_fn *fault, void *context);
+/* Finds all spaces, or those that so many answers tell of: tables of functions and PASIDs that
+ * share tables may name 2^36 of them in a few pages.  fault  is told of entries that are there and
+ * cannot be used. */
+void spaces_find(const struct unit *unit, uint64_t walks_max, struct spaces *spaces,
+		 fault_fn *fault, void *context);
 void spaces_free(struct spaces *spaces);
 
 /* Whether two spaces are the same tables in the same domain. */

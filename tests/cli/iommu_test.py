@@ -386,6 +386,21 @@ class Scalable(Case):
         done = self.iommu("check")
         self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_functions_that_share_tables_of_pasids_without_end_are_given_up(self):
+        self.image.words(ROOT, *[CONTEXTS | 1] * 512)
+        for function in range(128): # 65536 functions with 32768 PASIDs, of which three are there
+            self.image.words(CONTEXTS + function * 32, self.DIRECTORY | 2 << 9 | 1 << 3 | 1, 0, 0, 0)
+        self.image.words(self.DIRECTORY, *[0xd000 | 1] * 512)
+        self.image.save()
+        began = time.monotonic()
+        done = self.iommu("check")
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("unit: the tables never end: what lies behind 1048576 answers", done.stdout)
+        done = self.iommu("dump")
+        self.assertIn("there is more than is listed: the tables never end", done.stderr)
+        self.assertEqual(done.returncode, 1)
+
 
 class Check(Case):
     def findings(self, **more):
