@@ -129,6 +129,7 @@ struct vhost_user {
 	struct page_requests requests; /* under the hold */
 	bool translated;            /* VIRTIO_F_ACCESS_PLATFORM is in use */
 	bool told_no_channel;
+	bool ring_waits;            /* some ring starts when translations have come */
 	struct vu_pending pending[VU_PENDING_MAX];
 	unsigned pending_count;
 

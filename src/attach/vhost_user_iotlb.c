@@ -245,6 +245,10 @@ static int update(struct vhost_user *vu, const struct translation *t, struct ref
 		return err;
 	}
 	pending_answered(vu, t->iova, t->size, t->access);
+	if (vu->ring_waits) {
+		vu->ring_waits = false;
+		vu_rings_settle(vu);
+	}
 	vu->host.wake(vu->host.owner, vu->front);
 	return 0;
 }
@@ -317,7 +321,7 @@ void vu_iotlb_drop(struct vhost_user *vu)
 	channel_close(vu);
 	vu->pending_count = 0;
 	uv_timer_stop(vu->again);
-	vu->told_no_channel = false;
+	vu->told_no_channel = vu->ring_waits = false;
 	if (!vu->translated)
 		return;
 	vu->translated = false;

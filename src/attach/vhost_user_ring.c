@@ -144,9 +144,11 @@ static int settle(struct vhost_user *vu, unsigned index, bool again, struct refu
 		err = start_held(vu, index, why);
 	}
 	attach_release(vu->front);
+	if (err == -EAGAIN)
+		vu->ring_waits = true;
 	if (!there || err) {
 		unwatch(vu, ring);
-		return err;
+		return err == -EAGAIN ? 0 : err;
 	}
 	if (!ring->watched && ring->kick_fd >= 0) {
 		ring->watched = true;

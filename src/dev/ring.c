@@ -180,6 +180,7 @@ static int start_inflight(struct ring *ring, const struct virtio_ring_conf *conf
 
 int ring_start(struct ring *ring, const struct virtio_ring_conf *conf, struct refusal *why)
 {
+	enum ring_outcome outcome;
 	int err = check_conf(ring, conf, why);
 
 	if (err)
@@ -194,11 +195,17 @@ int ring_start(struct ring *ring, const struct virtio_ring_conf *conf, struct re
 	ring->inflight = NULL;
 	ring->mapped = false;
 	set_base(ring, conf->base);
-	if (ring_map(ring) == RING_BROKEN) {
+	outcome = ring_map(ring);
+	if (outcome == RING_BROKEN) {
 		refuse(why, "", "%s", ring->blame);
 		ring->blame[0] = '\0';
 		ring->size = 0;
 		return -EINVAL;
+	}
+	if (outcome == RING_MISS && conf->inflight) {
+		refuse(why, "", "queue %u: its pages have no translation yet", ring->number);
+		ring->size = 0;
+		return -EAGAIN;
 	}
 	err = start_inflight(ring, conf);
 	if (err) {

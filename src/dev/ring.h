@@ -112,7 +112,8 @@ struct ring {
 enum { RING_DESC, RING_DRIVER, RING_DEVICE };
 
 /* Starts 'ring' as 'conf' says (size checked by the caller's features: packed or split).
- * -EINVAL with 'why' when the configuration is impossible.  Areas that miss are reached later. */
+ * -EINVAL with 'why' when the configuration is impossible.  Areas that miss are reached later; but
+ * with an in-flight region, which is read beside them, -EAGAIN: start it again once they are there. */
 int ring_start(struct ring *ring, const struct virtio_ring_conf *conf, struct refusal *why);
 /* Publishes what was used and forgets the ring; returns ring_base(). */
 uint32_t ring_stop(struct ring *ring);

@@ -39,7 +39,7 @@ struct virtio_device_ops {
 
 	/* Starts a ring: it is polled from now on, once enabled.  -EINVAL with 'why' when the
 	 * configuration is impossible; a ring whose pages have no translation yet starts when they
-	 * arrive. */
+	 * arrive, but with an in-flight region: -EAGAIN, once they were asked for. */
 	int (*ring_start)(struct virtio_device *, unsigned queue, const struct virtio_ring_conf *,
 			  struct refusal *why);
 	/* Stops it and returns the base to go on from. */

@@ -322,7 +322,7 @@ int virtio_net_ring_start(struct virtio_net *net, unsigned queue,
 		net->ahead[queue / 2] = ring->next;
 		net->ahead_count[queue / 2] = 0;
 	}
-	if (!err && net->dma.requests)
+	if ((!err || err == -EAGAIN) && net->dma.requests)
 		net_tell_misses(net);
 	note_rings(net);
 	return err;

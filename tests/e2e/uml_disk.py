@@ -1,13 +1,8 @@
 """User-mode Linux has a disk card's namespace by vhost-user-blk: what it writes is in the card's file, also
 what a second guest finds after the first was killed in the midst of writing."""
 
-import hashlib
-import os
-
+from disks import MIB, SIZE_MIB, digest, guest_digest, serve, write
 from world import check, guests, main, say, Skip
-
-MIB = 1 << 20
-SIZE_MIB = 64
 
 
 class DiskGuest(guests.UmlGuest):
@@ -20,34 +15,11 @@ def boot(world, name, path):
     return world.guest(DiskGuest(world, name, path)).wait_ready()
 
 
-def digest(path, offset, size):
-    with open(path, "rb") as file:
-        file.seek(offset)
-        return hashlib.sha256(file.read(size)).hexdigest()
-
-
-def guest_digest(guest, skip_mib, mib):
-    return guest.run(f"dd if=/dev/vda bs=1M skip={skip_mib} count={mib} iflag=direct 2>/dev/null | sha256sum"
-                     ).text.split()[0]
-
-
-def write(guest, offset_mib, mib):
-    """Random bytes, past the guest's cache; what they were."""
-    guest.run(f"dd if=/dev/urandom of=/tmp/bytes bs=1M count={mib} 2>/dev/null")
-    guest.run(f"dd if=/tmp/bytes of=/dev/vda bs=1M seek={offset_mib} oflag=direct 2>/dev/null && sync")
-    return guest.run("sha256sum /tmp/bytes").text.split()[0]
-
-
 def body(world):
     why = guests.uml_works()
     if why:
         raise Skip(why)
-    path, disk = f"{world.dir}/disk.sock", f"{world.dir}/disk.img"
-    with open(disk, "wb") as file:
-        for _ in range(SIZE_MIB):
-            file.write(os.urandom(MIB))
-    server = world.process(world.program("src/attach/vhost_disk_server"), path, "file", disk)
-    world.wait_for_output(server, "ready")
+    path, disk, server = serve(world)
 
     guest = boot(world, "a", path)
     say(f"booted in {guest.booted_s:.1f} s")
