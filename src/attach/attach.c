@@ -18,6 +18,8 @@ const struct attach_ops *const attach_kinds[] = {
 	[SITE_ATTACH_VHOST_USER] = &attach_vhost_user,
 	[SITE_ATTACH_TAP] = &attach_tap,
 	[SITE_ATTACH_VFIO_USER] = &attach_vfio_user_nic,
+	[SITE_ATTACH_NVME] = &attach_vfio_user_disk,
+	[SITE_ATTACH_VIRTIO_BLK] = &attach_vfio_user_disk,
 };
 
 /* Waits for the hold, announced, for about 'limit_ns'; true when it was taken. */

@@ -43,6 +43,8 @@ struct attach_host {
 struct attach_disk {
 	uint16_t queues;    /* 1..VIRTIO_BLK_QUEUES_MAX */
 	const char *serial; /* up to 20 bytes count; what its driver shows */
+	uint8_t id[SITE_ID_SIZE]; /* site_io_id() */
+	uint64_t now_ms;          /* since 1970 */
 };
 
 struct attach_conf {
@@ -85,6 +87,9 @@ struct attach_ops {
 	 * until the guest goes.  NULL: the kind has no guest that could misbehave. */
 	void (*quarantine)(struct attachment *, const char *why);
 	void (*release)(struct attachment *);
+	/* Of a disk: takes nothing more from its guest, and says how many requests are still under way:
+	 * it may be unbound at 0, and is to be destroyed then.  With the front's hold. */
+	unsigned (*end)(struct attachment *);
 };
 
 struct attachment {

@@ -4,6 +4,6 @@
 
 #include "attach/attach.h"
 
-extern const struct attach_ops attach_vhost_user, attach_tap, attach_vfio_user_nic;
+extern const struct attach_ops attach_vhost_user, attach_tap, attach_vfio_user_nic, attach_vfio_user_disk;
 
 #endif

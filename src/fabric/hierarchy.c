@@ -179,11 +179,19 @@ static void init_bridge(struct hierarchy *h, struct hierarchy_port *port, unsign
 	fix_express(&port->bridge, SPEC_EXPRESS_SLOT_CONTROL, presence, up);
 }
 
+static bool is_disk(const struct hierarchy *h, unsigned card)
+{
+	struct site_card_place place;
+
+	must(site_card_at(h->conf.site, card, &place));
+	return place.card->card_class == SITE_CARD_DISK;
+}
+
 static void init_managed(struct hierarchy *h, struct hierarchy_port *port, uint16_t vfs)
 {
 	const struct pcie_device_conf conf = {
-		.kind = &h->kinds.nic_pf,
-		.vf_kind = &h->kinds.nic_vf,
+		.kind = is_disk(h, port->card) ? &h->nvme_kinds.pf : &h->kinds.nic_pf,
+		.vf_kind = is_disk(h, port->card) ? &h->nvme_kinds.vf : &h->kinds.nic_vf,
 		.total_vfs = vfs,
 		.serial = hierarchy_serial(h->conf.site, port->card),
 	};
@@ -196,7 +204,9 @@ static void init_managed(struct hierarchy *h, struct hierarchy_port *port, uint1
 /* Lent VFs are functions 0, 1, 2... of one ARI device; each names the next.  7.8.7.2. */
 static void init_lent(struct hierarchy *h, struct hierarchy_port *port, uint16_t vfs)
 {
-	const struct pcie_device_conf conf = { .kind = &h->kinds.nic_lent };
+	const struct pcie_device_conf conf = {
+		.kind = is_disk(h, port->card) ? &h->nvme_kinds.lent : &h->kinds.nic_lent,
+	};
 
 	for (uint16_t vf = 1; vf <= vfs; vf++) {
 		if (!is_ours(&h->conf, port->card, vf))
@@ -254,6 +264,7 @@ int hierarchy_init(struct hierarchy *h, const struct hierarchy_conf *conf, struc
 	h->spaces = (struct cfg *)(void *)(h + 1);
 	h->devices = (struct hierarchy_device *)(void *)(h->spaces + total.spaces);
 	pcie_kinds_build(&h->kinds);
+	pcie_kinds_nvme_build(&h->nvme_kinds);
 	pcie_device_init(&h->host_bridge, &bridge, take_spaces(h, 1));
 	for (unsigned card = 0; card < site_card_count(conf->site); card++) {
 		struct share share = share_of(conf, card);

@@ -21,6 +21,7 @@
 #include "pcie/device.h"
 #include "pcie/dump.h"
 #include "pcie/kinds.h"
+#include "pcie/kinds_nvme.h"
 
 enum {
 	HIERARCHY_PORTS_MAX = 64,      /* root ports of one host */
@@ -55,6 +56,7 @@ struct hierarchy_port {
 struct hierarchy {
 	struct hierarchy_conf conf;
 	struct pcie_kinds kinds;
+	struct pcie_kinds_nvme nvme_kinds; /* disk cards */
 	struct pcie_device host_bridge;
 	struct hierarchy_port port[HIERARCHY_PORTS_MAX];
 	unsigned port_count;

@@ -39,6 +39,9 @@ void site_check_cards(struct site_check *check);      /* line ports, used once *
 void site_check_references(struct site_check *check); /* names that lead somewhere, groups */
 void site_check_paths(struct site_check *check);      /* units, switches, paths between chassis */
 void site_check_io(struct site_check *check);         /* each interface by itself, and duplicates */
+void site_check_disks(struct site_check *check);      /* keys of disks and of their cards */
+/* Enough bytes on the cards that disks were placed on. */
+void site_check_disk_space(struct site_check *check, const struct placement *rows);
 void site_check_capacity(struct site_check *check);   /* enough functions; mirrors on their card */
 
 #endif

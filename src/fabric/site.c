@@ -79,6 +79,37 @@ uint64_t site_io_mac(const struct site *site, unsigned system, unsigned io)
 	return mac | UINT64_C(1) << 41; /* locally administered */
 }
 
+bool site_io_is_disk(const struct site_io *io)
+{
+	return io->attachment == SITE_ATTACH_NVME || io->attachment == SITE_ATTACH_VIRTIO_BLK;
+}
+
+/* RFC 9562 section 5.8: 122 bits of our own. */
+static void fill_id(uint64_t hash, uint8_t id[SITE_ID_SIZE])
+{
+	for (unsigned i = 0; i < SITE_ID_SIZE; i++)
+		id[i] = (uint8_t)(rand_u64(&hash) >> 56);
+	id[6] = (uint8_t)((id[6] & 0x0f) | 0x80);
+	id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
+}
+
+void site_io_id(const struct site *site, unsigned system, unsigned io, uint8_t id[SITE_ID_SIZE])
+{
+	uint64_t hash = hash_name(UINT64_C(0xcbf29ce484222325), "disk");
+
+	must(system < site->systems_count && io < site->systems[system].io_count);
+	hash = hash_name(hash, site->name);
+	hash = hash_name(hash, site->systems[system].name);
+	fill_id(hash_name(hash, site->systems[system].io[io].name), id);
+}
+
+void site_card_id(const struct site *site, const struct site_card *card, uint8_t id[SITE_ID_SIZE])
+{
+	uint64_t hash = hash_name(UINT64_C(0xcbf29ce484222325), "card");
+
+	fill_id(hash_name(hash_name(hash, site->name), card->name), id);
+}
+
 int site_io_socket(const struct site_system *system, const struct site_io *io, const char *run_dir,
 		   char path[SITE_SOCKET_MAX + 1])
 {

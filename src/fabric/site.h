@@ -15,6 +15,7 @@ enum {
 	SITE_CARRIERS_MAX = 4096,
 	SITE_SLOTS_MAX = 64, /* carriers of one chassis, cards of one carrier */
 	SITE_VFS_MAX = 256,       /* of one card */
+	SITE_DISK_VFS_MAX = 64,   /* of one disk card */
 	SITE_IOS_MAX = 4096,      /* of all systems together */
 	SITE_CHASSIS_MAX = 256,
 	SITE_HOSTS_MAX = 4096,
@@ -29,8 +30,14 @@ enum {
 	SITE_SOCKET_MAX = 107,    /* characters: sockaddr_un less the final zero */
 };
 
-enum site_card_class { SITE_CARD_NIC };
-enum site_attachment { SITE_ATTACH_VHOST_USER, SITE_ATTACH_TAP, SITE_ATTACH_VFIO_USER };
+enum site_card_class { SITE_CARD_NIC, SITE_CARD_DISK };
+enum site_attachment {
+	SITE_ATTACH_VHOST_USER,
+	SITE_ATTACH_TAP,
+	SITE_ATTACH_VFIO_USER,
+	SITE_ATTACH_NVME,       /* of disk cards, as whole PCI functions over vfio-user */
+	SITE_ATTACH_VIRTIO_BLK,
+};
 enum site_socket_mode { SITE_SOCKET_SERVER, SITE_SOCKET_CLIENT };
 enum site_spread { SITE_SPREAD_CARD, SITE_SPREAD_CARRIER, SITE_SPREAD_CHASSIS };
 enum site_redundancy {
@@ -64,7 +71,9 @@ struct site_card {
 	char *name;
 	enum site_card_class card_class; /* "class" */
 	uint16_t vfs;                    /* virtual functions; 1..256; default 16 */
-	char *line;                      /* DPDK device argument string or PCI address */
+	char *line;                      /* nic: DPDK device argument string or PCI address; or NULL */
+	char *medium;                    /* disk: "memory", or path of a file or block device; or NULL */
+	uint64_t size;                   /* disk: bytes; 0: what the medium has */
 	uint64_t line_rate_bps;          /* 0: unlimited */
 	uint16_t mtu;                    /* bytes; default 1500 */
 	uint32_t fdb_entries;            /* default 4096 */
@@ -167,6 +176,8 @@ struct site_io {
 	char *mirror_to;         /* "system/io" that gets a copy, or NULL */
 	bool packed;             /* offer VIRTIO_F_RING_PACKED; default false: some frontends offer
 	                          * the feature and cannot drive it */
+	uint64_t size;           /* disk: bytes of its namespace; 0: not given */
+	uint64_t iops, byte_rate; /* disk: commands and bytes a second; 0: no limit */
 };
 
 struct site_system {
@@ -217,6 +228,19 @@ bool site_mac_parse(const char *text, uint64_t *mac);
  *
  * system, io   indexes */
 uint64_t site_io_mac(const struct site *site, unsigned system, unsigned io);
+
+/* What is kept of a disk card for itself, and what namespaces take whole multiples of. */
+#define SITE_DISK_UNIT (UINT64_C(1) << 20)
+
+/* Whether an interface asks for a disk: the attachment says so. */
+bool site_io_is_disk(const struct site_io *io);
+
+/* The identity of a disk, a UUID of version 8, derived from the names of site, system and interface: the
+ * same on every start, so that its namespace is found again. */
+enum { SITE_ID_SIZE = 16 };
+void site_io_id(const struct site *site, unsigned system, unsigned io, uint8_t id[SITE_ID_SIZE]);
+/* That of a card, from the names of site and card. */
+void site_card_id(const struct site *site, const struct site_card *card, uint8_t id[SITE_ID_SIZE]);
 
 /* Writes the path of a vhost-user socket: what the file says, or else RUN_DIR/SYSTEM-IO.sock.
  *

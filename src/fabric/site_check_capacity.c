@@ -139,4 +139,6 @@ void site_check_capacity(struct site_check *check)
 		check_placement(check, rows);
 	if (check->found == 0)
 		check_mirrors(check, rows);
+	if (check->found == 0)
+		site_check_disk_space(check, rows);
 }

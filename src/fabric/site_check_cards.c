@@ -106,6 +106,8 @@ static void check_line(struct site_check *check, unsigned n, const char *line)
 			  "such as 0000:03:00.0",
 			  line);
 	for (unsigned i = 0; i < n && site_card_next(check->site, &walk, &other); i++) {
+		if (!other.card->line)
+			continue;
 		if (same(device, line_device(other.card->line))) {
 			site_find(check, path,
 				  "device '%.*s' is the line port of card '%s' already; each card "
@@ -131,5 +133,6 @@ void site_check_cards(struct site_check *check)
 	struct site_card_place place;
 
 	for (unsigned n = 0; site_card_at(check->site, n, &place); n++)
-		check_line(check, n, place.card->line);
+		if (place.card->line)
+			check_line(check, n, place.card->line);
 }

@@ -87,7 +87,16 @@ static void check_tap(struct site_check *check, const struct place *at)
 
 static const char *socket_kind(const struct site_io *io)
 {
-	return io->attachment == SITE_ATTACH_VFIO_USER ? "vfio-user" : "vhost-user";
+	switch (io->attachment) {
+	case SITE_ATTACH_VFIO_USER:
+		return "vfio-user";
+	case SITE_ATTACH_NVME:
+		return "nvme";
+	case SITE_ATTACH_VIRTIO_BLK:
+		return "virtio-blk";
+	default:
+		return "vhost-user";
+	}
 }
 
 static void check_socket(struct site_check *check, const struct place *at)
@@ -118,10 +127,10 @@ static void check_socket(struct site_check *check, const struct place *at)
 			  "attachment %s has no network namespace; this key is for tap",
 			  socket_kind(io));
 	}
-	if (io->attachment == SITE_ATTACH_VFIO_USER && io->socket_mode == SITE_SOCKET_CLIENT) {
+	if (io->attachment != SITE_ATTACH_VHOST_USER && io->socket_mode == SITE_SOCKET_CLIENT) {
 		path_of(at, "socket_mode", path);
-		site_find(check, path,
-			  "attachment vfio-user listens: only server is possible");
+		site_find(check, path, "attachment %s listens: only server is possible",
+			  socket_kind(io));
 	}
 }
 

@@ -146,7 +146,7 @@ static int start_environment(struct daemon *daemon, const struct options *option
 	unsigned cards = 0, pci_count = 0;
 
 	for (; site_card_at(daemon->site, cards, &place) && cards < FAILOVER_CARDS_MAX; cards++)
-		if (strncmp(place.card->line, "net_", 4) != 0)
+		if (place.card->line && strncmp(place.card->line, "net_", 4) != 0)
 			pci[pci_count++] = place.card->line;
 	conf.workers = site_run_workers(daemon->site);
 	conf.pci_allow = pci_count ? pci : NULL;

@@ -61,6 +61,11 @@ int site_run_insert(struct site_run *run, struct run_card *card, enum run_switch
 int site_run_hang(struct site_run *run, struct run_card *card, bool hang, struct refusal *why)
 {
 	(void)run;
+	if (card->disk) {
+		refuse(why, "", "card '%s' is of class disk: it has no line driver that could hang",
+		       card->place.card->name);
+		return -EINVAL;
+	}
 	if (card->hung == hang) {
 		refuse(why, "", "the driver of card '%s' %s", card->place.card->name,
 		       hang ? "hangs already" : "does not hang");

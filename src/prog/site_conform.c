@@ -1,6 +1,7 @@
 #include "prog/site_conform.h"
 #include "conform/device.h"
 #include "fabric/hierarchy.h"
+#include "pcie/kinds_nvme.h"
 #include "prog/conform_json.h"
 #include "spec/pcie_sriov.h"
 
@@ -11,6 +12,7 @@
 /* A card as it comes out of its box. */
 struct specimen {
 	struct pcie_kinds kinds;
+	struct pcie_kinds_nvme nvme_kinds;
 	struct pcie_device device;
 	struct conform_device target;
 	struct conform_report report;
@@ -28,16 +30,18 @@ static void enable_vfs(struct pcie_device *device, unsigned count)
 
 static struct specimen *make(struct site_run *run, const struct run_card *card, unsigned vf)
 {
+	bool disk = card->place.card->card_class == SITE_CARD_DISK;
 	unsigned vfs = card->place.card->vfs;
 	struct specimen *s = calloc(1, sizeof *s + (1 + vfs) * sizeof(struct cfg));
 
 	if (!s)
 		return NULL;
 	pcie_kinds_build(&s->kinds);
+	pcie_kinds_nvme_build(&s->nvme_kinds);
 	pcie_device_init(
 		&s->device,
-		&(struct pcie_device_conf){ .kind = &s->kinds.nic_pf,
-					    .vf_kind = &s->kinds.nic_vf,
+		&(struct pcie_device_conf){ .kind = disk ? &s->nvme_kinds.pf : &s->kinds.nic_pf,
+					    .vf_kind = disk ? &s->nvme_kinds.vf : &s->kinds.nic_vf,
 					    .total_vfs = (uint16_t)vfs,
 					    .serial = hierarchy_serial(run->site, card->index) },
 		s->spaces);

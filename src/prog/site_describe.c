@@ -1,4 +1,5 @@
 #include "prog/site_describe.h"
+#include "prog/site_disk.h"
 
 #include "os/clock.h"
 
@@ -14,6 +15,8 @@ static const char *const attachment_words[] = {
 	[SITE_ATTACH_VHOST_USER] = "vhost-user",
 	[SITE_ATTACH_TAP] = "tap",
 	[SITE_ATTACH_VFIO_USER] = "vfio-user",
+	[SITE_ATTACH_NVME] = "nvme",
+	[SITE_ATTACH_VIRTIO_BLK] = "virtio-blk",
 };
 
 void site_describe_function_name(const struct run_card *card, unsigned vf,
@@ -132,6 +135,10 @@ static int read_fdb(struct run_card *card, struct esw_fdb_row **rows, struct ref
 {
 	unsigned room = card->place.card->fdb_entries + card->place.card->vfs, count;
 
+	if (card->disk) {
+		refuse(why, "", "card '%s' is of class disk: it has no switch", card->place.card->name);
+		return -EINVAL;
+	}
 	*rows = malloc(room * sizeof **rows);
 	if (!*rows) {
 		refuse(why, "", "no memory for %u rows", room);
@@ -163,15 +170,19 @@ void site_describe_card(struct run_card *card, struct tree_out *out)
 
 	tree_put_text(out, "chassis", card->place.chassis->name);
 	tree_put_text(out, "carrier", card->place.carrier->name);
-	tree_put_text(out, "class", "nic");
+	tree_put_text(out, "class", card->disk ? "disk" : "nic");
 	tree_put_text(out, "state", site_describe_card_state(card));
+	tree_put_integer(out, "vfs", asked->vfs);
+	tree_put_integer(out, "vfs_bound", functions_bound(card));
+	tree_put_integer(out, "worker", card->worker);
+	if (card->disk) {
+		site_disk_describe_card(card, out);
+		return;
+	}
 	tree_put_text(out, "line", asked->line);
 	tree_put_boolean(out, "line_up", card->line_up);
 	tree_put_integer(out, "line_rate_bps", asked->line_rate_bps);
 	tree_put_integer(out, "mtu", asked->mtu);
-	tree_put_integer(out, "vfs", asked->vfs);
-	tree_put_integer(out, "vfs_bound", functions_bound(card));
-	tree_put_integer(out, "worker", card->worker);
 	tree_put_boolean(out, "hung", card->hung);
 	put_drops(out, card, 0, asked->vfs);
 	if (out->least == TREE_SHOWN) {
@@ -216,6 +227,11 @@ static void put_wishes(const struct run_io *io, struct tree_out *out)
 	tree_put_text(out, "system", io->system->name);
 	tree_put_text(out, "io", io->io->name);
 	tree_put_text(out, "front", attachment_words[io->io->attachment]);
+	if (site_disk_is(io)) {
+		tree_put_integer(out, "weight", io->io->weight);
+		tree_put_integer(out, "priority", io->io->priority);
+		return;
+	}
 	put_mac(out, "mac", io->mac);
 	tree_put_integer(out, "vlan", io->io->vlan);
 	tree_put_integer(out, "rate_bps", io->io->rate_bps);
@@ -235,6 +251,8 @@ static void put_front(const struct run_io *io, struct tree_out *out)
 	io->attachment->ops->facts(io->attachment, &facts);
 	tree_put_text(out, "state", state_of(io, &facts));
 	tree_put_text(out, "stopped", facts.stopped);
+	if (site_disk_is(io))
+		return;
 #define X(name, unit, text) tree_put_integer(out, #name, counter_get(&io->front->name));
 	NIC_FRONT_COUNTERS(X)
 #undef X
@@ -254,6 +272,10 @@ void site_describe_function(struct run_card *card, unsigned vf, struct tree_out 
 		put_front(io, out);
 	else
 		tree_put_text(out, "state", io ? "standby" : "free");
+	if (card->disk) {
+		site_disk_describe_function(card, vf, io, out);
+		return;
+	}
 	put_drops(out, card, vf, vf);
 	put_switch_counters(out, card, vf);
 }
@@ -290,7 +312,10 @@ static void put_io(const struct run_io *io, struct tree_out *out)
 	tree_put_text(out, "attachment", attachment_words[io->io->attachment]);
 	tree_put_text(out, "where", facts.where);
 	tree_put_text(out, "state", state_of(io, &facts));
-	put_mac(out, "mac", io->mac);
+	if (site_disk_is(io))
+		tree_put_integer(out, "size_bytes", io->io->size);
+	else
+		put_mac(out, "mac", io->mac);
 	tree_put_integer(out, "queues", facts.queue_pairs);
 	snprintf(features, sizeof features, "0x%" PRIx64, facts.features);
 	tree_put_text(out, "features", features);

@@ -98,7 +98,7 @@ static void quarantine(struct run_io *io)
 	const struct site *site = io->run->site;
 	char why[160], what[WHAT_SIZE], object[104];
 
-	if (!attach_ready(&io->front->any))
+	if (!attach_ready(site_run_front(io)))
 		return; /* its worker does nothing for it; the next fault asks again */
 	describe(&io->faults.last, what);
 	snprintf(why, sizeof why, "quarantined: %" PRIu64 " blocked accesses within %u s, the last: %s",
@@ -143,7 +143,7 @@ int site_faults_release(struct run_io *io, struct refusal *why)
 		       io->io->name);
 		return -EALREADY;
 	}
-	if (!attach_ready(&io->front->any)) {
+	if (!attach_ready(site_run_front(io))) {
 		refuse(why, "", "the worker of interface '%s/%s' keeps it and does not come back",
 		       io->system->name, io->io->name);
 		return -EBUSY;

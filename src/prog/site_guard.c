@@ -6,6 +6,7 @@
 #include "os/clock.h"
 #include "os/table_memory.h"
 #include "pcie/kinds.h"
+#include "pcie/kinds_nvme.h"
 #include "tree/tree.h"
 
 #include <errno.h>
@@ -66,6 +67,10 @@ static unsigned vectors_of(const struct run_io *io)
 	/* of a whole PCI function: its MSI-X table */
 	if (io->io->attachment == SITE_ATTACH_VFIO_USER)
 		return PCIE_KINDS_NIC_VECTORS;
+	if (io->io->attachment == SITE_ATTACH_NVME)
+		return PCIE_NVME_VECTORS;
+	if (io->io->attachment == SITE_ATTACH_VIRTIO_BLK)
+		return PCIE_KINDS_DISK_VECTORS;
 	return 2u * (io->io->queues ? io->io->queues : 1) + 1;
 }
 
@@ -340,17 +345,17 @@ void site_guard_move(struct run_io *io, int member)
 
 void site_guard_bar(struct run_io *io)
 {
-	attach_hold(&io->front->any);
+	attach_hold(site_run_front(io));
 	guard_function_bar(function_of(io));
-	attach_release(&io->front->any);
+	attach_release(site_run_front(io));
 }
 
 void site_guard_let_in(struct run_io *io)
 {
-	attach_hold(&io->front->any);
+	attach_hold(site_run_front(io));
 	guard_function_let_in(function_of(io));
 	site_guard_move(io, io->bound);
-	attach_release(&io->front->any);
+	attach_release(site_run_front(io));
 }
 
 /* Telling. */

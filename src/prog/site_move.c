@@ -1,3 +1,4 @@
+#include "prog/site_disk.h"
 #include "prog/site_guard.h"
 #include "prog/site_move.h"
 
@@ -178,6 +179,14 @@ static void report(struct run_io *io, const struct run_move *move)
 	char object[104];
 
 	snprintf(object, sizeof object, "system %s/%s", io->system->name, io->io->name);
+	if (site_disk_is(io)) {
+		event = events_add(&io->run->events, move->to < 0 ? "unplugged" : "plugged", object,
+				   move->to < 0 ? "its card is away: its guest's commands end with an error" :
+						  "its card is there again");
+		name_function(io, 0, move->to < 0 ? event->from : event->to, sizeof event->to);
+		events_publish(&io->run->events);
+		return;
+	}
 	if (move->to >= 0 && move->from < 0) {
 		event = events_add(&io->run->events, "plugged", object,
 				   "a card can carry it again; its guest sees the link up");
@@ -228,6 +237,8 @@ static bool carry_out(struct run_io *io, int to, uint64_t since_ns)
 	struct run_card *b = to >= 0 ? card_of(io, to) : NULL;
 
 	*move = (struct run_move){ .from = io->bound, .to = to };
+	if (site_disk_is(io))
+		return true; /* it stays where it is: its card answers for it */
 	if (io->bound == to || (a && !site_move_hold(a)))
 		return false;
 	if (b && !site_move_hold(b)) {
@@ -252,6 +263,8 @@ static void settle(struct run_io *io)
 {
 	const struct run_move *move = &io->move;
 
+	if (site_disk_is(io))
+		return;
 	if (move->to >= 0)
 		watch_all(io, move->to);
 	if (move->from >= 0)
@@ -294,7 +307,14 @@ static void cut_off_or_bring_back(struct run_card *card)
 	enum failover_card_state state = failover_card_state(&card->run->failover, card->index);
 	bool detach = state == FAILOVER_CARD_PULLED || state == FAILOVER_CARD_DEAD;
 
-	if (detach == card->detached || !site_move_hold(card))
+	if (detach == card->detached)
+		return;
+	if (card->disk) {
+		if (site_disk_detach(card, detach))
+			card->detached = detach;
+		return;
+	}
+	if (!site_move_hold(card))
 		return;
 	if (detach)
 		nic_card_detach(NULL, card->card);

@@ -1,4 +1,5 @@
 #include "prog/site_run.h"
+#include "prog/site_disk.h"
 #include "prog/site_faults.h"
 #include "prog/site_guard.h"
 #include "prog/site_heart.h"
@@ -48,12 +49,24 @@ struct run_io *site_run_function_user(struct site_run *run, unsigned card, unsig
 	return NULL;
 }
 
+struct polled *site_run_polled(struct run_card *card)
+{
+	return card->disk ? disk_card_polled(card->disk) : nic_card_polled(card->card);
+}
+
+struct front *site_run_front(const struct run_io *io)
+{
+	if (io->block)
+		return &io->block->any;
+	return io->front ? &io->front->any : NULL;
+}
+
 /* What attachments call back. */
 
 static struct run_io *io_of_front(struct site_run *run, struct front *front)
 {
 	for (unsigned i = 0; i < run->io_count; i++)
-		if (run->ios[i].front && &run->ios[i].front->any == front)
+		if (site_run_front(&run->ios[i]) == front)
 			return &run->ios[i];
 	return NULL;
 }
@@ -165,7 +178,7 @@ static uint64_t random_u64(void)
 	return value;
 }
 
-static int card_create(struct run_card *card, struct refusal *why)
+static int nic_create(struct run_card *card, struct refusal *why)
 {
 	const struct site_card *asked = card->place.card;
 	struct nic_card_conf conf = {
@@ -235,12 +248,37 @@ static int cards_create(struct site_run *run, struct refusal *why)
 		must(site_card_at(run->site, i, &card->place));
 	}
 	for (unsigned i = 0; i < run->card_count; i++) {
-		int err = card_create(&run->cards[i], why);
+		struct run_card *card = &run->cards[i];
+		int err = card->place.card->card_class == SITE_CARD_DISK ? site_disk_open(card, why) :
+									   nic_create(card, why);
 
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+static int disk_create(struct run_io *io, const struct attach_host *host, struct refusal *why)
+{
+	char serial[2 * 8 + 1];
+	struct attach_disk disk = {
+		.queues = io->io->queues, .serial = serial,
+		.now_ms = io->run->started_wall_ns / 1000000,
+	};
+	struct attach_conf conf = {
+		.domain = site_guard_domain(io), .io = io->io, .system = io->system->name, .mac = io->mac,
+		.disk = &disk,
+	};
+	int err;
+
+	site_io_id(io->run->site, io->place->system, io->place->io, disk.id);
+	for (unsigned i = 0; i < 8; i++)
+		snprintf(serial + 2 * i, 3, "%02x", disk.id[i]);
+	err = attach_kinds[io->io->attachment]->create(&io->attachment, host, &conf, why);
+	if (err)
+		return err;
+	io->block = io->attachment->ops->disk(io->attachment);
+	return site_disk_bind(io, why);
 }
 
 static int io_create(struct run_io *io, const struct attach_host *host, struct refusal *why)
@@ -296,7 +334,8 @@ static int ios_create(struct site_run *run, struct refusal *why)
 	if (err)
 		return err;
 	for (unsigned i = 0; i < run->io_count; i++) {
-		err = io_create(&run->ios[i], &host, why);
+		err = site_io_is_disk(run->ios[i].io) ? disk_create(&run->ios[i], &host, why) :
+							io_create(&run->ios[i], &host, why);
 		if (err)
 			return err;
 	}
@@ -368,18 +407,33 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 		site_run_destroy(run);
 		return err;
 	}
-	for (unsigned i = 0; i < run->card_count; i++)
-		workers_add_card(run->workers, run->cards[i].worker,
-				 nic_card_polled(run->cards[i].card));
+	for (unsigned i = 0; i < run->card_count; i++) {
+		workers_add_card(run->workers, run->cards[i].worker, site_run_polled(&run->cards[i]));
+		run->cards[i].served = true;
+	}
 	settle(run);
 	site_heart_start(run);
 	*out = run;
 	return 0;
 }
 
+/* A medium that keeps requests of a disk keeps what these use: its attachment stays. */
+static void disk_destroy(struct run_io *io)
+{
+	if (site_disk_unbind(io))
+		io->attachment->ops->destroy(io->attachment);
+	else
+		log_error("prog", "a medium does not give back what it has of a disk io=%s/%s",
+			  io->system->name, io->io->name);
+}
+
 static void ios_destroy(struct site_run *run)
 {
 	for (unsigned i = 0; run->ios && i < run->io_count; i++) {
+		if (run->ios[i].block) {
+			disk_destroy(&run->ios[i]);
+			continue;
+		}
 		if (run->ios[i].front)
 			site_move_unbind(&run->ios[i]);
 		if (run->ios[i].attachment)
@@ -393,16 +447,19 @@ static void cards_destroy(struct site_run *run)
 	for (unsigned i = 0; i < run->card_count; i++) {
 		struct run_card *card = &run->cards[i];
 
-		if (card->card &&
-		    workers_remove_card(run->workers, card->worker,
-					nic_card_polled(card->card)) == -EBUSY)
+		if ((card->card || card->disk) &&
+		    workers_remove_card(run->workers, card->worker, site_run_polled(card)) == -EBUSY) {
 			card->card = NULL;
+			card->disk = NULL;
+			card->medium = NULL;
+		}
 	}
 	if (run->workers)
 		workers_destroy(run->workers);
 	for (unsigned i = 0; i < run->card_count; i++) {
 		uplink_close(run->cards[i].uplink);
 		free(run->cards[i].card);
+		site_disk_close(&run->cards[i]);
 	}
 	free(run->cards);
 }

@@ -10,10 +10,12 @@
 
 #include "attach/attach.h"
 #include "base/refusal.h"
+#include "card/disk_card.h"
 #include "card/nic_card.h"
 #include "fabric/failover.h"
 #include "fabric/placement.h"
 #include "fabric/site.h"
+#include "media/media.h"
 #include "os/workers.h"
 #include "prog/events.h"
 #include "prog/faults.h"
@@ -35,8 +37,11 @@ struct run_card {
 	struct site_card_place place;
 	unsigned index;         /* of the card in the site file */
 	unsigned worker;        /* index of the worker that runs it */
-	struct nic_card *card;
+	struct nic_card *card;  /* of class nic */
 	struct uplink *uplink;
+	struct disk_card *disk; /* of class disk: prog/site_disk.h */
+	struct medium *medium;
+	bool served;            /* its worker runs it */
 	bool line_up;
 	bool detached;          /* pulled or dead: no worker touches its functions */
 	bool hung;              /* a drill made its driver hang */
@@ -65,7 +70,8 @@ struct run_io {
 	const struct placement *place;
 	uint64_t mac;
 	struct attachment *attachment;
-	struct nic_front *front;
+	struct nic_front *front;   /* NULL for a disk */
+	struct block_front *block; /* of a disk, which stays bound to its card; else NULL */
 	int bound;              /* member of the placement the front is bound to; -1: none */
 	int fds[RUN_IO_FDS_MAX];
 	unsigned fd_count;
@@ -108,6 +114,11 @@ int site_run_create(struct site_run **run, const struct site *site, uv_loop_t *l
 		    const char *run_dir, struct refusal *why);
 /* Takes everything down: sockets, interfaces, line ports, workers.  NULL is nothing. */
 void site_run_destroy(struct site_run *run);
+
+/* What a worker runs a card by. */
+struct polled *site_run_polled(struct run_card *card);
+/* What plugs an interface in, whatever it carries. */
+struct front *site_run_front(const struct run_io *io);
 
 /* Lookups by the names of the site file; NULL when there is none. */
 struct run_card *site_run_card(struct site_run *run, const char *name);

@@ -355,6 +355,32 @@ static void test_rates_are_read_as_people_write_them(void **state)
 	assert_false(site_pps_parse("1Mbit", &value));
 }
 
+static void test_sizes_are_read_as_people_write_them(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t value;
+	} good[] = {
+		{ "0", 0 },		      { "4096", 4096 },
+		{ "64KiB", 64 << 10 },	      { "1.5MiB", 3 << 19 },
+		{ "10 GiB", UINT64_C(10) << 30 }, { "2Ti", UINT64_C(2) << 40 },
+		{ "500G", UINT64_C(500000000000) }, { "4kB", 4000 },
+		{ "0.5KiB", 512 },	      { "17B", 17 },
+	};
+	static const char *const bad[] = { "",	    "KiB",   "1kiB",   "1KIB",	 "-1MiB",    "1MiBx",
+					   "1 1MiB", "8 megs", "0.3KiB", "1EiB", "1.0001KiB", "1K iB",
+					   "99999999999TiB", "1bit" };
+	uint64_t value;
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(good); i++) {
+		assert_true(site_size_parse(good[i].text, &value));
+		assert_int_equal(value, good[i].value);
+	}
+	for (unsigned i = 0; i < array_len(bad); i++)
+		assert_false(site_size_parse(bad[i], &value));
+}
+
 static void test_times_and_shares_are_read_as_people_write_them(void **state)
 {
 	static const char *const bad[] = { "",	     "h",     "-1h",   "4",   "4 hours",
@@ -421,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_a_file_that_cannot_be_read_is_said_so),
 		cmocka_unit_test(test_a_file_past_the_limit_is_refused),
 		cmocka_unit_test(test_rates_are_read_as_people_write_them),
+		cmocka_unit_test(test_sizes_are_read_as_people_write_them),
 		cmocka_unit_test(test_times_and_shares_are_read_as_people_write_them),
 		cmocka_unit_test(test_the_reference_page_is_up_to_date),
 	};

@@ -106,6 +106,29 @@ bool site_pps_parse(const char *text, uint64_t *packets_per_s)
 	return scaled(text, units, packets_per_s);
 }
 
+bool site_size_parse(const char *text, uint64_t *bytes)
+{
+	static const char *const units[] = { "", "B", NULL };
+	static const char binary[] = "KMGT";
+	const char *letter = strpbrk(text, "kKMGT");
+	uint64_t whole, numerator, denominator;
+	unsigned shift;
+
+	if (!letter || letter[1] != 'i')
+		return scaled(text, units, bytes);
+	if (*letter == 'k' || !digits(text, &text, &whole) || !fraction(&text, &numerator, &denominator))
+		return false;
+	if (*text == ' ')
+		text++;
+	shift = 10 * (1 + (unsigned)(strchr(binary, *letter) - binary));
+	if (text != letter || (letter[2] && strcmp(letter + 2, "B") != 0) ||
+	    whole >= UINT64_MAX >> shift >> 1 || numerator > UINT64_MAX >> shift ||
+	    (numerator << shift) % denominator != 0)
+		return false;
+	*bytes = (whole << shift) + (numerator << shift) / denominator;
+	return true;
+}
+
 /* A decimal number without a sign, "250000", "0.5", "1e6"; *text moves behind it. */
 static bool decimal(const char **text, double *value)
 {

@@ -5,8 +5,12 @@
 
 #define RATE_MAX_BPS UINT64_C(4000000000000)
 #define RATE_MAX_PPS UINT64_C(10000000000)
+#define SIZE_MAX_BYTES (UINT64_C(1) << 60)
 
-static const cyaml_strval_t classes[] = { { "nic", SITE_CARD_NIC } };
+static const cyaml_strval_t classes[] = {
+	{ "nic", SITE_CARD_NIC },
+	{ "disk", SITE_CARD_DISK },
+};
 static const cyaml_strval_t modes[] = {
 	{ "1+1", SITE_REDUNDANCY_ONE_PLUS_ONE },
 	{ "n+m", SITE_REDUNDANCY_N_PLUS_M },
@@ -36,6 +40,8 @@ static const cyaml_strval_t attachments[] = {
 	{ "vhost-user", SITE_ATTACH_VHOST_USER },
 	{ "tap", SITE_ATTACH_TAP },
 	{ "vfio-user", SITE_ATTACH_VFIO_USER },
+	{ "nvme", SITE_ATTACH_NVME },
+	{ "virtio-blk", SITE_ATTACH_VIRTIO_BLK },
 };
 static const cyaml_strval_t socket_modes[] = {
 	{ "server", SITE_SOCKET_SERVER },
@@ -155,12 +161,20 @@ static const struct site_row card_rows[] = {
 	{ .key = "class", WORDS(classes), .preset = "nic", AT(site_card, card_class),
 	  .help = "What the card does." },
 	{ .key = "vfs", .type = SITE_TYPE_UINT, .min = 1, .max = SITE_VFS_MAX, .preset = "16",
-	  .unit = "functions", AT(site_card, vfs), .help = "Virtual functions of the card." },
-	{ .key = "line", .type = SITE_TYPE_TEXT, .need = SITE_MANDATORY, .min = 1, .max = 256,
-	  AT(site_card, line),
-	  .help = "The port behind the card: a DPDK device with its arguments "
+	  .unit = "functions", AT(site_card, vfs),
+	  .help = "Virtual functions of the card; a disk card has at most 64." },
+	{ .key = "line", .type = SITE_TYPE_TEXT, .min = 1, .max = 256, AT(site_card, line),
+	  .absent = "none; needed for nic",
+	  .help = "nic: the port behind the card: a DPDK device with its arguments "
 		  "(`net_af_packet0,iface=eth1`, `net_af_xdp0,iface=eth1`, `net_tap0,iface=mp0`, "
 		  "`net_null0`, ...) or a PCI address (`0000:03:00.0`)." },
+	{ .key = "medium", .type = SITE_TYPE_TEXT, .min = 1, .max = 4096, AT(site_card, medium),
+	  .absent = "none; needed for disk",
+	  .help = "disk: what keeps its bytes: the absolute path of a file or block device, or `memory`, "
+		  "which forgets them when the daemon ends." },
+	{ .key = "size", .type = SITE_TYPE_SIZE, .min = 2 * SITE_DISK_UNIT, .max = SIZE_MAX_BYTES,
+	  .unit = "bytes", AT(site_card, size), .absent = "what the medium has",
+	  .help = "disk: of the medium; a file that is not there is made with it, memory needs it." },
 	{ .key = "line_rate", .type = SITE_TYPE_RATE, .max = RATE_MAX_BPS, .preset = "0",
 	  .unit = "bit/s", AT(site_card, line_rate_bps),
 	  .help = "What the arbitration sends into the port at most; 0 is no limit." },
@@ -269,10 +283,11 @@ static const struct site_row io_rows[] = {
 	{ .key = "attachment", WORDS(attachments), .preset = "vhost-user",
 	  AT(site_io, attachment),
 	  .help = "How the guest is plugged in: by its rings (vhost-user), as a kernel interface "
-		  "(tap), or as a whole PCI function (vfio-user)." },
+		  "(tap), or as a whole PCI function (vfio-user).  Of a pool of disk cards: as an NVMe "
+		  "controller (nvme) or a virtio disk (virtio-blk), both whole PCI functions." },
 	{ .key = "socket", .type = SITE_TYPE_TEXT, .min = 1, .max = 4096, AT(site_io, socket),
 	  .absent = "`RUN_DIR/SITE/SYSTEM-NAME.sock`",
-	  .help = "vhost-user, vfio-user: path of the socket, absolute, at most 107 characters." },
+	  .help = "All but tap: path of the socket, absolute, at most 107 characters." },
 	{ .key = "socket_mode", WORDS(socket_modes), .preset = "server",
 	  AT(site_io, socket_mode),
 	  .help = "vhost-user: whether the daemon listens (`server`) or the guest's VMM does." },
@@ -296,13 +311,13 @@ static const struct site_row io_rows[] = {
 	  .help = "What the guest may send; 0 is no limit." },
 	{ .key = "weight", .type = SITE_TYPE_UINT, .min = 1, .max = 1000, .preset = "100",
 	  AT(site_io, weight),
-	  .help = "Share of the line port among interfaces of the same priority." },
+	  .help = "Share of the line port, or the medium, among interfaces of the same priority." },
 	{ .key = "priority", .type = SITE_TYPE_UINT, .min = 0, .max = 7, .preset = "0",
 	  AT(site_io, priority),
-	  .help = "Class towards the line port; a higher one is always served first." },
+	  .help = "Class towards the line port, or the medium; a higher one is always served first." },
 	{ .key = "queues", .type = SITE_TYPE_UINT, .min = 1, .max = 8, .preset = "1",
 	  .unit = "queue pairs", AT(site_io, queues),
-	  .help = "Queue pairs offered to the guest; tap has 1." },
+	  .help = "Queue pairs offered to the guest, of a virtio disk queues; tap has 1." },
 	{ .key = "redundancy", .type = SITE_TYPE_REF, AT(site_io, redundancy),
 	  .absent = "no standby",
 	  .help = "The group whose two cards each hold a function for this interface." },
@@ -316,6 +331,16 @@ static const struct site_row io_rows[] = {
 	  .help = "`SYSTEM/INTERFACE` on the same card that gets a copy of every frame." },
 	{ .key = "packed", .type = SITE_TYPE_BOOL, .preset = "false", AT(site_io, packed),
 	  .help = "vhost-user: offer packed rings; some frontends accept and cannot drive them." },
+	{ .key = "size", .type = SITE_TYPE_SIZE, .min = SITE_DISK_UNIT, .max = SIZE_MAX_BYTES,
+	  .unit = "bytes", AT(site_io, size), .absent = "none; needed for a disk",
+	  .help = "Of a disk, which is carved from its card when it is first asked for, and found again "
+		  "by the names of site, system and interface." },
+	{ .key = "iops", .type = SITE_TYPE_UINT, .max = 1000000000, .preset = "0",
+	  .unit = "commands/s", AT(site_io, iops), .help = "Of a disk, what the guest may ask; 0 is "
+	  "no limit." },
+	{ .key = "byte_rate", .type = SITE_TYPE_SIZE, .max = UINT64_C(1) << 40, .preset = "0",
+	  .unit = "bytes/s", AT(site_io, byte_rate), .help = "Of a disk, what the guest may read and "
+	  "write; 0 is no limit." },
 };
 
 #define ROWS(list, of) .rows = list, .row_count = array_len(list), .size = sizeof(struct of)
@@ -332,7 +357,7 @@ const struct site_section_rows site_sections[SITE_SECTION_COUNT] = {
 				   "A board in a slot that cards sit on.",
 				   ROWS(carrier_rows, site_carrier) },
 	[SITE_SECTION_CARD] = { "card", "a card", "chassis[].carriers[].cards[]",
-				"A device with virtual functions and one line port.",
+				"A device with virtual functions, and one line port or medium.",
 				ROWS(card_rows, site_card) },
 	[SITE_SECTION_HOST] = { "host", "a host", "hosts[]",
 				"A processor blade: the root complex that its systems see.",
@@ -347,7 +372,7 @@ const struct site_section_rows site_sections[SITE_SECTION_COUNT] = {
 				  "A guest: virtual machine or container.",
 				  ROWS(system_rows, site_system) },
 	[SITE_SECTION_IO] = { "interface", "an interface", "systems[].io[]",
-			      "One network interface that a system asks for.",
+			      "One interface, or disk, that a system asks for.",
 			      ROWS(io_rows, site_io) },
 	[SITE_SECTION_SWITCH] = { "switch", "a switch", "switches[]",
 				  "An Ethernet switch between chassis.",
@@ -362,6 +387,7 @@ static cyaml_type_e cyaml_type(enum site_type type)
 	case SITE_TYPE_UINT:
 	case SITE_TYPE_RATE:
 	case SITE_TYPE_PPS:
+	case SITE_TYPE_SIZE:
 		return CYAML_UINT;
 	case SITE_TYPE_HOURS:
 	case SITE_TYPE_SHARE:
@@ -469,6 +495,10 @@ void site_row_allows(const struct site_row *row, char *text, size_t size)
 		break;
 	case SITE_TYPE_PPS:
 		snprintf(text, size, "packets per second from 0 to 10G, plain or with one of k, M, G");
+		break;
+	case SITE_TYPE_SIZE:
+		snprintf(text, size, "a size of at least %" PRIu64 " bytes, plain or with one of KiB, MiB, GiB, "
+			 "TiB, k, M, G, T", row->min);
 		break;
 	case SITE_TYPE_HOURS:
 		snprintf(text, size, "a time %swith one of ms, s, min, h, d, y",

@@ -19,6 +19,7 @@ enum site_type {
 	SITE_TYPE_UINT,    /* decimal, min..max */
 	SITE_TYPE_RATE,    /* bits per second: "2.5Gbit" */
 	SITE_TYPE_PPS,     /* packets per second: "1M" */
+	SITE_TYPE_SIZE,    /* bytes: "10GiB" */
 	SITE_TYPE_HOURS,   /* a time, in hours: "250000h", "4h", "50ms"; min 1: not 0 */
 	SITE_TYPE_SHARE,   /* 0 to 1: "0.95", "95%" */
 	SITE_TYPE_BOOL,

@@ -13,6 +13,7 @@ static const char intro[] =
 	"- Names are unique within their kind in the site; an interface's within its system.\n"
 	"- Rates are bits per second, plain or with a unit: `64000`, `100Mbit`, `2.5Gbit`. Packet rates are\n"
 	"  plain or with `k`, `M`, `G`. Prefixes count in thousands.\n"
+	"- Sizes are bytes, plain or with a unit: `64MiB`, `10GiB` (1024 and its powers), `500G` (thousands).\n"
 	"- Times have a unit, `ms`, `s`, `min`, `h`, `d` (24 h) or `y` (8760 h), and shares are plain or in `%`:\n"
 	"  `250000h`, `50ms`, `0.99`, `99%`.\n"
 	"- Booleans are `true`, `false`, `yes`, `no`, `on` or `off`.\n"

@@ -118,6 +118,9 @@ static bool put_value(struct site_tree *tree, const struct site_row *row, const 
 	case SITE_TYPE_PPS:
 		good = site_pps_parse(text, &number);
 		break;
+	case SITE_TYPE_SIZE:
+		good = site_size_parse(text, &number);
+		break;
 	case SITE_TYPE_HOURS:
 		good = site_hours_parse(text, &real) && (real > 0 || row->min == 0);
 		put_real(tree, real);

@@ -1,0 +1,364 @@
+#include "prog/site_disk.h"
+#include "prog/site_guard.h"
+
+#include "os/clock.h"
+#include "tree/tree.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	HOLD_TRIES = 200000,
+	PAUSE_NS = 100000,
+	DEPTH = 128,          /* requests that a medium is given at once */
+	QUEUE = 128,          /* commands of one function that the card has at once */
+};
+
+#define JOB_LIMIT_NS UINT64_C(60000000000) /* zeroes that a file system must write take their time */
+#define END_LIMIT_NS UINT64_C(5000000000)
+
+static void give_way(void)
+{
+	sched_yield();
+}
+
+static void pause_a_little(void)
+{
+	struct timespec t = { .tv_nsec = PAUSE_NS };
+
+	(void)nanosleep(&t, NULL);
+}
+
+static const char *name_of(const struct run_card *card)
+{
+	return card->place.card->name;
+}
+
+/* A refusal of a lower part becomes one that names the card. */
+static int refuse_card(const struct run_card *card, int err, struct refusal *why,
+		       const struct refusal *below, const char *remedy)
+{
+	refuse(why, "", "card '%s': %s%s%s", name_of(card), below->text[0] ? below->text : strerror(-err),
+	       remedy[0] ? "; " : "", remedy);
+	return err;
+}
+
+static bool is_memory(const struct site_card *card)
+{
+	return strcmp(card->medium, "memory") == 0;
+}
+
+static int open_medium(struct run_card *card, struct refusal *why)
+{
+	const struct site_card *asked = card->place.card;
+	struct medium_conf conf = {
+		.kind = is_memory(asked) ? MEDIUM_MEMORY : MEDIUM_FILE,
+		.path = is_memory(asked) ? NULL : asked->medium,
+		.size = asked->size,
+	};
+	struct refusal below = { 0 };
+	int err = medium_open(&card->medium, &conf, &below);
+
+	if (err)
+		return refuse_card(card, err, why, &below,
+				   err == -ENOENT ? asked->size ? "make its directory"
+								: "give the card a size, so that the file "
+								  "is made"
+				   : err == -EACCES || err == -EPERM
+					   ? "let the user of midplaned read and write it"
+				   : err == -ENOSYS ? "use a medium of memory" : "");
+	if (asked->size && card->medium->size != asked->size) {
+		refuse(why, "", "card '%s': its medium %s has %" PRIu64 " bytes, the site file says %" PRIu64
+		       ": leave 'size' out to take it as it is, or name another file", asked->name,
+		       asked->medium, card->medium->size, asked->size);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Runs the card here until its job has ended; it has no worker yet. */
+static int finish_job(struct run_card *card, struct refusal *why)
+{
+	struct polled *polled = disk_card_polled(card->disk);
+	uint64_t limit_ns = clock_now_ns() + JOB_LIMIT_NS;
+	struct refusal below = { 0 };
+
+	while (disk_card_job(NULL, card->disk, &below) == DISK_JOB_RUNS) {
+		uint64_t now_ns = clock_now_ns();
+
+		if (now_ns > limit_ns) {
+			refuse(why, "", "card '%s': its medium %s does not answer", name_of(card),
+			       card->place.card->medium);
+			return -ETIMEDOUT;
+		}
+		if (polled->ops->poll(NULL, polled, now_ns) == 0)
+			pause_a_little();
+	}
+	if (disk_card_job(NULL, card->disk, &below) == DISK_JOB_FAILED)
+		return refuse_card(card, -EIO, why, &below, "");
+	return 0;
+}
+
+static int make_card(struct run_card *card, struct refusal *why)
+{
+	const struct disk_card_conf conf = {
+		.functions = card->place.card->vfs, .depth = DEPTH, .medium = card->medium,
+	};
+	size_t size = (disk_card_size(&conf) + 4095) / 4096 * 4096;
+	struct refusal below = { 0 };
+	uint8_t id[SITE_ID_SIZE];
+	int err;
+
+	card->disk = aligned_alloc(4096, size);
+	if (!card->disk) {
+		refuse(why, "", "no memory for card '%s' (%zu bytes)", name_of(card), size);
+		return -ENOMEM;
+	}
+	err = disk_card_init(card->disk, &conf, &below);
+	if (err)
+		return refuse_card(card, err, why, &below, "");
+	site_card_id(card->run->site, card->place.card, id);
+	err = disk_card_open(NULL, card->disk, DISK_TABLE_NEW, id, &below);
+	return err ? refuse_card(card, err, why, &below, "") : finish_job(card, why);
+}
+
+static int watch_medium(struct run_card *card, struct refusal *why)
+{
+	int err;
+
+	if (card->medium->wake_fd < 0)
+		return 0;
+	err = workers_watch(card->run->workers, card->worker, card->medium->wake_fd);
+	if (err)
+		refuse(why, "", "worker %u cannot watch the medium of card '%s': %s", card->worker,
+		       name_of(card), strerror(-err));
+	return err;
+}
+
+int site_disk_open(struct run_card *card, struct refusal *why)
+{
+	int err = open_medium(card, why);
+
+	if (!err)
+		err = make_card(card, why);
+	if (!err)
+		err = watch_medium(card, why);
+	card->line_up = true; /* it has no line that could lose its link */
+	return err;
+}
+
+/* What the kernel still reads and writes memory for is left to it. */
+void site_disk_close(struct run_card *card)
+{
+	uint64_t limit_ns = clock_now_ns() + END_LIMIT_NS;
+
+	if (card->medium) {
+		struct polled *polled = card->disk ? disk_card_polled(card->disk) : NULL;
+
+		while (polled && !medium_is_idle(card->medium) && clock_now_ns() < limit_ns)
+			if (polled->ops->poll(NULL, polled, clock_now_ns()) == 0)
+				pause_a_little();
+		if (!medium_is_idle(card->medium))
+			return;
+		medium_close(card->medium);
+	}
+	free(card->disk);
+	card->medium = NULL;
+	card->disk = NULL;
+}
+
+/* -- disks -- */
+
+static struct run_card *card_of(const struct run_io *io)
+{
+	return &io->run->cards[io->place->member[0].card];
+}
+
+static const struct disk_namespace *find_namespace(const struct disk_layout *layout,
+						   const uint8_t id[SITE_ID_SIZE])
+{
+	for (unsigned i = 0; i < DISK_NAMESPACES_MAX; i++)
+		if (layout->namespaces[i].id &&
+		    memcmp(layout->namespaces[i].uuid, id, SITE_ID_SIZE) == 0)
+			return &layout->namespaces[i];
+	return NULL;
+}
+
+static int make_namespace(struct run_io *io, const uint8_t id[SITE_ID_SIZE], uint32_t *nsid,
+			  struct refusal *why)
+{
+	struct run_card *card = card_of(io);
+	char name[2 * SITE_NAME_MAX + 2];
+	struct disk_namespace_conf conf = {
+		.name = name, .size = io->io->size, .block_size = card->medium->block_size,
+	};
+	struct refusal below = { 0 };
+	int err;
+
+	snprintf(name, sizeof name, "%s/%s", io->system->name, io->io->name);
+	if (strlen(name) >= DISK_NAME_SIZE)
+		for (unsigned i = 0; i < SITE_ID_SIZE; i++)
+			snprintf(name + 2 * i, 3, "%02x", id[i]);
+	memcpy(conf.uuid, id, SITE_ID_SIZE);
+	err = disk_card_add_namespace(NULL, card->disk, &conf, nsid, &below);
+	if (err) {
+		refuse(why, "", "card '%s' has no namespace for '%s/%s': %s", name_of(card),
+		       io->system->name, io->io->name, below.text);
+		return err;
+	}
+	return finish_job(card, why);
+}
+
+static int find_or_make(struct run_io *io, uint32_t *nsid, struct refusal *why)
+{
+	struct run_card *card = card_of(io);
+	const struct disk_namespace *ns;
+	uint8_t id[SITE_ID_SIZE];
+
+	site_io_id(io->run->site, io->place->system, io->place->io, id);
+	ns = find_namespace(disk_card_layout(card->disk), id);
+	if (!ns)
+		return make_namespace(io, id, nsid, why);
+	*nsid = ns->id;
+	if (ns->size == io->io->size)
+		return 0;
+	refuse(why, "", "the disk of '%s/%s' on card '%s' has %" PRIu64 " bytes, the site file says %" PRIu64
+	       ": give it its size back, or the interface another name", io->system->name, io->io->name,
+	       name_of(card), ns->size, io->io->size);
+	return -EINVAL;
+}
+
+static int bind_held(struct run_io *io, uint32_t nsid, struct refusal *why)
+{
+	const struct disk_function_conf conf = {
+		.rate_bytes = io->io->byte_rate,
+		.rate_commands = io->io->iops,
+		.depth = QUEUE,
+		.weight = io->io->weight,
+		.priority = io->io->priority,
+	};
+	struct disk_card *disk = card_of(io)->disk;
+	unsigned vf = io->place->member[0].vf;
+	int err = disk_card_bind(NULL, disk, vf, io->block, &conf, why);
+
+	if (err)
+		return err;
+	io->block->namespaces[0] = disk_card_attach(NULL, disk, vf, nsid, DISK_READ_WRITE, why);
+	if (!io->block->namespaces[0]) {
+		must(disk_card_unbind(NULL, disk, vf) == 0);
+		return -EINVAL;
+	}
+	if (io->block->ops->namespaces_changed)
+		io->block->ops->namespaces_changed(NULL, io->block);
+	site_guard_move(io, 0);
+	io->bound = 0;
+	return 0;
+}
+
+int site_disk_bind(struct run_io *io, struct refusal *why)
+{
+	struct run_card *card = card_of(io);
+	uint32_t nsid;
+	int err = find_or_make(io, &nsid, why);
+
+	if (err)
+		return err;
+	must(disk_card_hold(NULL, card->disk, give_way, HOLD_TRIES));
+	err = bind_held(io, nsid, why);
+	disk_card_release(NULL, card->disk);
+	return err;
+}
+
+/* With the hold: whether nothing of it is under way any more, and it was unbound. */
+static bool is_unbound(struct run_io *io)
+{
+	struct run_card *card = card_of(io);
+	unsigned vf = io->place->member[0].vf;
+
+	if (io->attachment->ops->end(io->attachment) || disk_card_unbind(NULL, card->disk, vf) != 0)
+		return false;
+	site_guard_move(io, -1);
+	io->block->namespaces[0] = NULL;
+	io->bound = -1;
+	return true;
+}
+
+bool site_disk_unbind(struct run_io *io)
+{
+	struct run_card *card = card_of(io);
+	uint64_t limit_ns = clock_now_ns() + END_LIMIT_NS;
+
+	while (io->bound >= 0) {
+		bool done;
+
+		if (!disk_card_hold(NULL, card->disk, give_way, HOLD_TRIES))
+			return false;
+		done = is_unbound(io);
+		disk_card_release(NULL, card->disk);
+		if (done)
+			break;
+		if (clock_now_ns() > limit_ns)
+			return false;
+		if (card->served)
+			workers_wake(io->run->workers, card->worker);
+		pause_a_little();
+	}
+	return true;
+}
+
+bool site_disk_detach(struct run_card *card, bool detach)
+{
+	if (!disk_card_hold(NULL, card->disk, give_way, HOLD_TRIES))
+		return false;
+	if (detach)
+		disk_card_pull(NULL, card->disk);
+	else
+		disk_card_insert(NULL, card->disk);
+	disk_card_release(NULL, card->disk);
+	workers_wake(card->run->workers, card->worker);
+	return true;
+}
+
+/* -- telling -- */
+
+void site_disk_describe_card(struct run_card *card, struct tree_out *out)
+{
+	const struct disk_layout *layout = disk_card_layout(card->disk);
+	uint64_t largest;
+
+	tree_put_text(out, "medium", card->place.card->medium);
+	tree_put_text(out, "medium_access", medium_how(card->medium));
+	tree_put_integer(out, "size_bytes", card->medium->size);
+	tree_put_integer(out, "free_bytes", disk_layout_free(layout, &largest));
+	tree_put_integer(out, "namespaces", layout->namespace_count);
+	tree_put_integer(out, "at_medium", disk_card_at_medium(card->disk));
+}
+
+static void put_front(const struct block_front *front, struct tree_out *out)
+{
+	tree_put_integer(out, "flushes", counter_get(&front->flushes));
+	tree_put_integer(out, "kicks", counter_get(&front->kicks));
+	tree_put_integer(out, "interrupts", counter_get(&front->interrupts));
+	tree_put_integer(out, "dma_blocked", counter_get(&front->dma_blocked));
+}
+
+void site_disk_describe_function(struct run_card *card, unsigned vf, const struct run_io *io_or_null,
+				 struct tree_out *out)
+{
+	const struct disk_counters *counters = disk_card_counters(card->disk, vf);
+
+	if (io_or_null) {
+		tree_put_integer(out, "size_bytes", io_or_null->io->size);
+		tree_put_integer(out, "iops", io_or_null->io->iops);
+		tree_put_integer(out, "byte_rate", io_or_null->io->byte_rate);
+		put_front(io_or_null->block, out);
+	}
+#define X(name, unit, text) tree_put_integer(out, #name, counter_get(&counters->name));
+	DISK_COUNTERS(X)
+#undef X
+}

@@ -1,0 +1,40 @@
+/* prog/site_disk.h -- disk cards of the running site: their media and tables, and the disks that systems ask
+ * for, each a namespace that is made when it is first asked for and found again by its identity.
+ *
+ * A disk stays bound to its card when that is pulled: the card then ends its commands, and goes on when it
+ * is put in again.
+ *
+ * Threads: control, like site_run.h.  Memory: allocated by the functions that create. */
+#ifndef PROG_SITE_DISK_H
+#define PROG_SITE_DISK_H
+
+#include "prog/site_run.h"
+
+/* Opens the card's medium and reads its table, or makes one.  -errno with 'why', which names card and remedy;
+ * then site_disk_close() is still to be called. */
+int site_disk_open(struct run_card *card, struct refusal *why);
+/* Closes it; the worker has let go of the card.  Without site_disk_open() it does nothing. */
+void site_disk_close(struct run_card *card);
+
+/* Finds or makes the namespace of a disk, and binds its front.  Before a worker runs the card. */
+int site_disk_bind(struct run_io *io, struct refusal *why);
+/* Ends what it does, and takes it off its card, waiting a few seconds for a medium; false when the medium keeps
+ * requests of it: then nothing that these use may be freed. */
+bool site_disk_unbind(struct run_io *io);
+
+/* The card was pulled or is dead; it is back.  False when its worker does not let go of it. */
+bool site_disk_detach(struct run_card *card, bool detach);
+
+/* Whether an interface is a disk, and what it calls its function's hold. */
+static inline bool site_disk_is(const struct run_io *io)
+{
+	return io->block != NULL;
+}
+
+/* What a card and a function say for `midplane`. */
+struct tree_out;
+void site_disk_describe_card(struct run_card *card, struct tree_out *out);
+void site_disk_describe_function(struct run_card *card, unsigned vf, const struct run_io *io_or_null,
+				 struct tree_out *out);
+
+#endif

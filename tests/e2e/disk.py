@@ -1,0 +1,166 @@
+"""Disks of the site: data through the daemon's sockets, pulled cards, a killed daemon, and what is refused."""
+
+import os
+import subprocess
+import time
+
+from world import SOURCE, check, main, say
+
+MIB = 1 << 20
+
+
+def disk(world, name, pool, attachment, **more):
+    return {"name": name, "pool": pool, "attachment": attachment, "size": "8MiB", "queues": 4,
+            "socket": os.path.join(world.dir, name + ".sock"), **more}
+
+
+def site(world, **more):
+    medium = os.path.join(world.dir, "medium.img")
+    cards = [{"name": "mem", "class": "disk", "medium": "memory", "size": "64MiB", "vfs": 4},
+             {"name": "file", "class": "disk", "medium": medium, "size": "64MiB", "vfs": 4, **more}]
+    return {"name": f"e2e-{os.getpid()}",
+            "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": cards}]}],
+            "hosts": [{"name": "blade", "chassis": "shelf"}],
+            "pools": [{"name": "mem", "cards": ["mem"]}, {"name": "file", "cards": ["file"]}],
+            "systems": [{"name": "a", "host": "blade", "io": [
+                disk(world, "nvme-mem", "mem", "nvme"), disk(world, "blk-mem", "mem", "virtio-blk"),
+                disk(world, "nvme-file", "file", "nvme"), disk(world, "blk-file", "file", "virtio-blk"),
+                disk(world, "nvme-slow", "mem", "nvme", byte_rate="4MiB", iops=400)]}]}
+
+
+DISKS = {"nvme-mem": "nvme", "blk-mem": "virtio-blk", "nvme-file": "nvme", "blk-file": "virtio-blk"}
+KEPT = ("nvme-file", "blk-file")
+
+
+def client(world, name, kind, *verb):
+    return [world.program("tests/e2e/disk_client"), kind, os.path.join(world.dir, name + ".sock"), *verb]
+
+
+def ask(world, name, *verb):
+    done = subprocess.run(client(world, name, DISKS.get(name, "nvme"), *verb), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60)
+    return done.returncode, done.stdout.strip()
+
+
+def good(world, name, *verb):
+    code, text = ask(world, name, *verb)
+    check(code == 0, f"{name}: {' '.join(verb)} ({text})")
+
+
+def data(world, daemon):
+    for name in DISKS:
+        report = daemon.facts("conform", os.path.join(world.dir, name + ".sock"), "--destructive")
+        check(report["failed"] == 0 and report["passed"] > 50,
+              f"{name} keeps the PCI Express standard ({report['passed']} assertions)")
+    for target in ("file", "file/vf1"):
+        report = daemon.facts("conform", target, "--destructive")
+        check(report["failed"] == 0 and report["passed"] > 50, f"so does {target}")
+    for seed, name in enumerate(DISKS):
+        good(world, name, "verify", str(seed))
+    for seed, name in enumerate(DISKS):
+        good(world, name, "fill", str(100 + seed))
+    for seed, name in enumerate(DISKS):
+        good(world, name, "compare", str(100 + seed))
+    code, _ = ask(world, "nvme-mem", "compare", "999")
+    check(code == 1, "another pattern is told from it")
+    began = time.monotonic()
+    good(world, "nvme-slow", "fill", "7")
+    took = time.monotonic() - began
+    check(1.5 < took < 4, f"8 MiB at 4 MiB a second take {took:.1f} s")
+
+
+def numbers(daemon):
+    card = daemon.facts("card", "show", "file")
+    check(card["class"] == "disk" and card["size_bytes"] == 64 * MIB and card["namespaces"] == 2 and
+          card["free_bytes"] == 64 * MIB - 17 * MIB and card["vfs_bound"] == 2, "the card says what it has")
+    used = [f for f in daemon.facts("function", "list") if f["io"] == "nvme-file"]
+    function = daemon.facts("function", "show", used[0]["name"])
+    check(function["front"] == "nvme" and function["size_bytes"] == 8 * MIB and function["written_bytes"] >= 8 * MIB
+          and function["read_bytes"] >= 8 * MIB and function["failed"] == 0, "its function counts")
+    for verb in (("card", "fdb", "file"), ("card", "hang", "file"), ("card", "hang", "file", "--off")):
+        code, text = daemon.tool(*verb, check_code=False)
+        check(code == 1 and "class disk" in text, f"{' '.join(verb)} is refused: {text.strip()}")
+    daemon.tool("host", "lspci", "blade")
+    daemon.tool("worker", "list")
+    rows = daemon.facts("system", "show", "a")["ios"]
+    check({row["attachment"] for row in rows} == {"nvme", "virtio-blk"} and
+          all(row["size_bytes"] == 8 * MIB for row in rows), "the system shows its disks")
+
+
+def pulled(world, daemon, name):
+    card = name.split("-")[1]
+    process = subprocess.Popen(client(world, name, DISKS[name], "follow"), stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    try:
+        check(process.stdout.readline() == "good\n", f"{name} is read")
+        daemon.tool("card", "pull", card)
+        check(process.stdout.readline() == "bad\n", "commands end with an error while its card is pulled")
+        check(daemon.facts("card", "show", card)["state"] == "pulled", "the card says so")
+        daemon.tool("card", "insert", card)
+        check(process.stdout.readline() == "good\n", "and go on once it is back")
+        process.stdin.close()
+        check(process.wait(20) == 0, "its driver shuts down")
+    finally:
+        process.kill()
+
+
+def killed(world, daemon):
+    for seed, name in enumerate(KEPT):
+        good(world, name, "fill", str(200 + seed))
+    daemon.process.kill()
+    daemon.process.wait()
+    daemon.start()
+    for seed, name in enumerate(KEPT):
+        good(world, name, "compare", str(200 + seed))
+    for name in ("nvme-mem", "blk-mem"):
+        good(world, name, "verify", "5")
+    took = daemon.stop()
+    check(daemon.process.returncode == 0, f"SIGTERM stops it cleanly ({took * 1000:.0f} ms)")
+    daemon.start()
+    for seed, name in enumerate(KEPT):
+        good(world, name, "compare", str(200 + seed))
+
+
+def stopped_under_load(world, daemon):
+    """A stop with a client that reads does not hang, and ends the client."""
+    process = subprocess.Popen(client(world, "nvme-file", "nvme", "follow"), stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        check(process.stdout.readline() == "good\n", "a client reads")
+        took = daemon.stop()
+        check(daemon.process.returncode == 0, f"the daemon stops under it ({took * 1000:.0f} ms)")
+    finally:
+        process.kill()
+        process.wait()
+    check(not [n for n in os.listdir(world.dir) if n.endswith(".sock")], "it leaves no socket")
+
+
+def refused(world, daemon):
+    plain = os.path.join(world.dir, "plain.yaml")
+    with open(daemon.site_path) as source:
+        text = source.read()
+    for old, new, what in (("medium.img", "nowhere/medium.img", "card 'file'"),
+                           ("8MiB", "9MiB", "has 8388608 bytes, the site file says 9437184")):
+        with open(plain, "w") as target:
+            target.write(text.replace(old, new))
+        done = subprocess.run([world.program("src/prog/midplaned"), plain], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=20)
+        check(done.returncode == 1 and what in done.stdout, f"refused: {done.stdout.strip()[-160:]}")
+
+
+def body(world):
+    daemon = world.daemon(site(world))
+    say(f"  started in {daemon.started_s * 1000:.0f} ms")
+    data(world, daemon)
+    numbers(daemon)
+    for name in DISKS:
+        pulled(world, daemon, name)
+    killed(world, daemon)
+    stopped_under_load(world, daemon)
+    refused(world, daemon)
+    example = subprocess.run([world.program("src/prog/midplane"), "site", "check",
+                              os.path.join(SOURCE, "examples/06-disks.yaml")])
+    check(example.returncode == 0, "examples/06-disks.yaml is a good site file")
+
+
+main("disk", body)
