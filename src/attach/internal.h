@@ -12,6 +12,7 @@
 #define ATTACH_INTERNAL_H
 
 #include "attach/attach.h"
+#include "attach/handle.h"
 #include "attach/vhost_user_msg.h"
 #include "dev/virtio.h"
 #include "os/guest_memory.h"
@@ -166,8 +167,6 @@ void vu_look(struct vhost_user *vu);
 void vu_left(struct vhost_user *vu);
 /* What the device calls. */
 struct virtio_host vu_device_host(struct vhost_user *vu);
-/* Queues the drop of a handle; its memory goes when the loop has closed it.  Sets it to NULL. */
-void vu_poll_close(uv_poll_t **poll);
 
 /* vhost_user_socket.c: takes over a connected socket. */
 int vu_socket_open(struct vhost_user *vu, int fd);

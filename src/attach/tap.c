@@ -3,6 +3,7 @@
  * Frames come and go with a virtio header (struct virtio_net_hdr, 10 bytes), so checksums and
  * segmentation stay undone between the kernel and a guest that can do without them too.  What was
  * read waits in a ring of FRAME_BURST buffers until the card has taken it. */
+#include "attach/handle.h"
 #include "attach/kinds.h"
 #include "base/bytes.h"
 
@@ -359,11 +360,6 @@ static int make_interface(struct tap *tap, const struct attach_conf *conf, struc
 
 /* The attachment. */
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
 static void on_look(uv_timer_t *timer)
 {
 	struct tap *tap = timer->data;
@@ -391,10 +387,7 @@ static void destroy(struct attachment *attachment)
 	must(!tap->front.hold);
 	if (tap->watched)
 		tap->host.unwatch(tap->host.owner, &tap->front.any, tap->fd);
-	if (tap->look) {
-		tap->look->data = NULL;
-		uv_close((uv_handle_t *)tap->look, free_handle);
-	}
+	attach_handle_close((uv_handle_t *)tap->look);
 	if (tap->fd >= 0)
 		close(tap->fd); /* the interface goes with it */
 	free(tap);

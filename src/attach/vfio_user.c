@@ -14,27 +14,6 @@
 
 #define BRIEFLY_NS UINT64_C(200000) /* that long a busy function is waited for without the timer */
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
-static void handle_close(uv_handle_t *handle)
-{
-	if (!handle)
-		return;
-	handle->data = NULL;
-	uv_close(handle, free_handle);
-}
-
-void vfuser_poll_close(uv_poll_t **poll)
-{
-	if (*poll)
-		uv_poll_stop(*poll);
-	handle_close((uv_handle_t *)*poll);
-	*poll = NULL;
-}
-
 void vfuser_event(struct vfio_user *vf, const char *kind, const char *format, ...)
 {
 	char text[512];
@@ -351,9 +330,9 @@ void vfio_user_destroy(struct vfio_user *vf)
 	slot = vf->function->host.owner;
 	if (slot && *slot == vf)
 		*slot = NULL;
-	vfuser_poll_close(&vf->listener);
-	handle_close((uv_handle_t *)vf->timer);
-	handle_close((uv_handle_t *)vf->async);
+	attach_poll_close(&vf->listener);
+	attach_handle_close((uv_handle_t *)vf->timer);
+	attach_handle_close((uv_handle_t *)vf->async);
 	if (vf->listen_fd >= 0) {
 		unlink(vf->where.sun_path);
 		close(vf->listen_fd);

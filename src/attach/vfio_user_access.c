@@ -185,7 +185,7 @@ static int make_doorbells(struct vfio_user *vf)
 void vfuser_doorbells_drop(struct vfio_user *vf)
 {
 	for (unsigned i = 0; i < vf->doorbell_count; i++) {
-		vfuser_poll_close(&vf->doorbells[i]);
+		attach_poll_close(&vf->doorbells[i]);
 		close(vf->doorbell_fds[i]);
 	}
 	vf->doorbell_count = 0;

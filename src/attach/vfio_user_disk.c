@@ -3,6 +3,7 @@
  * The function is an NVM Express controller of a subsystem of its own, with the disk as namespace 1, or a
  * virtio block device.  The server (vfio_user.h) carries accesses, interrupts and memory; who owns the card
  * writes the front's namespaces[0]. */
+#include "attach/handle.h"
 #include "attach/kinds.h"
 #include "attach/vfio_user.h"
 
@@ -132,11 +133,6 @@ static void on_watch(uv_timer_t *timer)
 		look(timer->data);
 }
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
 static void free_parts(struct vfio_disk *disk)
 {
 	if (disk->made && disk->controller)
@@ -160,10 +156,7 @@ static void destroy(struct attachment *attachment)
 	vfio_user_destroy(disk->server);
 	if (disk->domain)
 		disk->domain->dma = NULL;
-	if (disk->watch) {
-		disk->watch->data = NULL;
-		uv_close((uv_handle_t *)disk->watch, free_handle);
-	}
+	attach_handle_close((uv_handle_t *)disk->watch);
 	free_parts(disk);
 	free(disk);
 }

@@ -10,6 +10,7 @@
 #ifndef ATTACH_VFIO_USER_INTERNAL_H
 #define ATTACH_VFIO_USER_INTERNAL_H
 
+#include "attach/handle.h"
 #include "attach/vfio_user.h"
 #include "attach/vfio_user_msg.h"
 #include "iommu/dma.h"
@@ -171,7 +172,6 @@ bool vfuser_is_quiet(struct vfio_user *vf);
 void vfuser_go_on(struct vfio_user *vf);
 /* Whether the function can be had; when its worker keeps it, the timer asks again. */
 bool vfuser_is_ready(struct vfio_user *vf);
-void vfuser_poll_close(uv_poll_t **poll);
 
 /* vfio_user_stream.c */
 int vfuser_stream_open(struct vfio_user *vf, int fd);

@@ -3,6 +3,7 @@
  *
  * The front is the same as behind vhost-user; registers drive its rings instead of messages
  * (dev/virtio_pci.h), and the server (vfio_user.h) carries accesses, interrupts and memory. */
+#include "attach/handle.h"
 #include "attach/kinds.h"
 #include "attach/vfio_user.h"
 
@@ -120,11 +121,6 @@ static void on_watch(uv_timer_t *timer)
 		look(timer->data);
 }
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
 static void destroy(struct attachment *attachment)
 {
 	struct vfio_nic *nic = attachment ? of(attachment) : NULL;
@@ -135,10 +131,7 @@ static void destroy(struct attachment *attachment)
 	vfio_user_destroy(nic->server);
 	if (nic->domain)
 		nic->domain->dma = NULL;
-	if (nic->watch) {
-		nic->watch->data = NULL;
-		uv_close((uv_handle_t *)nic->watch, free_handle);
-	}
+	attach_handle_close((uv_handle_t *)nic->watch);
 	free(nic->net);
 	free(nic);
 }

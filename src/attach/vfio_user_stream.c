@@ -306,7 +306,7 @@ void vfuser_stream_close(struct vfio_user *vf)
 	vf->fd_count = vf->msg.fd_count = 0;
 	vf->parked = false;
 	vf->in_first = vf->in_end = vf->out_first = vf->out_end = 0;
-	vfuser_poll_close(&vf->poll);
+	attach_poll_close(&vf->poll);
 	close(vf->fd);
 	vf->fd = -1;
 }

@@ -14,27 +14,6 @@
 static void on_retry(uv_timer_t *timer);
 static void on_later(uv_timer_t *timer);
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
-static void handle_close(uv_handle_t *handle)
-{
-	if (!handle)
-		return;
-	handle->data = NULL;
-	uv_close(handle, free_handle);
-}
-
-void vu_poll_close(uv_poll_t **poll)
-{
-	if (*poll)
-		uv_poll_stop(*poll);
-	handle_close((uv_handle_t *)*poll);
-	*poll = NULL;
-}
-
 void vu_event(struct vhost_user *vu, const char *kind, const char *format, ...)
 {
 	char text[512];
@@ -179,7 +158,7 @@ static void connected(struct vhost_user *vu, int fd)
 
 	if (err) {
 		vu_event(vu, "disconnected", "the socket cannot be polled: %s", uv_strerror(err));
-		vu_poll_close(&vu->poll);
+		attach_poll_close(&vu->poll);
 		vu->fd = -1;
 		close(fd);
 		return;
@@ -399,13 +378,13 @@ static void destroy(struct attachment *attachment)
 		forget_guest(vu);
 	if (vu->domain)
 		vu->domain->dma = NULL;
-	vu_poll_close(&vu->listener);
-	handle_close((uv_handle_t *)vu->retry);
-	handle_close((uv_handle_t *)vu->watch);
-	handle_close((uv_handle_t *)vu->again);
-	handle_close((uv_handle_t *)vu->later);
-	handle_close((uv_handle_t *)vu->quiet);
-	handle_close((uv_handle_t *)vu->async);
+	attach_poll_close(&vu->listener);
+	attach_handle_close((uv_handle_t *)vu->retry);
+	attach_handle_close((uv_handle_t *)vu->watch);
+	attach_handle_close((uv_handle_t *)vu->again);
+	attach_handle_close((uv_handle_t *)vu->later);
+	attach_handle_close((uv_handle_t *)vu->quiet);
+	attach_handle_close((uv_handle_t *)vu->async);
 	if (vu->listen_fd >= 0) {
 		unlink(vu->where.sun_path);
 		close(vu->listen_fd);

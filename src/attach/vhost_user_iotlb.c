@@ -19,7 +19,7 @@ static void channel_close(struct vhost_user *vu)
 {
 	if (vu->backend_fd < 0)
 		return;
-	vu_poll_close(&vu->backend_poll);
+	attach_poll_close(&vu->backend_poll);
 	close(vu->backend_fd);
 	vu->backend_fd = -1;
 }

@@ -274,7 +274,7 @@ void vu_socket_close(struct vhost_user *vu)
 	if (vu->fd < 0)
 		return;
 	msg_close_fds(&vu->msg);
-	vu_poll_close(&vu->poll);
+	attach_poll_close(&vu->poll);
 	close(vu->fd);
 	vu->fd = -1;
 	vu->got = 0;

@@ -70,7 +70,8 @@ int pci_bus_set_vfs(const struct pci_bus *bus, const struct pci_bus_function *pf
 int pci_bus_bind(const struct pci_bus *bus, const struct pci_bus_function *function,
 		 const char *driver, struct refusal *why);
 
-/* Takes it away from its driver and lets the kernel choose one as if nothing had happened. */
+/* Takes it away from its driver and lets the kernel choose one as if nothing had happened: for a VF of
+ * pci_bus_set_vfs(), none. */
 int pci_bus_release(const struct pci_bus *bus, const struct pci_bus_function *function,
 		    struct refusal *why);
 
