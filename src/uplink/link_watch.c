@@ -1,5 +1,7 @@
 #include "uplink/link_watch.h"
 
+#include "uplink/link_look.h"
+
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -11,7 +13,8 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-#define LOWER_UP 0x10000u /* IFF_LOWER_UP of <linux/if.h>, which <net/if.h> does not get on with */
+#define LOWER_UP 0x10000u /* IFF_LOWER_UP of <linux/if.h>, which <net/if.h> does not get on with \
+			   */
 
 enum { READ_BYTES = 16384 };
 
@@ -65,7 +68,7 @@ static void take_message(struct link_watch *watch, const struct nlmsghdr *header
 		return;
 	if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*info)) || info->ifi_index != watch->index)
 		return;
-	watch->up = header->nlmsg_type == RTM_NEWLINK && (info->ifi_flags & IFF_UP) &&
+	watch->up = header->nlmsg_type == RTM_NEWLINK && (info->ifi_flags & IFF_RUNNING) &&
 		    (info->ifi_flags & LOWER_UP);
 }
 
@@ -82,9 +85,9 @@ static int read_messages(struct link_watch *watch)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : -EAGAIN;
-		for (size_t left = (size_t)n;
-		     left >= sizeof(*header) && header->nlmsg_len >= sizeof(*header) &&
-		     header->nlmsg_len <= left;) {
+		for (size_t left = (size_t)n; left >= sizeof(*header) &&
+					      header->nlmsg_len >= sizeof(*header) &&
+					      header->nlmsg_len <= left;) {
 			size_t step = NLMSG_ALIGN(header->nlmsg_len);
 
 			take_message(watch, header);
@@ -105,6 +108,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (read_messages(watch) == -ENOBUFS)
 		(void)ask(watch); /* what was lost may have been ours */
+	/* What waited here may be older than what a look has told; what is newer is yet to come. */
+	watch->up = watch->up && (was_up || link_is_running(watch->fd, watch->interface));
 	if (watch->up != was_up)
 		watch->changed(watch->owner, watch->up);
 }
@@ -160,6 +165,14 @@ void link_watch_close(struct link_watch *watch)
 {
 	if (watch)
 		uv_close((uv_handle_t *)&watch->poll, on_closed);
+}
+
+void link_watch_look(struct link_watch *watch)
+{
+	if (!watch->up || link_is_running(watch->fd, watch->interface))
+		return;
+	watch->up = false;
+	watch->changed(watch->owner, false);
 }
 
 bool link_watch_up(const struct link_watch *watch)

@@ -1,5 +1,6 @@
 /* uplink/link_watch.h -- the link of a kernel interface, told by rtnetlink as soon as the kernel
- * knows.  A kernel interface is up when it is set up and its lower layer has the carrier.
+ * knows.  A kernel interface is up when it is operational (RFC 2863) and its lower layer has the
+ * carrier.
  *
  * Threads: control.  Memory: made by open; close gives it back when the loop has run once more. */
 #ifndef UPLINK_LINK_WATCH_H
@@ -16,6 +17,9 @@ struct link_watch;
 int link_watch_open(struct link_watch **watch, uv_loop_t *loop, const char *interface,
 		    void (*changed)(void *owner, bool up), void *owner);
 void link_watch_close(struct link_watch *watch); /* NULL is nothing */
+/* Somebody saw the link go (link_look.h): asks, and calls 'changed' when it is so, before rtnetlink
+ * says it. */
+void link_watch_look(struct link_watch *watch);
 bool link_watch_up(const struct link_watch *watch);
 
 /* The names of all interfaces, "lo, eth0", cut to 'size', for messages. */

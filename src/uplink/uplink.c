@@ -9,6 +9,7 @@
 #include "os/clock.h"
 #include "uplink/driver_fd.h"
 #include "uplink/finish.h"
+#include "uplink/link_look.h"
 #include "uplink/link_watch.h"
 #include "uplink/port.h"
 
@@ -29,10 +30,12 @@ struct uplink {
 	struct port port;
 	uint32_t frame_max; /* longest frame that may arrive, tag included */
 	_Atomic bool hang, inside;
+	struct link_look look;
 	struct counter rx_frames, rx_bytes, tx_frames, tx_bytes, rx_refused, rx_finished;
 
 	/* the control thread's own */
 	struct link_watch *watch;
+	uv_poll_t *lost;     /* the worker's look at an interface */
 	uv_async_t *changed; /* from the interrupt of a port without an interface */
 	bool up;
 	uint64_t missed;     /* frames that the kernel had no room for */
@@ -167,6 +170,8 @@ static unsigned receive(struct worker *worker, struct line *line, struct line_bu
 	uint64_t bytes = 0;
 
 	(void)worker;
+	if (uplink->look.socket >= 0)
+		link_look(&uplink->look, clock_now_ns());
 	enter(uplink);
 	got = rte_eth_rx_burst(uplink->port.id, 0, mbufs, (uint16_t)min_u32(n, BURST));
 	leave(uplink);
@@ -294,26 +299,62 @@ static int watch_interrupt(struct uplink *uplink, uv_loop_t *loop)
 	return err;
 }
 
-static int watch_link(struct uplink *uplink, const struct uplink_conf *conf)
+static void on_lost(uv_poll_t *poll, int status, int events)
 {
-	const struct port *port = &uplink->port;
+	struct uplink *uplink = poll->data;
+
+	(void)status;
+	(void)events;
+	link_look_take(&uplink->look);
+	link_watch_look(uplink->watch);
+}
+
+static int watch_looks(struct uplink *uplink, uv_loop_t *loop)
+{
+	uv_poll_t *poll = calloc(1, sizeof(*poll));
 	int err;
 
-	uplink->up = true;
-	if (port->device.interface[0]) {
-		err = link_watch_open(&uplink->watch, conf->loop, port->device.interface,
-				      on_interface, uplink);
-		if (err == 0)
-			uplink->up = link_watch_up(uplink->watch);
+	if (!poll)
+		return -ENOMEM;
+	poll->data = uplink;
+	err = uv_poll_init(loop, poll, uplink->look.event_fd);
+	if (err < 0) {
+		free(poll);
 		return err;
 	}
-	return port->tells_link ? watch_interrupt(uplink, conf->loop) : 0;
+	uplink->lost = poll;
+	return uv_poll_start(poll, UV_READABLE, on_lost);
+}
+
+static int watch_interface(struct uplink *uplink, uv_loop_t *loop)
+{
+	const char *interface = uplink->port.device.interface;
+	int err = link_watch_open(&uplink->watch, loop, interface, on_interface, uplink);
+
+	if (err == 0)
+		err = link_look_open(&uplink->look, interface);
+	if (err == 0)
+		err = watch_looks(uplink, loop);
+	if (err == 0)
+		uplink->up = link_watch_up(uplink->watch);
+	return err;
+}
+
+static int watch_link(struct uplink *uplink, uv_loop_t *loop)
+{
+	uplink->up = true;
+	if (uplink->port.device.interface[0])
+		return watch_interface(uplink, loop);
+	return uplink->port.tells_link ? watch_interrupt(uplink, loop) : 0;
 }
 
 static void unwatch_link(struct uplink *uplink)
 {
 	link_watch_close(uplink->watch);
 	uplink->watch = NULL;
+	if (uplink->lost)
+		uv_close((uv_handle_t *)uplink->lost, free_handle);
+	uplink->lost = NULL;
 	if (!uplink->changed)
 		return;
 	(void)rte_eth_dev_callback_unregister(uplink->port.id, RTE_ETH_EVENT_INTR_LSC, on_interrupt,
@@ -334,13 +375,14 @@ int uplink_open(struct uplink **uplink, const struct uplink_conf *conf, struct r
 		free(u);
 		return err;
 	}
+	link_look_none(&u->look);
 	u->line.ops = &ops;
 	u->line.mtu = conf->mtu;
 	u->line.wakes = u->port.device.traits & DEVICE_SILENT;
 	u->frame_max = conf->mtu + (uint32_t)(ETHER_HEADER + VLAN_TAG);
 	u->link_changed = conf->link_changed;
 	u->owner = conf->owner;
-	err = watch_link(u, conf);
+	err = watch_link(u, conf->loop);
 	if (err < 0) {
 		refuse(why, "", "card '%s', line port '%s': its link cannot be watched: %s",
 		       conf->name, conf->device, strerror(-err));
@@ -373,6 +415,7 @@ void uplink_close(struct uplink *uplink)
 	uplink_hang(uplink, false);
 	if (!left(uplink))
 		return; /* a driver that never returns keeps its port */
+	link_look_close(&uplink->look);
 	port_close(&uplink->port);
 	free(uplink);
 }

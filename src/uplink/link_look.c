@@ -1,0 +1,68 @@
+#include "uplink/link_look.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool link_is_running(int socket, const char *interface)
+{
+	struct ifreq request = { 0 };
+
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	return ioctl(socket, SIOCGIFFLAGS, &request) < 0 || (request.ifr_flags & IFF_RUNNING);
+}
+
+void link_look_none(struct link_look *look)
+{
+	*look = (struct link_look){ .socket = -1, .event_fd = -1 };
+}
+
+int link_look_open(struct link_look *look, const char *interface)
+{
+	int err;
+
+	link_look_none(look);
+	look->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	look->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (look->socket < 0 || look->event_fd < 0) {
+		err = -errno;
+		link_look_close(look);
+		return err;
+	}
+	(void)snprintf(look->interface, sizeof(look->interface), "%s", interface);
+	look->was_running = link_is_running(look->socket, interface);
+	return 0;
+}
+
+void link_look_close(struct link_look *look)
+{
+	if (look->socket >= 0)
+		(void)close(look->socket);
+	if (look->event_fd >= 0)
+		(void)close(look->event_fd);
+	link_look_none(look);
+}
+
+void link_look(struct link_look *look, uint64_t now_ns)
+{
+	bool running;
+
+	if (look->socket < 0 || now_ns < look->next_ns)
+		return;
+	look->next_ns = now_ns + LINK_LOOK_NS;
+	running = link_is_running(look->socket, look->interface);
+	if (look->was_running && !running)
+		(void)eventfd_write(look->event_fd, 1);
+	look->was_running = running;
+}
+
+void link_look_take(struct link_look *look)
+{
+	eventfd_t losses;
+
+	(void)eventfd_read(look->event_fd, &losses);
+}

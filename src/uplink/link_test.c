@@ -1,0 +1,193 @@
+/* The link of a kernel interface, as rtnetlink tells it and as a worker sees it.  In a network
+ * namespace of its own, which needs root. */
+#include "uplink/link_look.h"
+#include "uplink/link_watch.h"
+#include "tests/check.h"
+
+#include "os/clock.h"
+
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATIENCE_NS UINT64_C(5000000000)
+
+enum far { FAR_DOWN, FAR_UP };
+
+static uv_loop_t loop;
+static int control; /* a socket to set flags through */
+static unsigned changes;
+static bool last_up;
+
+static void on_change(void *owner, bool up)
+{
+	(void)owner;
+	changes++;
+	last_up = up;
+}
+
+static void set_far(enum far far)
+{
+	struct ifreq request = { .ifr_name = "far0" };
+
+	assert_int_equal(ioctl(control, SIOCGIFFLAGS, &request), 0);
+	request.ifr_flags =
+		(short)(far == FAR_UP ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
+	assert_int_equal(ioctl(control, SIOCSIFFLAGS, &request), 0);
+}
+
+static void wait_until_running(bool running)
+{
+	uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
+
+	while (link_is_running(control, "up0") != running) {
+		assert_true(clock_now_ns() < end_ns);
+		usleep(50);
+	}
+}
+
+static void run_loop_until(unsigned wanted)
+{
+	uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
+
+	while (changes < wanted) {
+		assert_true(clock_now_ns() < end_ns);
+		uv_run(&loop, UV_RUN_NOWAIT);
+		usleep(50);
+	}
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd ask = { .fd = fd, .events = POLLIN };
+
+	return poll(&ask, 1, 0) > 0;
+}
+
+static void a_look_tells_of_each_loss_once_and_asks_no_more_often_than_it_says(void **state)
+{
+	uint64_t now_ns = LINK_LOOK_NS;
+	struct link_look look;
+
+	(void)state;
+	wait_until_running(true);
+	assert_int_equal(link_look_open(&look, "up0"), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		wait_until_running(true);
+		link_look(&look, now_ns += LINK_LOOK_NS);
+		assert_false(is_readable(look.event_fd));
+		set_far(FAR_DOWN);
+		wait_until_running(false);
+		link_look(&look, now_ns + LINK_LOOK_NS - 1);
+		assert_false(is_readable(look.event_fd));
+		link_look(&look, now_ns += LINK_LOOK_NS);
+		assert_true(is_readable(look.event_fd));
+		link_look_take(&look);
+		link_look(&look, now_ns += LINK_LOOK_NS);
+		assert_false(is_readable(look.event_fd));
+		set_far(FAR_UP);
+	}
+	link_look_close(&look);
+	link_look(&look, UINT64_MAX); /* nothing to look at any more */
+}
+
+static void an_interface_that_is_gone_is_left_to_rtnetlink(void **state)
+{
+	struct link_look look;
+
+	(void)state;
+	assert_int_equal(link_look_open(&look, "missing0"), 0);
+	link_look(&look, LINK_LOOK_NS);
+	assert_false(is_readable(look.event_fd));
+	link_look_close(&look);
+}
+
+/* The news of a look comes before that of rtnetlink, after it, or twice. */
+static void each_change_is_told_once_whoever_saw_it_first(void **state)
+{
+	struct link_watch *watch;
+
+	(void)state;
+	wait_until_running(true);
+	assert_int_equal(link_watch_open(&watch, &loop, "up0", on_change, NULL), 0);
+	assert_true(link_watch_up(watch));
+	changes = 0;
+	for (unsigned i = 0; i < 24; i++) {
+		bool up = i % 2;
+
+		set_far(up ? FAR_UP : FAR_DOWN);
+		if (i / 2 % 3 == 0) {
+			wait_until_running(up);
+			link_watch_look(watch);
+			assert_int_equal(changes, up ? i : i + 1);
+		}
+		run_loop_until(i + 1);
+		link_watch_look(watch);
+		for (unsigned k = 0; k < 20; k++)
+			uv_run(&loop, UV_RUN_NOWAIT);
+		assert_int_equal(changes, i + 1);
+		assert_int_equal(last_up, up);
+		assert_int_equal(link_watch_up(watch), up);
+	}
+	link_watch_close(watch);
+	uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+/* What rtnetlink has waiting was true when it was sent: "up" from before a loss is not believed. */
+static void old_news_does_not_bring_a_lost_link_back(void **state)
+{
+	struct link_watch *watch;
+
+	(void)state;
+	wait_until_running(true);
+	assert_int_equal(link_watch_open(&watch, &loop, "up0", on_change, NULL), 0);
+	set_far(FAR_DOWN);
+	run_loop_until(1);
+	set_far(FAR_UP); /* its news waits unread ... */
+	wait_until_running(true);
+	set_far(FAR_DOWN); /* ... while the link goes again */
+	wait_until_running(false);
+	for (unsigned k = 0; k < 20; k++)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(changes, 1);
+	assert_false(link_watch_up(watch));
+	set_far(FAR_UP);
+	run_loop_until(2);
+	assert_true(link_watch_up(watch));
+	link_watch_close(watch);
+	uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+static int forget_changes(void **state)
+{
+	(void)state;
+	changes = 0;
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_look_tells_of_each_loss_once_and_asks_no_more_often_than_it_says),
+		cmocka_unit_test(an_interface_that_is_gone_is_left_to_rtnetlink),
+		cmocka_unit_test_setup(each_change_is_told_once_whoever_saw_it_first,
+				       forget_changes),
+		cmocka_unit_test_setup(old_news_does_not_bring_a_lost_link_back, forget_changes),
+	};
+	int failures;
+
+	if (unshare(CLONE_NEWNET) < 0 || system("ip link add up0 type veth peer name far0 && "
+						"ip link set up0 up && ip link set far0 up")) {
+		fprintf(stderr, "# skipped: no network namespace of our own; run as root\n");
+		return 77;
+	}
+	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uv_loop_init(&loop);
+	failures = cmocka_run_group_tests(tests, NULL, NULL);
+	(void)close(control);
+	return failures + (uv_loop_close(&loop) != 0);
+}
