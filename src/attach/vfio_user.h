@@ -26,6 +26,10 @@ struct vfio_user_host {
 	void (*hold)(void *owner);
 	void (*release)(void *owner);
 	void (*wake)(void *owner); /* the function may have work: its worker */
+	/* Descriptors that are doorbells: their events wake the function's worker until unwatch(), and vfio_user_look()
+	 * counts them.  Both NULL: the loop rings instead. */
+	void (*watch)(void *owner, int fd);
+	void (*unwatch)(void *owner, int fd);
 	/* "connected", "disconnected", "refused", "memory lost": what an operator wants to know. */
 	void (*event)(void *owner, const char *kind, const char *text);
 	void *owner;
@@ -56,6 +60,9 @@ void vfio_user_destroy(struct vfio_user *server);
 /* What the function's conf.host is to be, filled in before the server exists: *slot receives the server
  * when it is created with that function. */
 struct pci_function_host vfio_user_function_host(struct vfio_user **slot);
+
+/* Tells the function of doorbells that its worker was woken by.  Call it now and then, without the hold. */
+void vfio_user_look(struct vfio_user *server);
 
 /* Makes a memory file that can neither shrink nor grow, and maps it: 0 or -errno. */
 int vfio_user_pages(uint64_t size, int *fd, uint8_t **bytes);

@@ -118,26 +118,58 @@ int vfuser_write_multi(struct vfio_user *vf, struct vfuser_msg *msg, struct refu
 
 /* Doorbells. */
 
+/* Rings what descriptor 'd' stands for, if it was signalled. */
+static void take_doorbell(struct vfio_user *vf, unsigned d)
+{
+	uint64_t rung;
+
+	if (read(vf->doorbell_fds[d], &rung, sizeof rung) != sizeof rung)
+		return;
+	vfuser_hold(vf);
+	/* Descriptors are dealt out in turn; a shared one rings all that have it. */
+	for (unsigned i = d; i < vf->function->doorbells.count; i += vf->doorbell_count)
+		pci_function_ring(vf->function, i);
+	vfuser_release(vf);
+}
+
 static void on_doorbell(uv_poll_t *poll, int status, int events)
 {
 	struct vfio_user *vf = poll->data;
-	uint64_t rung;
 
 	(void)status, (void)events;
 	if (!vf || !vfuser_is_ready(vf))
 		return;
-	for (unsigned d = 0; d < vf->doorbell_count; d++) {
-		if (vf->doorbells[d] != poll ||
-		    read(vf->doorbell_fds[d], &rung, sizeof rung) != sizeof rung)
-			continue;
-		vfuser_hold(vf);
-		/* Descriptors are dealt out in turn; a shared one rings all that have it. */
-		for (unsigned i = d; i < vf->function->doorbells.count; i += vf->doorbell_count)
-			pci_function_ring(vf->function, i);
-		vfuser_release(vf);
-	}
+	for (unsigned d = 0; d < vf->doorbell_count; d++)
+		if (vf->doorbells[d] == poll)
+			take_doorbell(vf, d);
 	if (vf->conf.host.wake)
 		vf->conf.host.wake(vf->conf.host.owner);
+}
+
+void vfio_user_look(struct vfio_user *vf)
+{
+	if (!vf->conf.host.watch || vf->doorbell_count == 0 || !vfuser_is_ready(vf))
+		return;
+	for (unsigned d = 0; d < vf->doorbell_count; d++)
+		take_doorbell(vf, d);
+}
+
+/* The loop rings when it is signalled. */
+static int poll_doorbell(struct vfio_user *vf, unsigned n, int fd)
+{
+	int err;
+
+	vf->doorbells[n] = calloc(1, sizeof *vf->doorbells[n]);
+	if (!vf->doorbells[n])
+		return -ENOMEM;
+	err = uv_poll_init(vf->conf.loop, vf->doorbells[n], fd);
+	if (err) {
+		free(vf->doorbells[n]);
+		vf->doorbells[n] = NULL;
+		return err;
+	}
+	vf->doorbells[n]->data = vf;
+	return uv_poll_start(vf->doorbells[n], UV_READABLE, on_doorbell);
 }
 
 static int add_doorbell_fd(struct vfio_user *vf)
@@ -147,22 +179,16 @@ static int add_doorbell_fd(struct vfio_user *vf)
 
 	if (fd < 0)
 		return -errno;
-	vf->doorbells[n] = calloc(1, sizeof *vf->doorbells[n]);
-	if (!vf->doorbells[n]) {
-		close(fd);
-		return -ENOMEM;
-	}
-	err = uv_poll_init(vf->conf.loop, vf->doorbells[n], fd);
-	if (err) {
-		free(vf->doorbells[n]);
-		vf->doorbells[n] = NULL;
+	if (vf->conf.host.watch) {
+		vf->conf.host.watch(vf->conf.host.owner, fd);
+	} else if ((err = poll_doorbell(vf, n, fd))) {
+		attach_poll_close(&vf->doorbells[n]);
 		close(fd);
 		return err;
 	}
-	vf->doorbells[n]->data = vf;
 	vf->doorbell_fds[n] = fd;
 	vf->doorbell_count++;
-	return uv_poll_start(vf->doorbells[n], UV_READABLE, on_doorbell);
+	return 0;
 }
 
 /* As many as the client can take in one message; made when they are asked for, and kept. */
@@ -185,7 +211,10 @@ static int make_doorbells(struct vfio_user *vf)
 void vfuser_doorbells_drop(struct vfio_user *vf)
 {
 	for (unsigned i = 0; i < vf->doorbell_count; i++) {
-		attach_poll_close(&vf->doorbells[i]);
+		if (vf->conf.host.unwatch)
+			vf->conf.host.unwatch(vf->conf.host.owner, vf->doorbell_fds[i]);
+		else
+			attach_poll_close(&vf->doorbells[i]);
 		close(vf->doorbell_fds[i]);
 	}
 	vf->doorbell_count = 0;

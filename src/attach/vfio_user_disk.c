@@ -76,6 +76,20 @@ static void wake(void *owner)
 	disk->host.wake(disk->host.owner, &disk->front->any);
 }
 
+static void watch(void *owner, int fd)
+{
+	struct vfio_disk *disk = owner;
+
+	disk->host.watch(disk->host.owner, &disk->front->any, fd);
+}
+
+static void unwatch(void *owner, int fd)
+{
+	struct vfio_disk *disk = owner;
+
+	disk->host.unwatch(disk->host.owner, &disk->front->any, fd);
+}
+
 static void on_event(void *owner, const char *kind, const char *text)
 {
 	struct vfio_disk *disk = owner;
@@ -129,8 +143,13 @@ static void look(struct vfio_disk *disk)
 
 static void on_watch(uv_timer_t *timer)
 {
-	if (timer->data)
-		look(timer->data);
+	struct vfio_disk *disk = timer->data;
+
+	if (!disk)
+		return;
+	if (disk->server)
+		vfio_user_look(disk->server);
+	look(disk);
 }
 
 static void free_parts(struct vfio_disk *disk)
@@ -249,6 +268,8 @@ static int serve(struct vfio_disk *disk, const struct attach_conf *conf, struct 
 			  .hold = take_hold,
 			  .release = give_hold,
 			  .wake = wake,
+			  .watch = watch,
+			  .unwatch = unwatch,
 			  .event = on_event,
 			  .owner = disk },
 		.loop = disk->host.loop,

@@ -66,6 +66,20 @@ static void wake(void *owner)
 	nic->host.wake(nic->host.owner, &nic->front->any);
 }
 
+static void watch(void *owner, int fd)
+{
+	struct vfio_nic *nic = owner;
+
+	nic->host.watch(nic->host.owner, &nic->front->any, fd);
+}
+
+static void unwatch(void *owner, int fd)
+{
+	struct vfio_nic *nic = owner;
+
+	nic->host.unwatch(nic->host.owner, &nic->front->any, fd);
+}
+
 static void on_event(void *owner, const char *kind, const char *text)
 {
 	struct vfio_nic *nic = owner;
@@ -117,8 +131,13 @@ static void look(struct vfio_nic *nic)
 
 static void on_watch(uv_timer_t *timer)
 {
-	if (timer->data)
-		look(timer->data);
+	struct vfio_nic *nic = timer->data;
+
+	if (!nic)
+		return;
+	if (nic->server)
+		vfio_user_look(nic->server);
+	look(nic);
 }
 
 static void destroy(struct attachment *attachment)
@@ -191,6 +210,8 @@ static int serve(struct vfio_nic *nic, const struct attach_conf *conf, struct re
 			  .hold = take_hold,
 			  .release = give_hold,
 			  .wake = wake,
+			  .watch = watch,
+			  .unwatch = unwatch,
 			  .event = on_event,
 			  .owner = nic },
 		.loop = nic->host.loop,

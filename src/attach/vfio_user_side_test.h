@@ -267,6 +267,8 @@ static inline uint32_t transfer(enum sample_command command, uint64_t address, u
 	return read32(0, SAMPLE_RESULT);
 }
 
+static struct vfio_user_host side_host; /* what a test wants of it beside events, before start_server() */
+
 static inline void start_server(void)
 {
 	struct vfio_user_conf conf = sample_conf(&sample);
@@ -274,6 +276,8 @@ static inline void start_server(void)
 
 	conf.path = path;
 	conf.loop = &loop;
+	conf.host.watch = side_host.watch;
+	conf.host.unwatch = side_host.unwatch;
 	conf.host.event = hear;
 	assert_int_equal(vfio_user_create(&server, &conf, &why), 0);
 	assert_ptr_equal(sample.server, server);

@@ -471,6 +471,61 @@ static void test_doorbells_can_be_rung_by_descriptors(void **state)
 	assert_int_equal(ask(VFIO_USER_DEVICE_GET_REGION_IO_FDS, payload, sizeof payload), EINVAL);
 }
 
+static int watched[SAMPLE_DOORBELLS];
+static unsigned watched_count;
+
+static void watch(void *owner, int fd)
+{
+	(void)owner;
+	assert_true(watched_count < SAMPLE_DOORBELLS);
+	watched[watched_count++] = fd;
+}
+
+static void unwatch(void *owner, int fd)
+{
+	(void)owner;
+	assert_true(watched_count > 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC); /* it is open yet */
+	for (unsigned i = 0; i < watched_count; i++)
+		if (watched[i] == fd)
+			watched[i] = watched[watched_count - 1];
+	watched_count--;
+}
+
+static void test_doorbells_that_a_worker_watches_are_counted_when_it_is_looked(void **state)
+{
+	uint8_t payload[VFIO_USER_IO_FDS_SIZE] = { 0 };
+	struct pollfd ready = { .events = POLLIN };
+	uint64_t one = 1;
+
+	(void)state;
+	vfio_user_destroy(server);
+	close(client);
+	side_host = (struct vfio_user_host){ .watch = watch, .unwatch = unwatch };
+	start_server();
+	client = dial();
+	negotiate();
+	put_le32(payload, 4096);
+	assert_int_equal(ask(VFIO_USER_DEVICE_GET_REGION_IO_FDS, payload, sizeof payload), 0);
+	assert_int_equal(watched_count, SAMPLE_DOORBELLS);
+	assert_int_equal(write(got_fds[1], &one, sizeof one), sizeof one);
+	for (unsigned i = 0; i < got_fd_count; i++)
+		close(got_fds[i]);
+	ready.fd = watched[1];
+	assert_int_equal(poll(&ready, 1, 0), 1); /* so it wakes whoever has it in an epoll */
+	turn(3);
+	assert_int_equal(read32(0, SAMPLE_RINGS), 0);
+	vfio_user_look(server);
+	assert_int_equal(read32(0, SAMPLE_RINGS), 1);
+	vfio_user_look(server);
+	assert_int_equal(read32(0, SAMPLE_RINGS), 1);
+	close(client);
+	client = -1;
+	turn(4);
+	assert_int_equal(watched_count, 0);
+	side_host = (struct vfio_user_host){ 0 };
+}
+
 static void test_a_reset_resets_the_function_and_keeps_windows_and_descriptors(void **state)
 {
 	int fd = eventfd(0, EFD_NONBLOCK);
@@ -566,6 +621,7 @@ int main(void)
 		T(test_interrupts_that_cannot_be_set_so_are_refused_and_leak_nothing),
 		T(test_an_eventfd_that_blocks_is_not_waited_for),
 		T(test_doorbells_can_be_rung_by_descriptors),
+		T(test_doorbells_that_a_worker_watches_are_counted_when_it_is_looked),
 		T(test_a_reset_resets_the_function_and_keeps_windows_and_descriptors),
 		T(test_an_unmap_waits_for_what_is_under_way),
 		T(test_a_client_that_goes_gives_everything_back_once_the_function_is_quiet),

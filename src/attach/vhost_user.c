@@ -209,6 +209,7 @@ void vu_reset_front(struct vhost_user *vu)
 {
 	attach_hold(vu->front);
 	vu->device->ops->reset(vu->device);
+	vu->front->polled = false;
 	snprintf(vu->front->stopped, sizeof vu->front->stopped, "%s", vu->quarantined);
 	attach_release(vu->front);
 }

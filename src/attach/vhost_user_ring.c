@@ -119,6 +119,15 @@ static bool signal_once(struct vhost_user *vu, int fd, bool is_socket)
 
 /* Brings ring 'index' to what is known of it now: started, moved, or stopped because its memory went
  * away.  'again': stopped and started even if nothing moved. */
+/* A ring without a kick descriptor is one whose driver is not going to kick. */
+static void note_polled(struct vhost_user *vu)
+{
+	vu->front->polled = false;
+	for (unsigned i = 0; i < vu_ring_count(vu); i++)
+		vu->front->polled |= vu->rings[i].has_kick && vu->rings[i].kick_fd < 0 &&
+				     vu->device->ops->ring_runs(vu->device, i);
+}
+
 static int settle(struct vhost_user *vu, unsigned index, bool again, struct refusal *why)
 {
 	struct vu_ring *ring = &vu->rings[index];
@@ -143,6 +152,7 @@ static int settle(struct vhost_user *vu, unsigned index, bool again, struct refu
 		ring->at_used = used;
 		err = start_held(vu, index, why);
 	}
+	note_polled(vu);
 	attach_release(vu->front);
 	if (err == -EAGAIN)
 		vu->ring_waits = true;

@@ -608,6 +608,8 @@ static void wrong_rings_and_descriptors_are_refused_and_the_guest_goes_on(void *
 	assert_int_equal(vfe_do(g, VHOST_USER_SET_VRING_KICK, payload, 8, NULL, 0), 0);
 	assert_int_equal(vfe_do(g, VHOST_USER_SET_VRING_CALL, payload, 8, NULL, 0), 0);
 	assert_int_equal(talk(w, 0, 10), 10);
+	assert_true(w->host.fronts[0]->polled);
+	assert_false(w->host.fronts[1]->polled);
 	close(file);
 	close(event);
 	world_destroy(w);

@@ -285,11 +285,18 @@ static void test_every_front_is_armed_before_sleep_and_disarmed_after(void **sta
 	nic_card_disarm(NULL, a.card);
 	for (unsigned n = 1; n <= 3; n++)
 		assert_int_equal(a.front[n]->disarms, 1);
-	assert_false(nic_card_line_needs_poll(NULL, a.card));
+	assert_false(nic_card_needs_poll(NULL, a.card));
 	world_arrive(&a, WORLD_MAC(1), OUTSIDE_MAC, 0, 60);
 	assert_true(nic_card_arm(NULL, a.card)); /* the line has a frame */
 	a.line->line.wakes = false;
-	assert_true(nic_card_line_needs_poll(NULL, a.card));
+	assert_true(nic_card_needs_poll(NULL, a.card));
+	a.line->line.wakes = true;
+	a.front[3]->front.polled = true; /* its driver may never kick */
+	assert_true(nic_card_needs_poll(NULL, a.card));
+	world_hold(&a);
+	assert_non_null(nic_card_unbind(NULL, a.card, 3));
+	world_release(&a);
+	assert_false(nic_card_needs_poll(NULL, a.card));
 	close_pair();
 }
 
@@ -331,7 +338,7 @@ static void test_a_worker_does_not_sleep_while_control_has_the_card(void **state
 	assert_int_equal(nic_card_poll(NULL, a.card, a.now_ns), 0);
 	assert_true(nic_card_arm(NULL, a.card));
 	assert_int_equal(nic_card_deadline_ns(NULL, a.card), 0);
-	assert_true(nic_card_line_needs_poll(NULL, a.card));
+	assert_true(nic_card_needs_poll(NULL, a.card));
 	assert_false(nic_card_hold(NULL, a.card, NULL, 3)); /* one holder at a time */
 	world_release(&a);
 	close_pair();

@@ -108,8 +108,9 @@ uint64_t nic_card_deadline_ns(struct worker *worker, struct nic_card *card);
 /* worker: before sleeping: asks every front (and the line) for a wake-up.  True: do not sleep. */
 bool nic_card_arm(struct worker *worker, struct nic_card *card);
 void nic_card_disarm(struct worker *worker, struct nic_card *card);
-/* worker: whether the line has no wake-up of its own, so that somebody must poll it. */
-bool nic_card_line_needs_poll(struct worker *worker, struct nic_card *card);
+/* worker: whether the line has no wake-up of its own, or a front's driver may never kick, so that somebody
+ * must poll. */
+bool nic_card_needs_poll(struct worker *worker, struct nic_card *card);
 
 /* Any thread: counters of one port, 0 the line (eswitch/eswitch.h). */
 const struct esw_port_counters *nic_card_counters(const struct nic_card *card, unsigned port);

@@ -278,7 +278,17 @@ void nic_card_disarm(struct worker *worker, struct nic_card *card)
 	hold_give(&card->hold, HOLD_WORKER);
 }
 
-bool nic_card_line_needs_poll(struct worker *worker, struct nic_card *card)
+/* A driver that may never kick. */
+static bool some_front_is_polled(const struct nic_card *card)
+{
+	for (unsigned word = 0; word < ESW_SET_WORDS; word++)
+		for (uint64_t bits = card->esw.bound.word[word]; bits; bits &= bits - 1)
+			if (card->esw.ports[word * 64 + lowest_bit(bits)].front->polled)
+				return true;
+	return false;
+}
+
+bool nic_card_needs_poll(struct worker *worker, struct nic_card *card)
 {
 	enum taking taking = worker_takes(card);
 	bool needs;
@@ -286,7 +296,7 @@ bool nic_card_line_needs_poll(struct worker *worker, struct nic_card *card)
 	(void)worker;
 	if (taking != TAKEN)
 		return taking == TAKEN_BY_CONTROL;
-	needs = card->line && !card->line->wakes;
+	needs = (card->line && !card->line->wakes) || some_front_is_polled(card);
 	hold_give(&card->hold, HOLD_WORKER);
 	return needs;
 }
@@ -320,7 +330,7 @@ static void polled_disarm(struct worker *worker, struct polled *polled)
 
 static bool polled_needs_poll(struct worker *worker, struct polled *polled)
 {
-	return nic_card_line_needs_poll(worker, card_of(polled));
+	return nic_card_needs_poll(worker, card_of(polled));
 }
 
 const struct polled_ops card_polled_ops = {

@@ -136,7 +136,6 @@ struct block_front {
 	/* By namespace ID less one; NULL: there is none.  virtio-blk has the first only.  Written
 	 * by the card's owner under the hold. */
 	struct block_back *namespaces[BLOCK_NAMESPACES_MAX];
-	bool polled;	    /* its driver may never kick */
 	unsigned in_flight; /* requests that backs have now: 0 before it may be unbound */
 #define X(name, unit, text) struct counter name;
 	BLOCK_FRONT_COUNTERS(X)

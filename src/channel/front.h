@@ -12,6 +12,7 @@ enum { FRONT_WHY_SIZE = 160 };
 struct front {
 	struct hold *hold; /* of the card it is bound to; NULL when unbound */
 	bool ready;        /* the driver is there and its rings run */
+	bool polled;       /* its driver may never kick: its worker looks by itself, idle or not */
 	/* Empty, or why this front was stopped for good, until its driver resets it: the ring or
 	 * descriptor to blame and the rule it broke.  Written once, under the hold. */
 	char stopped[FRONT_WHY_SIZE];
@@ -24,6 +25,7 @@ struct front {
 		struct {                              \
 			struct hold *hold;            \
 			bool ready;                   \
+			bool polled;                  \
 			char stopped[FRONT_WHY_SIZE]; \
 		};                                    \
 	}

@@ -124,7 +124,6 @@ int nvme_init(struct nvme *nvme, const struct nvme_conf *conf)
 		return -EINVAL;
 	memset(nvme, 0, sizeof *nvme);
 	nvme->front.ops = &ops;
-	nvme->front.polled = true;
 	nvme->subsystem = conf->subsystem;
 	nvme->doorbells = conf->doorbells;
 	nvme->dma = conf->dma;

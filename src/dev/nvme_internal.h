@@ -265,6 +265,13 @@ struct nvme_subsystem {
 	cache_aligned uint8_t sink[NVME_SINK_SIZE];
 };
 
+/* Doorbells are memory: the worker looks at those of a controller that is enabled. */
+static inline void nvme_set_phase(struct nvme *nvme, enum nvme_phase phase)
+{
+	nvme->phase = phase;
+	nvme->front.polled = phase == NVME_ENABLED;
+}
+
 static inline struct nvme *nvme_of(struct block_front *front)
 {
 	return container_of(front, struct nvme, front);

@@ -17,7 +17,7 @@ void nvme_fail(struct nvme *nvme, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(nvme->front.stopped, sizeof nvme->front.stopped, format, arguments);
 	va_end(arguments);
-	nvme->phase = NVME_FAILED;
+	nvme_set_phase(nvme, NVME_FAILED);
 	nvme->csts |= NVME_CSTS_CFS;
 	nvme->front.ready = false;
 }
@@ -99,7 +99,7 @@ static void forget(struct nvme *nvme)
 		if (task->command && task->command->nvme == nvme)
 			task->command = NULL;
 	}
-	nvme->phase = NVME_DISABLING;
+	nvme_set_phase(nvme, NVME_DISABLING);
 }
 
 void nvme_controller_reset(struct nvme *nvme)
@@ -127,7 +127,7 @@ static void start(struct nvme *nvme)
 	uint32_t cq = (uint32_t)field_get(nvme->aqa, NVME_AQA_ACQS) + 1;
 
 	nvme->starting = false;
-	nvme->phase = NVME_ENABLED;
+	nvme_set_phase(nvme, NVME_ENABLED);
 	if (!nvme->online) {
 		nvme_fail(nvme, "a secondary controller was enabled while it is offline");
 		return;
@@ -196,7 +196,7 @@ void nvme_step(struct nvme *nvme)
 {
 	if (nvme->phase == NVME_STOPPING && nvme->front.in_flight == nvme->flushes &&
 	    !nvme->unsent && flush_all(nvme)) {
-		nvme->phase = NVME_STOPPED;
+		nvme_set_phase(nvme, NVME_STOPPED);
 		set_shutdown(nvme, NVME_SHST_COMPLETE);
 	}
 	if (nvme->phase != NVME_DISABLING)
@@ -208,7 +208,7 @@ void nvme_step(struct nvme *nvme)
 	if (nvme->front.in_flight)
 		return;
 	nvme->cancelled = false;
-	nvme->phase = NVME_DISABLED;
+	nvme_set_phase(nvme, NVME_DISABLED);
 	nvme->csts &= ~(uint32_t)NVME_CSTS_RDY;
 	if (nvme->starting)
 		start(nvme);
@@ -235,7 +235,7 @@ static void write_cc(struct nvme *nvme, uint32_t value)
 	if (field_get(value, NVME_CC_SHN) && !field_get(old, NVME_CC_SHN) &&
 	    (nvme->phase == NVME_ENABLED || nvme->phase == NVME_DISABLED ||
 	     nvme->phase == NVME_FAILED)) {
-		nvme->phase = NVME_STOPPING;
+		nvme_set_phase(nvme, NVME_STOPPING);
 		nvme->shut = 0;
 		set_shutdown(nvme, NVME_SHST_OCCURRING);
 	}

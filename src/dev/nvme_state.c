@@ -307,12 +307,12 @@ int nvme_load(struct nvme *nvme, const uint8_t *from, size_t size)
 	nvme_window_open(&nvme->shadow_events, get(from, AT_SHADOW_EVENTS), NVME_PAGE_SIZE);
 	nvme->shadow = get(from, AT_SHADOW) & 1;
 	if (nvme->csts & NVME_CSTS_CFS) {
-		nvme->phase = NVME_DISABLED;
+		nvme_set_phase(nvme, NVME_DISABLED);
 		nvme_fail(nvme, "the controller had failed before it was moved here");
 	} else if (field_get(nvme->csts, NVME_CSTS_SHST)) {
-		nvme->phase = NVME_STOPPING;
+		nvme_set_phase(nvme, NVME_STOPPING);
 	} else if (nvme->csts & NVME_CSTS_RDY) {
-		nvme->phase = NVME_ENABLED;
+		nvme_set_phase(nvme, NVME_ENABLED);
 		nvme->front.ready = true;
 	}
 	return 0;

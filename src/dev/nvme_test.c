@@ -70,6 +70,7 @@ static void the_driver_brings_a_controller_up_and_down(void **state)
 
 	(void)state;
 	assert_true(side->front->ready);
+	assert_true(side->front->polled);
 	assert_string_equal(side->driver.model, "midplane disk");
 	assert_string_equal(side->driver.serial, "MP0001");
 	assert_int_equal(side->driver.blocks, DISK_SIZE / 512);
@@ -78,6 +79,7 @@ static void the_driver_brings_a_controller_up_and_down(void **state)
 	assert_true(side->driver.volatile_cache);
 	assert_int_equal(nvme_driver_close(&side->driver), 0);
 	assert_false(side->front->ready);
+	assert_false(side->front->polled);
 	assert_int_equal(world->disk[0].flushes, 1); /* 3.6.1: before SHST says complete */
 	assert_int_equal(reg(side, NVME_REG_CSTS), 0);
 	assert_int_equal(side_drive(side, 4, 127), 0);

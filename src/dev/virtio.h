@@ -7,6 +7,7 @@
 #define DEV_VIRTIO_H
 
 #include "base/refusal.h"
+#include "channel/front.h"
 #include "dev/ring_conf.h"
 #include "iommu/dma.h"
 
@@ -58,6 +59,8 @@ struct virtio_device_ops {
 	int (*config_write)(struct virtio_device *, uint32_t offset, uint32_t size,
 			    const uint8_t *from);
 
+	/* Its front: 'polled' is the transport's to write. */
+	struct front *(*front)(struct virtio_device *);
 	/* The driver rang: counts it, and whatever else the device does then. */
 	void (*kicked)(struct virtio_device *, unsigned queue);
 	/* Empty, or why the device was stopped for good, until a reset. */

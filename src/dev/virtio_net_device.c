@@ -91,6 +91,11 @@ static int config_write(struct virtio_device *device, uint32_t offset, uint32_t 
 	return virtio_net_config_write(of(device), offset, size, from);
 }
 
+static struct front *front(struct virtio_device *device)
+{
+	return &of(device)->front.any;
+}
+
 static void kicked(struct virtio_device *device, unsigned queue)
 {
 	(void)queue;
@@ -142,6 +147,7 @@ const struct virtio_device_ops net_device_ops = {
 	.ring_set_call = set_call,
 	.config_read = config_read,
 	.config_write = config_write,
+	.front = front,
 	.kicked = kicked,
 	.stopped = stopped,
 	.pause = pause,

@@ -77,6 +77,14 @@ static void stop(struct virtio_pci *p, unsigned index)
 		p->queues[index].base = p->device->ops->ring_stop(p->device, index);
 }
 
+/* A driver that is ready and has not rung may be one that never does: 2.9 asks for notifications, but not
+ * every client sends them. */
+void virtio_pci_note_polled(struct virtio_pci *p)
+{
+	p->device->ops->front(p->device)->polled =
+		(p->status & SPEC_VIRTIO_STATUS_DRIVER_OK) && !p->kicked;
+}
+
 void virtio_pci_reset(struct virtio_pci *p)
 {
 	p->device->ops->reset(p->device);
@@ -84,6 +92,7 @@ void virtio_pci_reset(struct virtio_pci *p)
 	p->driver_features = 0;
 	p->status = 0;
 	p->told_stopped = p->kicked = p->quiesced = false;
+	virtio_pci_note_polled(p);
 	p->isr = 0;
 	p->config_vector = SPEC_VIRTIO_NO_VECTOR;
 	p->queue_select = 0;
@@ -186,6 +195,7 @@ static void write_status(struct virtio_pci *p, uint8_t value)
 	if (added & SPEC_VIRTIO_STATUS_DRIVER_OK) {
 		for (unsigned i = 0; i < virtio_pci_queues(p); i++)
 			p->queues[i].base = first_base(p);
+		virtio_pci_note_polled(p);
 		start_all(p);
 	}
 }
@@ -292,6 +302,7 @@ static void rang(struct virtio_pci *p, unsigned queue)
 	if (queue >= virtio_pci_queues(p))
 		return;
 	p->kicked = true;
+	virtio_pci_note_polled(p);
 	p->device->ops->kicked(p->device, queue);
 	p->function.host.wake(p->function.host.owner);
 }
@@ -463,11 +474,6 @@ void virtio_pci_look(struct virtio_pci *p)
 		return;
 	p->told_stopped = true;
 	on_config_changed(p);
-}
-
-bool virtio_pci_is_polled(const struct virtio_pci *p)
-{
-	return p->status & SPEC_VIRTIO_STATUS_DRIVER_OK && !p->kicked;
 }
 
 int virtio_pci_init(struct virtio_pci *p, const struct virtio_pci_conf *conf)

@@ -8,6 +8,8 @@
  *
  * What it is not: the device, which is a struct virtio_device, nor its queues.
  *
+ * The device's front is 'polled' from DRIVER_OK on until its driver rings: some never do.
+ *
  * Threads: as dev/pci_function.h.  Memory: a plain struct of the caller; the device is the
  * caller's and outlives it. */
 #ifndef DEV_VIRTIO_PCI_H
@@ -57,8 +59,5 @@ struct virtio_host virtio_pci_host(struct virtio_pci *pci);
 
 /* Tells the driver of a device that stopped since (2.1.2: DEVICE_NEEDS_RESET).  Call it now and then. */
 void virtio_pci_look(struct virtio_pci *pci);
-
-/* Whether its driver never rang although it is ready: a guest that expects to be polled. */
-bool virtio_pci_is_polled(const struct virtio_pci *pci);
 
 #endif

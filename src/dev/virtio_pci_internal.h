@@ -13,6 +13,9 @@ static inline unsigned virtio_pci_queues(const struct virtio_pci *pci)
 /* The device and all registers as new. */
 void virtio_pci_reset(struct virtio_pci *pci);
 
+/* Whether the worker must look by itself, after the status or 'kicked' changed. */
+void virtio_pci_note_polled(struct virtio_pci *pci);
+
 /* A vector as the driver set it; one that there is not is none (4.1.5.1.2). */
 uint16_t virtio_pci_vector(const struct virtio_pci *pci, uint16_t vector);
 

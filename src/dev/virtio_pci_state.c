@@ -103,6 +103,7 @@ int virtio_pci_load(struct pci_function *function, const uint8_t *from, size_t s
 	p->isr = from[29];
 	p->generation = from[30];
 	p->kicked = from[31];
+	virtio_pci_note_polled(p);
 	for (unsigned i = 0; i < virtio_pci_queues(p); i++)
 		load_queue(p, &p->queues[i], from + STATE_HEAD + (size_t)i * STATE_QUEUE);
 	return 0;

@@ -57,6 +57,7 @@ def data(world, daemon):
         check(report["failed"] == 0 and report["passed"] > 50, f"so does {target}")
     for seed, name in enumerate(DISKS):
         good(world, name, "verify", str(seed))
+    silent(world)
     for seed, name in enumerate(DISKS):
         good(world, name, "fill", str(100 + seed))
     for seed, name in enumerate(DISKS):
@@ -67,6 +68,16 @@ def data(world, daemon):
     good(world, "nvme-slow", "fill", "7")
     took = time.monotonic() - began
     check(1.5 < took < 4, f"8 MiB at 4 MiB a second take {took:.1f} s")
+
+
+def silent(world):
+    """A driver that never writes a notify register is served, without the worker's beat of 100 ms between commands."""
+    began = time.monotonic()
+    done = subprocess.run(client(world, "blk-mem", "virtio-blk-silent", "verify", "9"), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60)
+    took = time.monotonic() - began
+    check(done.returncode == 0 and took < 30, f"a driver that never notifies is served: {took:.2f} s "
+          f"({done.stdout.strip()})")
 
 
 def numbers(daemon):

@@ -1,6 +1,6 @@
 /* tests/e2e/disk_client.c -- drives a disk behind a vfio-user socket, as a guest does.
  *
- * disk_client KIND SOCKET VERB [SEED]          KIND: nvme, virtio-blk
+ * disk_client KIND SOCKET VERB [SEED]          KIND: nvme, virtio-blk; virtio-blk-silent, which never notifies
  *   verify SEED   writes and reads at random at queue depths 1 to 128 and compares all that is read
  *   fill SEED     writes a pattern of the seed over the disk, and flushes
  *   compare SEED  reads the disk and compares it with that pattern
@@ -303,11 +303,19 @@ static bool run(const char *verb)
 
 int main(int argc, char **argv)
 {
+	static const struct client_kind *const kinds[] = { &client_nvme, &client_virtio_blk,
+							   &client_virtio_blk_silent };
+
 	if (argc < 4) {
-		fprintf(stderr, "Usage: disk_client nvme|virtio-blk SOCKET verify|fill|compare|follow [SEED]\n");
+		fprintf(stderr, "Usage: disk_client nvme|virtio-blk|virtio-blk-silent SOCKET "
+				"verify|fill|compare|follow [SEED]\n");
 		return 2;
 	}
-	d.kind = strcmp(argv[1], "nvme") == 0 ? &client_nvme : &client_virtio_blk;
+	for (unsigned i = 0; i < array_len(kinds); i++)
+		if (strcmp(argv[1], kinds[i]->name) == 0)
+			d.kind = kinds[i];
+	if (!d.kind)
+		return 2;
 	d.seed = argc > 4 ? strtoull(argv[4], NULL, 10) : 1;
 	dial(argv[2]);
 	if (!run(argv[3]))

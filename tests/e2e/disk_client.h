@@ -33,7 +33,7 @@ struct client_kind {
 	bool (*caches)(void); /* what is written needs a flush */
 };
 
-extern const struct client_kind client_nvme, client_virtio_blk;
+extern const struct client_kind client_nvme, client_virtio_blk, client_virtio_blk_silent;
 
 static inline uint64_t client_data_iova(uint32_t tag)
 {

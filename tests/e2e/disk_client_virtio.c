@@ -23,7 +23,7 @@ static struct {
 	struct vfio_user_client *client;
 	uint8_t *memory;
 	struct guest_ring ring;
-	bool posted, caches;
+	bool posted, caches, silent;
 	uint32_t notify_at;
 } v;
 
@@ -137,7 +137,7 @@ static int turn(client_done_fn *done)
 	uint32_t written;
 	int count = 0, err = 0;
 
-	if (v.posted && guest_ring_publish(&v.ring))
+	if (v.posted && guest_ring_publish(&v.ring) && !v.silent)
 		err = put(v.notify_at, 2, 0);
 	v.posted = false;
 	while (guest_ring_take(&v.ring, &tag, &written)) {
@@ -157,4 +157,12 @@ static bool caches(void)
 	return v.caches;
 }
 
+static int open_silent(struct vfio_user_client *client, uint8_t *memory, unsigned depth, uint64_t *bytes)
+{
+	v.silent = true;
+	return open_(client, memory, depth, bytes);
+}
+
+const struct client_kind client_virtio_blk_silent = { "virtio-blk-silent", open_silent, post, turn, close_,
+						      caches };
 const struct client_kind client_virtio_blk = { "virtio-blk", open_, post, turn, close_, caches };
