@@ -20,6 +20,7 @@ const struct attach_ops *const attach_kinds[] = {
 	[SITE_ATTACH_VFIO_USER] = &attach_vfio_user_nic,
 	[SITE_ATTACH_NVME] = &attach_vfio_user_disk,
 	[SITE_ATTACH_VIRTIO_BLK] = &attach_vfio_user_disk,
+	[SITE_ATTACH_VHOST_USER_BLK] = &attach_vhost_user,
 };
 
 /* Waits for the hold, announced, for about 'limit_ns'; true when it was taken. */

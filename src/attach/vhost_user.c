@@ -516,8 +516,18 @@ static void release(struct attachment *attachment)
 	vu_look(vu);
 }
 
+static unsigned end(struct attachment *attachment)
+{
+	struct vhost_user *vu = container_of(attachment, struct vhost_user, attachment);
+
+	vu->device->ops->pause(vu->device, VIRTIO_PAUSED);
+	vu->paused = true;
+	return vu->device->ops->busy(vu->device);
+}
+
 const struct attach_ops attach_vhost_user = {
 	.name = "vhost-user", .create = create, .destroy = destroy, .front = front_of,
 	.disk = disk_of,
 	.facts = facts, .rebound = rebound, .quarantine = quarantine, .release = release,
+	.end = end,
 };

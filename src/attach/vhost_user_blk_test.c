@@ -405,6 +405,28 @@ static void a_quarantined_disk_takes_nothing_and_goes_on_where_it_was(void **sta
 	disk_destroy(w);
 }
 
+static void a_disk_that_ends_takes_nothing_more_and_says_what_is_under_way(void **state)
+{
+	struct disk_world *w = disk_start();
+
+	(void)state;
+	use(w, &w->guest, 6);
+	w->stuck = true;
+	post_reads(w, 3);
+	assert_true(hold_try(w->front->hold, HOLD_CONTROL));
+	assert_int_equal(w->a->ops->end(w->a), 3);
+	hold_give(w->front->hold, HOLD_CONTROL);
+	vfe_disk_post(&w->guest, 0, 4, VIRTIO_BLK_T_IN, 0, NULL, BYTES);
+	w->stuck = false;
+	pump_on(w);
+	check_reads(w, 3);
+	assert_int_equal(vfe_disk_status(&w->guest, 0, 4), VFE_DISK_OPEN);
+	assert_true(hold_try(w->front->hold, HOLD_CONTROL));
+	assert_int_equal(w->a->ops->end(w->a), 0);
+	hold_give(w->front->hold, HOLD_CONTROL);
+	disk_destroy(w);
+}
+
 static void a_driver_can_be_reset_and_come_back_while_requests_flow(void **state)
 {
 	struct disk_world *w = disk_start();
@@ -433,6 +455,7 @@ int main(void)
 		cmocka_unit_test(a_message_that_waited_too_long_is_refused_and_the_guest_goes_on),
 		cmocka_unit_test(a_frontend_that_goes_keeps_its_memory_until_its_requests_have_ended),
 		cmocka_unit_test(a_quarantined_disk_takes_nothing_and_goes_on_where_it_was),
+		cmocka_unit_test(a_disk_that_ends_takes_nothing_more_and_says_what_is_under_way),
 		cmocka_unit_test(a_driver_can_be_reset_and_come_back_while_requests_flow),
 	};
 

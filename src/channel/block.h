@@ -103,7 +103,7 @@ struct block_back {
 struct block_front;
 
 struct block_front_ops {
-	const char *name; /* the word in the site file: "nvme", "virtio-blk" */
+	const char *name; /* the word in the site file: "nvme"; of a virtio block device "virtio-blk" */
 	/* Takes what the guest has posted and submits it.  Returns how many commands. */
 	unsigned (*poll)(struct worker *, struct block_front *, uint64_t now_ns);
 	/* Tells the guest of everything that was completed since the last flush, where it wants

@@ -81,7 +81,8 @@ uint64_t site_io_mac(const struct site *site, unsigned system, unsigned io)
 
 bool site_io_is_disk(const struct site_io *io)
 {
-	return io->attachment == SITE_ATTACH_NVME || io->attachment == SITE_ATTACH_VIRTIO_BLK;
+	return io->attachment == SITE_ATTACH_NVME || io->attachment == SITE_ATTACH_VIRTIO_BLK ||
+	       io->attachment == SITE_ATTACH_VHOST_USER_BLK;
 }
 
 /* RFC 9562 section 5.8: 122 bits of our own. */

@@ -37,6 +37,7 @@ enum site_attachment {
 	SITE_ATTACH_VFIO_USER,
 	SITE_ATTACH_NVME,       /* of disk cards, as whole PCI functions over vfio-user */
 	SITE_ATTACH_VIRTIO_BLK,
+	SITE_ATTACH_VHOST_USER_BLK, /* of disk cards, by its rings */
 };
 enum site_socket_mode { SITE_SOCKET_SERVER, SITE_SOCKET_CLIENT };
 enum site_spread { SITE_SPREAD_CARD, SITE_SPREAD_CARRIER, SITE_SPREAD_CHASSIS };

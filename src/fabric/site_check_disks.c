@@ -154,7 +154,7 @@ static void check_network(struct site_check *check, unsigned s, unsigned i, cons
 	};
 
 	check_strays(check, s, i, strays, array_len(strays),
-		     "disks: attachments nvme and virtio-blk");
+		     "disks: attachments nvme, virtio-blk and vhost-user-blk");
 }
 
 static void check_disk(struct site_check *check, unsigned s, unsigned i, const struct site_io *io)
@@ -167,10 +167,11 @@ static void check_disk(struct site_check *check, unsigned s, unsigned i, const s
 		{ "spoof_check", !io->spoof_check },
 		{ "isolated", io->isolated },
 		{ "mirror_to", io->mirror_to != NULL },
-		{ "packed", io->packed },
 	};
 
 	check_strays(check, s, i, strays, array_len(strays), "network interfaces; a disk has none of it");
+	if (io->packed && io->attachment != SITE_ATTACH_VHOST_USER_BLK)
+		find_at(check, s, i, "packed", "this key is for vhost-user and vhost-user-blk");
 	if (io->redundancy)
 		find_at(check, s, i, "redundancy", "a disk is on one card; leave this key out");
 	if (!io->size)
@@ -191,7 +192,8 @@ static void check_io(struct site_check *check, unsigned s, unsigned i)
 		find_at(check, s, i, "attachment",
 			disk ? "a disk needs a pool of disk cards; allowed with this pool: vhost-user, tap, "
 			       "vfio-user"
-			     : "the pool has disk cards; allowed with it: nvme, virtio-blk");
+			     : "the pool has disk cards; allowed with it: nvme, virtio-blk, "
+			       "vhost-user-blk");
 	if (disk)
 		check_disk(check, s, i, io);
 	else

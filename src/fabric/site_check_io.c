@@ -94,6 +94,8 @@ static const char *socket_kind(const struct site_io *io)
 		return "nvme";
 	case SITE_ATTACH_VIRTIO_BLK:
 		return "virtio-blk";
+	case SITE_ATTACH_VHOST_USER_BLK:
+		return "vhost-user-blk";
 	default:
 		return "vhost-user";
 	}
@@ -127,7 +129,8 @@ static void check_socket(struct site_check *check, const struct place *at)
 			  "attachment %s has no network namespace; this key is for tap",
 			  socket_kind(io));
 	}
-	if (io->attachment != SITE_ATTACH_VHOST_USER && io->socket_mode == SITE_SOCKET_CLIENT) {
+	if (io->attachment != SITE_ATTACH_VHOST_USER && io->attachment != SITE_ATTACH_VHOST_USER_BLK &&
+	    io->socket_mode == SITE_SOCKET_CLIENT) {
 		path_of(at, "socket_mode", path);
 		site_find(check, path, "attachment %s listens: only server is possible",
 			  socket_kind(io));

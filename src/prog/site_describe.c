@@ -17,6 +17,7 @@ static const char *const attachment_words[] = {
 	[SITE_ATTACH_VFIO_USER] = "vfio-user",
 	[SITE_ATTACH_NVME] = "nvme",
 	[SITE_ATTACH_VIRTIO_BLK] = "virtio-blk",
+	[SITE_ATTACH_VHOST_USER_BLK] = "vhost-user-blk",
 };
 
 void site_describe_function_name(const struct run_card *card, unsigned vf,
@@ -329,8 +330,8 @@ static void put_io(const struct run_io *io, struct tree_out *out)
 /* How good a state is; the system is as good as its worst interface. */
 static unsigned rank(const char *state)
 {
-	static const char *const order[] = { "quarantined", "stopped", "held", "waiting", "connected",
-					     "running" };
+	static const char *const order[] = { "quarantined", "stopped", "held", "leaving", "waiting",
+					     "connected", "running" };
 
 	for (unsigned i = 0; i < array_len(order); i++)
 		if (strcmp(order[i], state) == 0)

@@ -71,6 +71,8 @@ static unsigned vectors_of(const struct run_io *io)
 		return PCIE_NVME_VECTORS;
 	if (io->io->attachment == SITE_ATTACH_VIRTIO_BLK)
 		return PCIE_KINDS_DISK_VECTORS;
+	if (io->io->attachment == SITE_ATTACH_VHOST_USER_BLK)
+		return io->io->queues;
 	return 2u * (io->io->queues ? io->io->queues : 1) + 1;
 }
 

@@ -99,6 +99,12 @@ void site_move_unwatch(struct run_io *io, int fd)
 	}
 }
 
+void site_move_unwatch_all(struct run_io *io)
+{
+	if (io->bound >= 0)
+		unwatch_all(io, io->bound);
+}
+
 void site_move_wake(struct run_io *io)
 {
 	if (io->bound >= 0)

@@ -32,5 +32,7 @@ void site_move_announce(struct run_io *io);
 void site_move_watch(struct run_io *io, int fd);
 void site_move_unwatch(struct run_io *io, int fd);
 void site_move_wake(struct run_io *io);
+/* None of them wakes it any more. */
+void site_move_unwatch_all(struct run_io *io);
 
 #endif

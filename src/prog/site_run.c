@@ -420,6 +420,7 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 /* A medium that keeps requests of a disk keeps what these use: its attachment stays. */
 static void disk_destroy(struct run_io *io)
 {
+	site_move_unwatch_all(io);
 	if (site_disk_unbind(io))
 		io->attachment->ops->destroy(io->attachment);
 	else

@@ -42,6 +42,7 @@ static const cyaml_strval_t attachments[] = {
 	{ "vfio-user", SITE_ATTACH_VFIO_USER },
 	{ "nvme", SITE_ATTACH_NVME },
 	{ "virtio-blk", SITE_ATTACH_VIRTIO_BLK },
+	{ "vhost-user-blk", SITE_ATTACH_VHOST_USER_BLK },
 };
 static const cyaml_strval_t socket_modes[] = {
 	{ "server", SITE_SOCKET_SERVER },
@@ -284,13 +285,14 @@ static const struct site_row io_rows[] = {
 	  AT(site_io, attachment),
 	  .help = "How the guest is plugged in: by its rings (vhost-user), as a kernel interface "
 		  "(tap), or as a whole PCI function (vfio-user).  Of a pool of disk cards: as an NVMe "
-		  "controller (nvme) or a virtio disk (virtio-blk), both whole PCI functions." },
+		  "controller (nvme) or a virtio disk (virtio-blk), both whole PCI functions, or by its "
+		  "rings (vhost-user-blk)." },
 	{ .key = "socket", .type = SITE_TYPE_TEXT, .min = 1, .max = 4096, AT(site_io, socket),
 	  .absent = "`RUN_DIR/SITE/SYSTEM-NAME.sock`",
 	  .help = "All but tap: path of the socket, absolute, at most 107 characters." },
 	{ .key = "socket_mode", WORDS(socket_modes), .preset = "server",
 	  AT(site_io, socket_mode),
-	  .help = "vhost-user: whether the daemon listens (`server`) or the guest's VMM does." },
+	  .help = "vhost-user and vhost-user-blk: whether the daemon listens (`server`) or the guest's VMM does." },
 	{ .key = "interface", .type = SITE_TYPE_TEXT, .min = 1, .max = 256,
 	  AT(site_io, interface), .absent = "none; needed for tap",
 	  .help = "tap: name of the kernel interface, at most 15 characters." },
@@ -330,7 +332,7 @@ static const struct site_row io_rows[] = {
 	  AT(site_io, mirror_to), .absent = "no copy",
 	  .help = "`SYSTEM/INTERFACE` on the same card that gets a copy of every frame." },
 	{ .key = "packed", .type = SITE_TYPE_BOOL, .preset = "false", AT(site_io, packed),
-	  .help = "vhost-user: offer packed rings; some frontends accept and cannot drive them." },
+	  .help = "vhost-user and vhost-user-blk: offer packed rings; some frontends accept and cannot drive them." },
 	{ .key = "size", .type = SITE_TYPE_SIZE, .min = SITE_DISK_UNIT, .max = SIZE_MAX_BYTES,
 	  .unit = "bytes", AT(site_io, size), .absent = "none; needed for a disk",
 	  .help = "Of a disk, which is carved from its card when it is first asked for, and found again "

@@ -558,27 +558,25 @@ uint8_t vfe_disk_status(const struct vfe *f, unsigned index, unsigned slot)
 	return f->rings[index].buffers[(3 * slot + 2) * (size_t)VFE_BUFFER_SIZE];
 }
 
-void vfe_disk_post(struct vfe *f, unsigned index, unsigned slot, uint32_t type, uint64_t sector,
-		   const uint8_t *data, uint32_t size)
+void vfe_disk_post_at(struct vfe *f, unsigned index, unsigned slot, uint32_t type, uint64_t sector,
+		      uint64_t address, uint32_t size)
 {
 	enum { DESC_NEXT = 14, DESC_F_NEXT = 1 };
 	struct vfe_ring *ring = &f->rings[index];
 	uint8_t *at = vfe_disk_data(f, index, slot), *header = at - VFE_BUFFER_SIZE;
 	uint16_t in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID ? DESC_F_WRITE : 0;
 	const struct {
-		uint8_t *bytes;
+		uint64_t address;
 		uint32_t size;
 		uint16_t flags;
-	} parts[3] = { { header, VIRTIO_BLK_REQ_SIZE, 0 }, { at, size, in },
-		       { at + VFE_BUFFER_SIZE, 1, DESC_F_WRITE } };
+	} parts[3] = { { guest_address(f, header), VIRTIO_BLK_REQ_SIZE, 0 }, { address, size, in },
+		       { guest_address(f, at + VFE_BUFFER_SIZE), 1, DESC_F_WRITE } };
 	uint8_t *last = NULL;
 
 	must(3 * slot + 3 <= ring->size && size <= VFE_BUFFER_SIZE);
 	memset(header, 0, VIRTIO_BLK_REQ_SIZE);
 	put_le32(header + VIRTIO_BLK_REQ_TYPE, type);
 	put_le64(header + VIRTIO_BLK_REQ_SECTOR, sector);
-	if (data)
-		memcpy(at, data, size);
 	at[VFE_BUFFER_SIZE] = VFE_DISK_OPEN;
 	for (unsigned i = 0; i < array_len(parts); i++) {
 		uint16_t id = (uint16_t)(3 * slot + i);
@@ -590,11 +588,22 @@ void vfe_disk_post(struct vfe *f, unsigned index, unsigned slot, uint32_t type, 
 			put_le16(last + DESC_FLAGS, get_le16(last + DESC_FLAGS) | DESC_F_NEXT);
 			put_le16(last + DESC_NEXT, id);
 		}
-		put_le64(desc, guest_address(f, parts[i].bytes));
+		put_le64(desc, parts[i].address);
 		put_le32(desc + DESC_LEN, parts[i].size);
 		put_le16(desc + DESC_FLAGS, parts[i].flags);
 		last = desc;
 	}
 	put_le16(ring->avail + AVAIL_RING + ring->filled % ring->size * 2, (uint16_t)(3 * slot));
 	store_idx(ring->avail + AVAIL_IDX, ++ring->filled);
+}
+
+void vfe_disk_post(struct vfe *f, unsigned index, unsigned slot, uint32_t type, uint64_t sector,
+		   const uint8_t *data, uint32_t size)
+{
+	uint8_t *at = vfe_disk_data(f, index, slot);
+
+	must(size <= VFE_BUFFER_SIZE);
+	if (data)
+		memcpy(at, data, size);
+	vfe_disk_post_at(f, index, slot, type, sector, guest_address(f, at), size);
 }

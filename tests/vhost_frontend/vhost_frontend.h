@@ -106,6 +106,9 @@ void vfe_kick(struct vfe *f, unsigned index);
  * vfe_disk_data().  No kick. */
 void vfe_disk_post(struct vfe *f, unsigned index, unsigned slot, uint32_t type, uint64_t sector,
 		   const uint8_t *data, uint32_t size);
+/* The same with its data at guest 'address', whatever is there. */
+void vfe_disk_post_at(struct vfe *f, unsigned index, unsigned slot, uint32_t type, uint64_t sector,
+		      uint64_t address, uint32_t size);
 uint8_t *vfe_disk_data(struct vfe *f, unsigned index, unsigned slot);
 /* The status byte; VFE_DISK_OPEN until there is one. */
 enum { VFE_DISK_OPEN = 0xaa };
