@@ -9,7 +9,7 @@
 #include "tests/vhost_frontend/vhost_frontend.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -19,6 +19,7 @@ enum {
 	HEADERS_AT = 4 << 20, /* 64 bytes a tag: its header, and its status behind that */
 	HEADER_STEP = 64,
 	STATUS_AT = 16,
+	CALL_MS = 5000,
 };
 
 static struct {
@@ -133,11 +134,21 @@ static int take_all(load_done_fn *done)
 	return count;
 }
 
+/* The server may have made its end, and so this one, non-blocking. */
+static int sleep_until_called(void)
+{
+	struct pollfd call = { .fd = v.frontend.rings[0].call_fd, .events = POLLIN };
+	uint64_t calls;
+
+	if (poll(&call, 1, CALL_MS) != 1)
+		return -ETIMEDOUT;
+	return read(call.fd, &calls, sizeof calls) < 0 ? -errno : 0;
+}
+
 /* A driver that sleeps asks for an interrupt, looks once more, and sleeps until it comes. */
 static int take(load_done_fn *done)
 {
 	int count = take_all(done);
-	uint64_t calls;
 
 	if (v.wait == LOAD_POLLS) {
 		if (count && v.ring.event_idx)
@@ -151,7 +162,7 @@ static int take(load_done_fn *done)
 	count = take_all(done);
 	if (count)
 		return count;
-	return read(v.frontend.rings[0].call_fd, &calls, sizeof calls) < 0 ? -errno : 0;
+	return sleep_until_called();
 }
 
 static void close_vhost(void)
