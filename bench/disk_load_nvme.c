@@ -1,4 +1,5 @@
-/* An NVMe function behind a vfio-user socket: registers by messages, doorbells in shared memory, polled. */
+/* An NVMe function behind a vfio-user socket: registers by messages, doorbells in shared memory,
+ * polled. */
 #include "disk_load.h"
 
 #include "attach/vfio_user_client.h"
@@ -46,13 +47,17 @@ static bool is_in_time(void *owner)
 
 static int grant(const struct load_memory *memory)
 {
-	const struct vfio_user_client_window window = { .address = IOVA, .size = LOAD_MEMORY,
-		.flags = VFIO_USER_MAP_READ | VFIO_USER_MAP_WRITE, .fd = memory->fd };
+	const struct vfio_user_client_window window = { .address = IOVA,
+							.size = LOAD_MEMORY,
+							.flags = VFIO_USER_MAP_READ |
+								 VFIO_USER_MAP_WRITE,
+							.fd = memory->fd };
 	const uint8_t command[2] = { SPEC_PCI_COMMAND_MEMORY | SPEC_PCI_COMMAND_MASTER, 0 };
 	int err = vfio_user_client_map(n.client, &window);
 
-	return err ? err : vfio_user_client_write(n.client, CONFIG_REGION, SPEC_PCI_COMMAND,
-						  sizeof command, command);
+	return err ? err
+		   : vfio_user_client_write(n.client, CONFIG_REGION, SPEC_PCI_COMMAND,
+					    sizeof command, command);
 }
 
 static int open_nvme(const char *socket, const struct load_memory *memory, enum load_wait wait,
@@ -60,7 +65,8 @@ static int open_nvme(const char *socket, const struct load_memory *memory, enum 
 {
 	struct nvme_driver_conf conf = {
 		.device = { read_register, write_register, NULL, is_in_time, NULL },
-		.memory = { memory->bytes, IOVA, LOAD_DATA_AT }, .queues = 1,
+		.memory = { memory->bytes, IOVA, LOAD_DATA_AT },
+		.queues = 1,
 		.depth = LOAD_DEPTH_MAX,
 	};
 	struct refusal why = { 0 };
@@ -90,7 +96,8 @@ static void post(uint32_t tag, enum load_op op, uint64_t offset, uint32_t size)
 {
 	const struct nvme_driver_io io = {
 		.opcode = op == LOAD_WRITE ? NVME_IO_WRITE : NVME_IO_READ,
-		.lba = offset / n.driver.block_size, .count = size / n.driver.block_size,
+		.lba = offset / n.driver.block_size,
+		.count = size / n.driver.block_size,
 		.iova = IOVA + LOAD_DATA_AT + (uint64_t)tag * LOAD_PIECE,
 	};
 

@@ -1,5 +1,5 @@
-/* A disk behind a vhost-user-blk socket: one split queue, virtio 1.2 sections 2.7 and 5.2, as a VMM and the
- * driver of its guest set it up. */
+/* A disk behind a vhost-user-blk socket: one split queue, virtio 1.2 sections 2.7 and 5.2, as a VMM
+ * and the driver of its guest set it up. */
 #include "disk_load.h"
 
 #include "base/bytes.h"
@@ -69,10 +69,11 @@ static int start_ring(void)
 
 	guest_ring_init(&v.ring, v.memory, GUEST_BASE, GUEST_BASE, ENTRIES, v.frontend.features);
 	*ring = (struct vfe_ring){ .size = ENTRIES,
-		.desc = guest_at(&v.ring, v.ring.desc), .avail = guest_at(&v.ring, v.ring.driver),
-		.used = guest_at(&v.ring, v.ring.device),
-		.kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		.call_fd = eventfd(0, EFD_CLOEXEC) };
+				   .desc = guest_at(&v.ring, v.ring.desc),
+				   .avail = guest_at(&v.ring, v.ring.driver),
+				   .used = guest_at(&v.ring, v.ring.device),
+				   .kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+				   .call_fd = eventfd(0, EFD_CLOEXEC) };
 	if (ring->kick_fd < 0 || ring->call_fd < 0)
 		return -errno;
 	guest_ring_wish(&v.ring, v.wait == LOAD_POLLS ? GUEST_NO_INTERRUPT : GUEST_INTERRUPT, 0);
@@ -94,8 +95,9 @@ static int open_vhost(const char *socket, const struct load_memory *memory, enum
 		err = get_capacity(bytes);
 	if (err)
 		return err;
-	v.frontend.regions[0] = (struct vfe_region){ .guest = GUEST_BASE, .size = LOAD_MEMORY,
-		.bytes = memory->bytes, .fd = memory->fd };
+	v.frontend.regions[0] = (struct vfe_region){
+		.guest = GUEST_BASE, .size = LOAD_MEMORY, .bytes = memory->bytes, .fd = memory->fd
+	};
 	v.frontend.region_count = 1;
 	err = vfe_set_mem_table(&v.frontend);
 	return err ? err : start_ring();
@@ -111,7 +113,8 @@ static void post(uint32_t tag, enum load_op op, uint64_t offset, uint32_t size)
 	};
 	uint8_t *header = v.memory + at;
 
-	put_le32(header + VIRTIO_BLK_REQ_TYPE, op == LOAD_READ ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT);
+	put_le32(header + VIRTIO_BLK_REQ_TYPE,
+		 op == LOAD_READ ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT);
 	put_le64(header + VIRTIO_BLK_REQ_SECTOR, offset / VIRTIO_BLK_SECTOR);
 	header[STATUS_AT] = 0xff;
 	must(guest_ring_add(&v.ring, bufs, 3, GUEST_INDIRECT, tag));

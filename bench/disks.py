@@ -46,7 +46,8 @@ class Disk:
                     file.truncate(SIZE)
             self.process = start(["taskset", "-c", str(SWITCH_CPU), *self.command()], self.log)
             wait_for([self.socket], self.process, self.log)
-            self.load("fill")
+            if self.medium != "null":
+                self.load("fill")
         except BaseException:
             self.__exit__()
             raise
@@ -90,7 +91,8 @@ class Disk:
     def sample(self, op, depth, seconds, *more):
         """One measurement, with where the cores were: "near", "far", or None when they moved meanwhile."""
         before = distance(self.build)[0]
-        got = self.load(op, str(depth), str(seconds), *more)
+        blind = ["blind"] if self.medium == "null" else []
+        got = self.load(op, str(depth), str(seconds), *more, *blind)
         after = distance(self.build)[0]
         where = {"near" if ns < source.NEAR_NS else "far" for ns in (before, after)}
         return {**got, "cores": where.pop() if len(where) == 1 else None, "apart_ns": [before, after]}
