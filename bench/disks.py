@@ -32,6 +32,8 @@ class Disk:
     def __init__(self, build, medium):
         self.build = build
         self.medium = medium
+        # What a file system does in threads of the kernel must get its turn on these cores.
+        self.autogroup = 0 if medium == "file" else -19
         self.process = None
 
     def __enter__(self):
@@ -44,7 +46,8 @@ class Disk:
             if self.image:
                 with open(self.image, "wb") as file:
                     file.truncate(SIZE)
-            self.process = start(["taskset", "-c", str(SWITCH_CPU), *self.command()], self.log)
+            self.process = start(["taskset", "-c", str(SWITCH_CPU), *self.command()], self.log,
+                                 autogroup=self.autogroup)
             wait_for([self.socket], self.process, self.log)
             if self.medium != "null":
                 self.load("fill")
@@ -72,7 +75,8 @@ class Disk:
         """What disk_load says of it; it runs on the client's core before others."""
         program = os.path.join(self.build, "bench/disk_load")
         log = os.path.join(self.dir, "load")
-        client = start(["taskset", "-c", str(SOURCE_CPU), program, self.way, self.socket, *what], log)
+        client = start(["taskset", "-c", str(SOURCE_CPU), program, self.way, self.socket, *what], log,
+                       autogroup=self.autogroup)
         try:
             code = client.wait(120)
         except subprocess.TimeoutExpired:
@@ -179,13 +183,8 @@ def rounds_of(servers, options, loads):
     return got
 
 
-def of(samples, key, cores=None):
-    return middle([s[key] for s in samples if s and (cores is None or s["cores"] == cores)])
-
-
-def best(samples, key, cores):
-    rates = [s[key] for s in samples if s and s["cores"] == cores]
-    return max(rates) if rates else None
+def of(samples, key):
+    return middle([s[key] for s in samples if s])
 
 
 def bench_disk(options):
@@ -211,35 +210,47 @@ def bench_disk(options):
     return out
 
 
-def ratio_cell(mine, theirs, key, better):
-    """Of each round that has both; how many times better ours is."""
-    each = [(a[key] / b[key] if better == "more" else b[key] / a[key]) for a, b in zip(mine, theirs) if a and b]
-    return f"{statistics.median(each):.1f} ({min(each):.1f}..{max(each):.1f}, {len(each)})" if each else "-"
+def times(mine, theirs, key, better):
+    """How many times better ours is than the best of theirs: of each round that has both."""
+    each = []
+    for round_, ours in enumerate(mine):
+        others = [samples[round_][key] for samples in theirs if samples[round_]]
+        if ours and others:
+            each.append(ours[key] / max(others) if better == "more" else min(others) / ours[key])
+    return each
+
+
+def show_times(each):
+    return f"{statistics.median(each):.2f} ({min(each):.2f}..{max(each):.2f})" if each else "-"
 
 
 def blk_table(title, servers, ours, theirs, options):
-    """servers: {name: maker}; ours is compared with each of 'theirs'."""
+    """servers: {name: maker}; each of ours is compared with the best of theirs."""
     loads = [(op, depth, *wait) for op in ("read", "write") for depth in DEPTHS for wait in ((), ("sleep",))]
     got = rounds_of(servers, options, loads)
     print(f"\n{title}\n")
     print("| what | depth | client | " + " | ".join(servers) + " | " +
-          " | ".join(f"{name} to {peer}: latency, rate" for name in ours for peer in theirs) + " |")
-    print("|---|---:|---|" + "---|" * (len(servers) + len(ours) * len(theirs)))
+          " | ".join(f"{name}: latency, rate" for name in ours) + " |")
+    print("|---|---:|---|" + "---|" * (len(servers) + len(ours)))
     out = []
     for load in loads:
         cells = [f"{show(of(got[name, load], 'median_us'))} / {show(of(got[name, load], 'p99_us'), '{:.1f}')} us, "
                  f"{show(of(got[name, load], 'iops'), '{:,.0f}')}/s" for name in servers]
-        pairs = [(got[name, load], got[peer, load]) for name in ours for peer in theirs]
-        cells += [f"{ratio_cell(*pair, 'median_us', 'less')}; {ratio_cell(*pair, 'iops', 'more')}" for pair in pairs]
+        row = {}
+        for name in ours:
+            peers = [got[peer, load] for peer in theirs]
+            row[name] = {"latency": times(got[name, load], peers, "median_us", "less"),
+                         "rate": times(got[name, load], peers, "iops", "more")}
+            cells.append(f"{show_times(row[name]['latency'])}, {show_times(row[name]['rate'])}")
         print(f"| {load[0]} | {load[1]} | {'sleeps' if load[2:] else 'polls'} | " + " | ".join(cells) + " |", flush=True)
-        out.append({"load": load, "samples": {name: got[name, load] for name in servers}})
+        out.append({"load": load, "times": row, "samples": {name: got[name, load] for name in servers}})
     return out
 
 
 def bench_blk(options):
     print(f"\nvhost-user-blk: 4 KiB at random places of {SIZE // MIB} MiB, one queue, server and client on a core each: "
-          "median / 99 % of the\nlatency, commands a second.  How many times better: median of the rounds "
-          "(lowest..highest, rounds).")
+          "median / 99 % of the\nlatency, commands a second.  Last: how many times better than the better "
+          "qemu-storage-daemon of the round (median,\nlowest..highest).")
     build = options.build
     out = {"memory": blk_table("In memory", {
         "midplane": lambda: Card(build, "memory"),

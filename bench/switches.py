@@ -37,10 +37,10 @@ def unpacked(path):
     return full
 
 
-def start(command, log, stdin=subprocess.DEVNULL, **more):
+def start(command, log, stdin=subprocess.DEVNULL, autogroup=-19, **more):
     """Starts a measured process.  Its session's autogroup gets the CPU before others': with
     autogroups on, a plain nice level has no effect between sessions."""
-    prefer = ["sh", "-c", 'echo -19 >/proc/self/autogroup 2>/dev/null; exec "$@"', "sh"]
+    prefer = ["sh", "-c", f'echo {autogroup} >/proc/self/autogroup 2>/dev/null; exec "$@"', "sh"]
     with open(log, "ab") as out:
         return subprocess.Popen([*prefer, *map(str, command)], stdin=stdin, stdout=out,
                                 stderr=out, start_new_session=True, **more)
