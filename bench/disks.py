@@ -1,7 +1,7 @@
 """The parts of bench.py about disks: commands of 4 KiB at random places, by one client on one core (bench/disk_load.c).
 
 disk   NVMe over vfio-user, midplaned with a card of memory on the other core
-blk    vhost-user-blk: a disk card beside qemu-storage-daemon, the same client for both, in turn
+blk    vhost-user-blk: midplaned with a disk card beside qemu-storage-daemon, the same client for both, in turn
 """
 
 import json
@@ -17,6 +17,7 @@ import source
 
 MIB = 1 << 20
 SIZE = 256 * MIB
+CARD_SIZE = SIZE + MIB  # with its table
 DEPTHS = (1, 32)
 CORES = ("near", "far")
 # What SPDK's target over vfio-user reached on a machine of this kind, and what is to be reached: 1.2 times better.
@@ -45,7 +46,7 @@ class Disk:
         try:
             if self.image:
                 with open(self.image, "wb") as file:
-                    file.truncate(SIZE)
+                    file.truncate(CARD_SIZE)
             self.process = start(["taskset", "-c", str(SWITCH_CPU), *self.command()], self.log,
                                  autogroup=self.autogroup)
             wait_for([self.socket], self.process, self.log)
@@ -103,36 +104,31 @@ class Disk:
 
 
 class Daemon(Disk):
-    """midplaned with one disk card and one NVMe function."""
+    """midplaned with one disk card and one disk: "nvme" over vfio-user, or "vhost-user-blk"."""
 
     name = "midplaned"
-    way = "nvme"
+
+    def __init__(self, build, medium, attachment="vhost-user-blk"):
+        super().__init__(build, medium)
+        self.attachment = attachment
+        self.way = "nvme" if attachment == "nvme" else "vhost"
 
     def command(self):
-        card = {"name": "disk", "class": "disk", "vfs": 1, "size": f"{SIZE // MIB + 1}MiB",
-                "medium": "memory" if self.medium == "memory" else self.image}
+        card = {"name": "disk", "class": "disk", "vfs": 1, "size": f"{CARD_SIZE // MIB}MiB",
+                "medium": self.image or "memory"}
+        disk = {"name": "disk", "pool": "pool", "attachment": self.attachment,
+                "size": f"{SIZE // MIB}MiB", "socket": self.socket}
+        if self.attachment == "nvme":
+            disk["queues"] = 4
         site = {"name": f"bench-{os.getpid()}", "workers": 1,
                 "chassis": [{"name": "c", "carriers": [{"name": "k", "cards": [card]}]}],
-                "hosts": [{"name": "h", "chassis": "c"}],
-                "pools": [{"name": "pool", "cards": ["disk"]}],
-                "systems": [{"name": "s", "host": "h", "io": [
-                    {"name": "disk", "pool": "pool", "attachment": "nvme", "queues": 4,
-                     "size": f"{SIZE // MIB}MiB", "socket": self.socket}]}]}
+                "hosts": [{"name": "h", "chassis": "c"}], "pools": [{"name": "pool", "cards": ["disk"]}],
+                "systems": [{"name": "s", "host": "h", "io": [disk]}]}
         path = os.path.join(self.dir, "site.yaml")
         with open(path, "w", encoding="utf-8") as out:
             json.dump(site, out, indent=1)
         return [os.path.join(self.build, "src/prog/midplaned"), "--socket",
                 os.path.join(self.dir, "tool.sock"), path]
-
-
-class Card(Disk):
-    """A disk card behind a vhost-user-blk front, without a daemon around it."""
-
-    name = "midplane"
-
-    def command(self):
-        medium = ["memory", str(SIZE // MIB)] if self.medium == "memory" else ["file", self.image]
-        return [os.path.join(self.build, "src/attach/vhost_disk_server"), self.socket, *medium]
 
 
 class StorageDaemon(Disk):
@@ -148,7 +144,7 @@ class StorageDaemon(Disk):
 
     def command(self):
         if self.medium == "null":
-            node = {"driver": "null-co", "size": SIZE, "read-zeroes": False}
+            node = {"driver": "null-co", "size": CARD_SIZE, "read-zeroes": False}
         else:  # tmpfs has no direct I/O
             node = {"driver": "file", "filename": self.image, "aio": self.aio,
                     "cache": {"direct": self.medium == "file"}}
@@ -193,7 +189,7 @@ def bench_disk(options):
     print("| depth | cores | samples | median, us | 99 %, us | commands a second | best | to reach |")
     print("|---:|---|---:|---:|---:|---:|---:|---|")
     loads = [("read", depth) for depth in DEPTHS]
-    got = rounds_of({"midplaned": lambda: Daemon(options.build, "memory")}, options, loads)
+    got = rounds_of({"midplaned": lambda: Daemon(options.build, "memory", "nvme")}, options, loads)
     out = []
     for load in loads:
         samples = got["midplaned", load]
@@ -253,14 +249,14 @@ def bench_blk(options):
           "qemu-storage-daemon of the round (median,\nlowest..highest).")
     build = options.build
     out = {"memory": blk_table("In memory", {
-        "midplane": lambda: Card(build, "memory"),
-        "midplane, tmpfs": lambda: Card(build, "tmpfs"),
+        "midplaned, memory": lambda: Daemon(build, "memory"),
+        "midplaned, tmpfs": lambda: Daemon(build, "tmpfs"),
         "qemu-storage-daemon, tmpfs": lambda: StorageDaemon(build, "tmpfs"),
         "the same, threads": lambda: StorageDaemon(build, "tmpfs", "threads"),
         "the same, null": lambda: StorageDaemon(build, "null"),
-    }, ("midplane", "midplane, tmpfs"), ("qemu-storage-daemon, tmpfs", "the same, threads"), options)}
+    }, ("midplaned, memory", "midplaned, tmpfs"), ("qemu-storage-daemon, tmpfs", "the same, threads"), options)}
     out["file"] = blk_table("In a file, direct I/O", {
-        "midplane": lambda: Card(build, "file"),
+        "midplaned": lambda: Daemon(build, "file"),
         "qemu-storage-daemon": lambda: StorageDaemon(build, "file"),
-    }, ("midplane",), ("qemu-storage-daemon",), options)
+    }, ("midplaned",), ("qemu-storage-daemon",), options)
     return out
