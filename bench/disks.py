@@ -238,14 +238,15 @@ def blk_table(title, servers, ours, theirs, options):
             row[name] = {"latency": times(got[name, load], peers, "median_us", "less"),
                          "rate": times(got[name, load], peers, "iops", "more")}
             cells.append(f"{show_times(row[name]['latency'])}, {show_times(row[name]['rate'])}")
-        print(f"| {load[0]} | {load[1]} | {'sleeps' if load[2:] else 'polls'} | " + " | ".join(cells) + " |", flush=True)
+        cells = [load[0], str(load[1]), "sleeps" if load[2:] else "polls", *cells]
+        print("| " + " | ".join(cells) + " |", flush=True)
         out.append({"load": load, "times": row, "samples": {name: got[name, load] for name in servers}})
     return out
 
 
 def bench_blk(options):
-    print(f"\nvhost-user-blk: 4 KiB at random places of {SIZE // MIB} MiB, one queue, server and client on a core each: "
-          "median / 99 % of the\nlatency, commands a second.  Last: how many times better than the better "
+    print(f"\nvhost-user-blk: 4 KiB at random places of {SIZE // MIB} MiB, one queue, server and client on a core "
+          "each: median / 99 % of the\nlatency, commands a second.  Last: how many times better than the better "
           "qemu-storage-daemon of the round (median,\nlowest..highest).")
     build = options.build
     out = {"memory": blk_table("In memory", {
