@@ -14,8 +14,8 @@ PURE = {
 MATH = {"exp", "expm1", "log", "log1p", "log10", "pow", "sqrt", "fabs", "floor", "ceil", "fmod", "fma",
         "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "lgamma", "tgamma",
         "erf", "erfc", "ldexp", "frexp", "round", "nextafter", "fmin", "fmax", "hypot", "cbrt"}
-# base/ is where the last words of must() are spoken.
-BASE_ONLY = {"fprintf", "__fprintf_chk", "stderr", "abort"}
+# base/ is where the last words of must() are spoken, and where the compiler is asked about the processor.
+BASE_ONLY = {"fprintf", "__fprintf_chk", "stderr", "abort", "__cpu_model"}
 
 defined, wanted = set(), set()
 for library in sys.argv[1:]:

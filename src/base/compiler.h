@@ -17,4 +17,11 @@
 #define always_inline              inline __attribute__((always_inline))
 #define cache_aligned              _Alignas(64)
 
+/* A function for processors with moves of 32 bytes, whether this is one, and what it moves. */
+#ifdef __x86_64__
+#define for_avx2   __attribute__((target("avx2")))
+#define has_avx2() __builtin_cpu_supports("avx2")
+typedef unsigned char bytes32 __attribute__((vector_size(32)));
+#endif
+
 #endif

@@ -1,6 +1,8 @@
 /* To the guest: receive queues. */
 #include "dev/internal.h"
 
+#include "base/copy.h"
+
 /* Where the next byte of a frame goes. */
 struct scatter {
 	struct virtio_net *net;
@@ -194,12 +196,11 @@ static always_inline void copy_plain(const struct virtio_net *net, uint8_t *to,
 	to += net->header_size;
 	copy_head(to, frame_head_const(frame), frame->head_size);
 	to += frame->head_size;
-	/* One guest's buffers may overlap when it sends to itself. */
 	if (frame->body_size)
-		memmove(to, frame->body, frame->body_size);
+		copy_far(to, frame->body, frame->body_size);
 	to += frame->body_size;
 	for (unsigned i = 0; i < frame->more_count; i++) {
-		memmove(to, frame->more[i].bytes, frame->more[i].size);
+		copy_far(to, frame->more[i].bytes, frame->more[i].size);
 		to += frame->more[i].size;
 	}
 }
