@@ -73,7 +73,7 @@ static bool take_burst(struct worker *worker, struct nic_card *card, unsigned p,
 	front->ops->taken(worker, front, done);
 	pay_for(vf, done, b->bytes);
 	*moved += done;
-	return n == max && done == n && vf->credit > 0;
+	return n == max && done == n && vf->credit >= CARD_LEFTOVER;
 }
 
 static unsigned visit(struct worker *worker, struct nic_card *card, unsigned p)
@@ -85,8 +85,8 @@ static unsigned visit(struct worker *worker, struct nic_card *card, unsigned p)
 		return 0;
 	/* The same for all: weights and classes are about the line, and held there. */
 	vf->credit += CARD_CREDIT;
-	if (vf->credit > CARD_CREDIT)
-		vf->credit = CARD_CREDIT;
+	if (vf->credit > CARD_CREDIT + CARD_LEFTOVER)
+		vf->credit = CARD_CREDIT + CARD_LEFTOVER;
 	if (vf->credit <= 0)
 		return 0;
 	esw_set_add(&card->active, p);

@@ -54,6 +54,7 @@ static void taken(struct worker *worker, struct nic_front *front, unsigned n)
 
 	(void)worker;
 	fake->flush_due |= n > 0;
+	fake->bursts += n > 0;
 	for (unsigned i = 0; i < n; i++) {
 		fake->sent++;
 		fake->sent_bytes += fake->script[fake->script_head].size;

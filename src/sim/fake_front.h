@@ -34,6 +34,7 @@ struct fake_front {
 	unsigned script_head, script_count;
 	bool endless;           /* the first frame of the script is sent for ever */
 	uint32_t room;          /* receive buffers posted; UINT32_MAX: as many as it takes */
+	uint64_t bursts;        /* how often frames of it were taken */
 	uint64_t sent, sent_bytes, given, given_bytes, refused;
 	unsigned flushes, arms, disarms;
 	bool flush_due;         /* something changed since the last flush */

@@ -289,6 +289,27 @@ static void test_no_function_takes_the_workers_time_from_the_others(void **state
 	world_close(&w);
 }
 
+/* What a burst costs beside its frames is shared by many, whatever their size. */
+static void test_frames_that_wait_are_taken_in_long_bursts(void **state)
+{
+	static const uint32_t sizes[] = { 64, 300, 512, 1000, 1514 };
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(sizes); i++) {
+		struct world w;
+
+		world_open_plain(&w);
+		world_bind_plain(&w, 2);
+		endless(&w, 1, WORLD_MAC(2), sizes[i]);
+		for (unsigned k = 0; k < 500; k++)
+			nic_card_poll(NULL, w.card, w.now_ns += STEP_NS);
+		if (w.front[1]->sent < 28 * w.front[1]->bursts)
+			fail_msg("%u bytes: %" PRIu64 " frames in %" PRIu64 " bursts", sizes[i],
+				 w.front[1]->sent, w.front[1]->bursts);
+		world_close(&w);
+	}
+}
+
 static void test_a_quiet_function_is_served_within_two_rounds(void **state)
 {
 	struct world w;
@@ -340,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_a_lower_class_gets_nothing_from_a_greedy_higher_one),
 		cmocka_unit_test(test_the_lines_own_rate_is_kept_to),
 		cmocka_unit_test(test_no_function_takes_the_workers_time_from_the_others),
+		cmocka_unit_test(test_frames_that_wait_are_taken_in_long_bursts),
 		cmocka_unit_test(test_a_quiet_function_is_served_within_two_rounds),
 		cmocka_unit_test(test_a_receiver_that_does_not_read_blocks_nobody),
 	};
