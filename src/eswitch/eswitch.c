@@ -54,6 +54,8 @@ void esw_init(struct esw *esw, struct esw_port *ports, struct esw_port_counters 
 	esw->line_there = esw->line_up = false;
 	esw->line_mtu = 0;
 	memset(&esw->bound, 0, sizeof esw->bound);
+	for (unsigned i = 0; i < port_count; i++)
+		ports[i].own_key = ESW_FDB_FREE;
 	ports[ESW_LINE].plain = true;
 }
 
@@ -67,6 +69,7 @@ int esw_bind(struct esw *esw, unsigned index, const struct esw_port *port)
 		esw_fdb_forget_mac(&esw->fdb, port->mac); /* it may tag: nobody else has it anywhere */
 	esw->ports[index] = *port;
 	esw->ports[index].plain = !port->isolated && !port->mirror_to;
+	esw->ports[index].own_key = esw_key(port->vlan, port->mac);
 	esw->mirrors += port->mirror_to != 0;
 	esw_set_add(&esw->bound, index);
 	return 0;
@@ -80,6 +83,7 @@ unsigned esw_unbind(struct esw *esw, unsigned index, uint64_t *keys, unsigned ma
 	esw_set_remove(&esw->bound, index);
 	esw->mirrors -= port->mirror_to != 0;
 	port->plain = false;
+	port->own_key = ESW_FDB_FREE;
 	port->front = NULL;
 	port->mirror_to = 0;
 	return esw_fdb_forget_port(&esw->fdb, (uint16_t)index, keys, max);
@@ -110,6 +114,7 @@ static uint8_t tag_of(struct esw_burst *b, unsigned i, const uint8_t *head, uint
 static void parse(struct esw *esw, unsigned in, struct esw_burst *b, unsigned n)
 {
 	const uint16_t port_vlan = esw->ports[in].vlan;
+	const uint64_t own_key = esw->ports[in].own_key;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct frame *f = &b->frames[i];
@@ -138,8 +143,10 @@ static void parse(struct esw *esw, unsigned in, struct esw_burst *b, unsigned n)
 		b->dst[i] = esw_key(f->vlan, dst);
 		b->src[i] = esw_key(f->vlan, src);
 		b->dst_spot[i] = esw_fdb_spot(&esw->fdb, b->dst[i]);
-		b->src_spot[i] = esw_fdb_spot(&esw->fdb, b->src[i]);
 		esw_fdb_prefetch(&esw->fdb, b->dst_spot[i]);
+		if (likely(b->src[i] == own_key)) /* it is not sought: see decide() */
+			continue;
+		b->src_spot[i] = esw_fdb_spot(&esw->fdb, b->src[i]);
 		esw_fdb_prefetch(&esw->fdb, b->src_spot[i]);
 	}
 }
@@ -180,7 +187,7 @@ static unsigned learn(struct trip *t)
 {
 	struct esw *esw = t->esw;
 	uint64_t key = t->burst->src[t->index];
-	struct esw_fdb_entry *entry = esw_fdb_find(&esw->fdb, key, t->burst->src_spot[t->index]);
+	struct esw_fdb_entry *entry = esw_fdb_find(&esw->fdb, key, esw_fdb_spot(&esw->fdb, key));
 	unsigned owner = entry && esw_fdb_alive(&esw->fdb, entry) ? entry->port : ESW_LINE;
 
 	/* What an isolated function sent may come back from the line, for others. */
@@ -398,24 +405,37 @@ static always_inline bool plain_receiver(const struct esw_port *port, uint64_t d
 	       !front->filter.vlan_filter;
 }
 
+/* Whether the source of a frame is one that the table has at this port. */
+static always_inline bool source_at_its_place(struct esw *esw, unsigned in, struct esw_burst *b,
+					      unsigned i)
+{
+	const struct esw_port *port = &esw->ports[in];
+	struct esw_fdb_entry *src;
+
+	if (likely(b->src[i] == port->own_key))
+		return true; /* entered when it was bound, and fixed */
+	if (port->spoof_check && esw_key_mac(b->src[i]) != port->mac)
+		return false;
+	src = esw_fdb_find(&esw->fdb, b->src[i], b->src_spot[i]);
+	if (unlikely(!src || src->port != in))
+		return false;
+	if (unlikely(src->stamp != esw->fdb.tick))
+		src->stamp = esw->fdb.tick;
+	return true;
+}
+
 /* The short way: a known source at its place, a known unicast destination that takes it. */
 static always_inline uint16_t decide(struct esw *esw, unsigned in, struct esw_burst *b, unsigned i)
 {
-	const struct esw_port *port = &esw->ports[in];
-	struct esw_fdb_entry *src, *dst;
+	struct esw_fdb_entry *dst;
 	const struct frame *f = &b->frames[i];
 
-	if (unlikely((b->odd[i] & ~ODD_UNFINISHED) | !port->plain) ||
-	    (unlikely(b->odd[i]) && refusal(b, i) != KEPT) ||
-	    (port->spoof_check && esw_key_mac(b->src[i]) != port->mac))
+	if (unlikely((b->odd[i] & ~ODD_UNFINISHED) | !esw->ports[in].plain) ||
+	    (unlikely(b->odd[i]) && refusal(b, i) != KEPT) || !source_at_its_place(esw, in, b, i))
 		return decide_slow(esw, in, b, i);
-	src = esw_fdb_find(&esw->fdb, b->src[i], b->src_spot[i]);
 	dst = esw_fdb_find(&esw->fdb, b->dst[i], b->dst_spot[i]);
-	if (unlikely(!src || src->port != in || !dst || dst->port == in ||
-		     !esw_fdb_alive(&esw->fdb, dst)))
+	if (unlikely(!dst || dst->port == in || !esw_fdb_alive(&esw->fdb, dst)))
 		return decide_slow(esw, in, b, i);
-	if (unlikely(src->stamp != esw->fdb.tick))
-		src->stamp = esw->fdb.tick;
 	if (dst->port != ESW_LINE)
 		return likely(plain_receiver(&esw->ports[dst->port], esw_key_mac(b->dst[i])))
 			       ? dst->port

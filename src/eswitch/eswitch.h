@@ -105,6 +105,7 @@ struct esw_port {
 	uint16_t mirror_to;      /* 0: none */
 	bool spoof_check, isolated;
 	bool plain;              /* bound, not isolated, not mirrored: the short way is right */
+	uint64_t own_key;        /* its fixed address as the table has it; none: ESW_FDB_FREE */
 	struct esw_meter meter;
 };
 
