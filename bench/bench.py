@@ -1,6 +1,6 @@
 """make bench: what midplane costs beside what others cost, paired and interleaved in one run.
 
-    bench.py [--rounds N] [--seconds N] [--only rates,latency,scale,idle,disk,blk,unit,guard,avail]
+    bench.py [--rounds N] [--seconds N] [--only rates,latency,scale,idle,disk,blk,mirror,unit,guard,avail]
              [--rings split,packed] [--frames 64,512,1518] [--other BUILD] [--json FILE]
 
 Absolute figures of a shared machine move by a factor of two with its neighbours, so every round
@@ -273,10 +273,10 @@ def bench_other(options):
 
 
 PARTS = {"rates": bench_rates, "latency": bench_latency, "scale": bench_scale, "idle": bench_idle,
-         "disk": disks.bench_disk, "blk": disks.bench_blk, "unit": bench_unit, "guard": bench_guard,
-         "avail": avail.bench_avail}
+         "disk": disks.bench_disk, "blk": disks.bench_blk, "mirror": disks.bench_mirror,
+         "unit": bench_unit, "guard": bench_guard, "avail": avail.bench_avail}
 ANYWHERE = {"unit", "guard", "avail"}  # parts that need neither root nor hugepages nor a second core
-TWO_CORES = {"disk", "blk"}            # nor do these, but for the core
+TWO_CORES = {"disk", "blk", "mirror"}  # nor do these, but for the core
 
 
 def main():

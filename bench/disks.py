@@ -2,10 +2,12 @@
 
 disk   NVMe over vfio-user, midplaned with a card of memory on the other core
 blk    vhost-user-blk: midplaned with a disk card beside qemu-storage-daemon, the same client for both, in turn
+mirror what a card and a mirror of two cost a command, and how fast a half is brought up to date (bench/disk_bench.c)
 """
 
 import json
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -261,3 +263,21 @@ def bench_blk(options):
         "qemu-storage-daemon": lambda: StorageDaemon(build, "file"),
     }, ("midplaned",), ("qemu-storage-daemon",), options)
     return out
+
+
+def bench_mirror(options):
+    print("\nA disk card and a mirror of two, in memory, without fronts: ns of a command of 4 KiB at random places, and the "
+          "return of a\nhalf after a write to each region (medians; lowest..highest)\n")
+    print("| what | figure |")
+    print("|---|---|")
+    got = {}
+    for _ in range(options.rounds):
+        said = subprocess.run(["taskset", "-c", str(SWITCH_CPU), os.path.join(options.build, "bench/disk_bench"),
+                               str(options.seconds / 8)], check=True, capture_output=True, text=True).stdout
+        for name, ns in re.findall(r"^(\w+ +\w+ +depth +\d+): .* (\d+) ns each$", said, re.MULTILINE):
+            got.setdefault(" ".join(name.split()) + ", ns", []).append(float(ns))
+        speed = re.search(r"brought up to date: .* (\d+) MiB a second", said)
+        got.setdefault("brought up to date, MiB a second", []).append(float(speed[1]))
+    for name, values in got.items():
+        print(f"| {name} | {statistics.median(values):.0f} ({min(values):.0f}..{max(values):.0f}) |", flush=True)
+    return got
