@@ -17,7 +17,7 @@ $(BUILD)/build.ninja: | deps-build
 deps-build: ; @sh packaging/install-deps build
 deps-test: ; @sh packaging/install-deps build test unpack
 deps-demo: ; @sh packaging/install-deps build demo unpack
-deps-bench: ; @sh packaging/install-deps build bench unpack-bench
+deps-bench: ; @sh packaging/install-deps build bench unpack unpack-bench
 deps-sriov: ; @sh packaging/install-deps build test sriov unpack
 
 deps: ## install the Debian packages for everything (packaging/debian-packages.txt)

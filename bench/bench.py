@@ -1,6 +1,6 @@
 """make bench: what midplane costs beside what others cost, paired and interleaved in one run.
 
-    bench.py [--rounds N] [--seconds N] [--only rates,latency,scale,idle,disk,blk,mirror,unit,guard,avail]
+    bench.py [--rounds N] [--seconds N] [--only rates,latency,scale,idle,disk,blk,guest,mirror,unit,guard,avail]
              [--rings split,packed] [--frames 64,512,1518] [--other BUILD] [--json FILE]
 
 Absolute figures of a shared machine move by a factor of two with its neighbours, so every round
@@ -19,6 +19,7 @@ import sys
 import time
 
 import avail
+import disk_guest
 import disks
 import hugepages
 import source
@@ -273,10 +274,11 @@ def bench_other(options):
 
 
 PARTS = {"rates": bench_rates, "latency": bench_latency, "scale": bench_scale, "idle": bench_idle,
-         "disk": disks.bench_disk, "blk": disks.bench_blk, "mirror": disks.bench_mirror,
-         "unit": bench_unit, "guard": bench_guard, "avail": avail.bench_avail}
+         "disk": disks.bench_disk, "blk": disks.bench_blk, "guest": disk_guest.bench_guest,
+         "mirror": disks.bench_mirror, "unit": bench_unit, "guard": bench_guard,
+         "avail": avail.bench_avail}
 ANYWHERE = {"unit", "guard", "avail"}  # parts that need neither root nor hugepages nor a second core
-TWO_CORES = {"disk", "blk", "mirror"}  # nor do these, but for the core
+TWO_CORES = {"disk", "blk", "guest", "mirror"}  # nor do these, but for the core
 
 
 def main():
@@ -315,7 +317,10 @@ def main():
           f"{distance(options.build)[0]:.0f} ns apart (near: below {source.NEAR_NS})")
     with hugepages.reserved(HUGEPAGES) if with_guests else contextlib.nullcontext():
         for part in parts:
-            results[part] = PARTS[part](options)
+            try:
+                results[part] = PARTS[part](options)
+            except BenchError as error:
+                print(f"\npart {part} was not measured: {error}", file=sys.stderr, flush=True)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as out:
             json.dump(results, out, indent=1)

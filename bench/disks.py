@@ -208,6 +208,11 @@ def bench_disk(options):
     return out
 
 
+def figures(samples):
+    return (f"{show(of(samples, 'median_us'))} / {show(of(samples, 'p99_us'), '{:.1f}')} us, "
+            f"{show(of(samples, 'iops'), '{:,.0f}')}/s")
+
+
 def times(mine, theirs, key, better):
     """How many times better ours is than the best of theirs: of each round that has both."""
     each = []
@@ -232,8 +237,7 @@ def blk_table(title, servers, ours, theirs, options):
     print("|---|---:|---|" + "---|" * (len(servers) + len(ours)))
     out = []
     for load in loads:
-        cells = [f"{show(of(got[name, load], 'median_us'))} / {show(of(got[name, load], 'p99_us'), '{:.1f}')} us, "
-                 f"{show(of(got[name, load], 'iops'), '{:,.0f}')}/s" for name in servers]
+        cells = [figures(got[name, load]) for name in servers]
         row = {}
         for name in ours:
             peers = [got[peer, load] for peer in theirs]
@@ -266,8 +270,8 @@ def bench_blk(options):
 
 
 def bench_mirror(options):
-    print("\nA disk card and a mirror of two, in memory, without fronts: ns of a command of 4 KiB at random places, and the "
-          "return of a\nhalf after a write to each region (medians; lowest..highest)\n")
+    print("\nA disk card and a mirror of two, in memory, without fronts: ns of a command of 4 KiB at random places, "
+          "and the return of a\nhalf after a write to each region (medians; lowest..highest)\n")
     print("| what | figure |")
     print("|---|---|")
     got = {}

@@ -37,12 +37,16 @@ def unpacked(path):
     return full
 
 
+def preferred(autogroup=-19):
+    """What stands before the command of a measured process, which leads a session: its autogroup gets
+    the CPU before others'.  With autogroups on, a plain nice level has no effect between sessions."""
+    return ["sh", "-c", f'echo {autogroup} >/proc/self/autogroup 2>/dev/null; exec "$@"', "sh"]
+
+
 def start(command, log, stdin=subprocess.DEVNULL, autogroup=-19, **more):
-    """Starts a measured process.  Its session's autogroup gets the CPU before others': with
-    autogroups on, a plain nice level has no effect between sessions."""
-    prefer = ["sh", "-c", f'echo {autogroup} >/proc/self/autogroup 2>/dev/null; exec "$@"', "sh"]
+    """Starts a measured process."""
     with open(log, "ab") as out:
-        return subprocess.Popen([*prefer, *map(str, command)], stdin=stdin, stdout=out,
+        return subprocess.Popen([*preferred(autogroup), *map(str, command)], stdin=stdin, stdout=out,
                                 stderr=out, start_new_session=True, **more)
 
 
