@@ -72,8 +72,8 @@ def bench_guest(options):
     except (guests.GuestError, image.Missing) as error:
         raise BenchError(str(error)) from None
     print("\nA guest's vhost-user-blk: fio in a stock kernel in QEMU's translator, on one core, 4 KiB at random "
-          "places, libaio,\ndirect: median / 99 % of the latency, commands a second.  Last: how many times better than the "
-          "better qemu-storage-daemon of\nthe round (median, lowest..highest).\n")
+          "places, libaio, direct:\nmedian / 99 % of the latency, commands a second.  Last: how many times better than "
+          "the better qemu-storage-daemon of\nthe round (median, lowest..highest).\n")
     print("| what | depth | " + " | ".join(servers) + " | latency, rate |")
     print("|---|---:|" + "---|" * (len(servers) + 1))
     for load in LOADS:
