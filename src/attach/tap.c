@@ -2,7 +2,7 @@
  *
  * Frames come and go with a virtio header (struct virtio_net_hdr, 10 bytes), so checksums and
  * segmentation stay undone between the kernel and a guest that can do without them too.  What was
- * read waits in a ring of FRAME_BURST buffers until the card has taken it. */
+ * read waits in a ring of TAP_SLOTS buffers until the card has taken it. */
 #include "attach/handle.h"
 #include "attach/kinds.h"
 #include "base/bytes.h"
@@ -40,6 +40,7 @@ enum {
 
 enum {
 	SLOT_SIZE = HDR_SIZE + FRAME_SIZE_MAX,
+	TAP_SLOTS = 32,
 	TCP_DATA_OFFSET = 12, /* byte of the TCP header; its upper half counts 32-bit words */
 	LOOK_MS = 500,
 	FRAME_MIN = 14,
@@ -59,7 +60,7 @@ struct tap {
 	uv_timer_t *look;
 	bool watched, told_stopped;
 	unsigned first, count;       /* slots read and not taken */
-	struct slot slots[FRAME_BURST];
+	struct slot slots[TAP_SLOTS];
 };
 
 static struct tap *tap_of(struct nic_front *front)
@@ -81,8 +82,8 @@ static void stop(struct tap *tap, int err)
 /* Reads until the slots are full or the kernel has no more. */
 static void fill(struct tap *tap)
 {
-	while (tap->count < FRAME_BURST) {
-		struct slot *slot = &tap->slots[(tap->first + tap->count) % FRAME_BURST];
+	while (tap->count < TAP_SLOTS) {
+		struct slot *slot = &tap->slots[(tap->first + tap->count) % TAP_SLOTS];
 		ssize_t got = read(tap->fd, slot->bytes, SLOT_SIZE);
 
 		if (got < 0) {
@@ -135,7 +136,7 @@ static unsigned tap_peek(struct worker *worker, struct nic_front *front, struct 
 	if (tap->count < max)
 		fill(tap);
 	while (n < max && n < tap->count) {
-		struct slot *slot = &tap->slots[(tap->first + n) % FRAME_BURST];
+		struct slot *slot = &tap->slots[(tap->first + n) % TAP_SLOTS];
 		uint32_t size = slot->size - HDR_SIZE;
 		struct frame *f = &frames[n];
 
@@ -157,8 +158,8 @@ static void tap_taken(struct worker *worker, struct nic_front *front, unsigned n
 	(void)worker;
 	must(n <= tap->count);
 	for (unsigned i = 0; i < n; i++)
-		bytes += tap->slots[(tap->first + i) % FRAME_BURST].size - HDR_SIZE;
-	tap->first = (tap->first + n) % FRAME_BURST;
+		bytes += tap->slots[(tap->first + i) % TAP_SLOTS].size - HDR_SIZE;
+	tap->first = (tap->first + n) % TAP_SLOTS;
 	tap->count -= n;
 	counter_add(&front->tx_frames, n);
 	counter_add(&front->tx_bytes, bytes);

@@ -16,7 +16,7 @@
 enum {
 	FRAME_HEAD_SIZE = 64,     /* bytes copied out of the sender's memory at first sight */
 	FRAME_HEAD_ROOM = 16,     /* bytes before them, for a tag that is inserted */
-	FRAME_BURST = 32,         /* frames handed over at once */
+	FRAME_BURST = 64,         /* frames handed over at once */
 	FRAME_SEGS_MAX = 64,      /* pieces of one frame behind its head */
 	FRAME_SIZE_MAX = 65535 + 18 + 4, /* bytes: the largest segmentation offload, with a tag */
 };

@@ -26,7 +26,7 @@ enum {
 	RING_AREA_PAGE = 4096,
 	RING_AREA_PAGES = RING_SIZE_MAX * VIRTQ_DESC_SIZE / RING_AREA_PAGE + 1,
 	RING_BLAME_SIZE = 160,
-	RING_LOOK_MAX = 32,     /* descriptors of one ring_look() */
+	RING_LOOK_MAX = 64,     /* descriptors of one ring_look() */
 	RING_TABLE_MAX = 1024,  /* entries of an indirect table in a ring that is shorter */
 };
 
