@@ -3,7 +3,9 @@
 
 #include <errno.h>
 
-enum { ADMIN_ENTRIES = 32, PAGE = NVME_PAGE_SIZE };
+enum { ADMIN_ENTRIES = 32, PAGE = NVME_PAGE_SIZE, DSTRD_MAX = 4 };
+_Static_assert((2 * NVME_DRIVER_QUEUES_MAX + 2) * (NVME_DOORBELL_SIZE << DSTRD_MAX) <= PAGE,
+	       "the doorbells of all queues lie in one page");
 
 static uint64_t page_up(uint64_t bytes)
 {
@@ -110,7 +112,8 @@ static int enable(struct nvme_driver *driver)
 
 static int write_doorbell(struct nvme_driver *driver, unsigned index, uint32_t value)
 {
-	uint32_t offset = index * NVME_DOORBELL_SIZE;
+	uint32_t stride = (uint32_t)field_get(driver->cap, NVME_CAP_DSTRD);
+	uint32_t offset = index * ((uint32_t)NVME_DOORBELL_SIZE << stride);
 
 	if (!driver->device.doorbells_or_null)
 		return write_register(driver, NVME_REG_DOORBELLS + offset, 4, value);
@@ -207,7 +210,9 @@ static int identify(struct nvme_driver *driver, unsigned cns, uint32_t nsid)
 	put_le64(sqe + NVME_SQE_DPTR, driver->scratch_iova);
 	put_le32(sqe + NVME_SQE_CDW10, cns);
 	status = nvme_driver_admin(driver, sqe, NULL);
-	return status > 0 ? -EIO : status;
+	if (status <= 0)
+		return status;
+	return (status & NVME_STATUS_CODE_MASK) == NVME_INVALID_NAMESPACE ? -ENODEV : -EIO;
 }
 
 static void copy_text(char *to, const uint8_t *from, unsigned size)
@@ -229,6 +234,7 @@ static int learn_controller(struct nvme_driver *driver)
 	copy_text(driver->model, id + NVME_IDC_MN, NVME_IDC_MN_SIZE);
 	copy_text(driver->serial, id + NVME_IDC_SN, NVME_IDC_SN_SIZE);
 	driver->volatile_cache = id[NVME_IDC_VWC] & NVME_VWC_PRESENT;
+	driver->optional = get_le16(id + NVME_IDC_ONCS);
 	driver->transfer_max = NVME_DRIVER_PAGES_MAX * PAGE;
 	if (mdts && mdts < 9)
 		driver->transfer_max = (uint32_t)PAGE << mdts;
@@ -238,7 +244,8 @@ static int learn_controller(struct nvme_driver *driver)
 static int learn_namespace(struct nvme_driver *driver)
 {
 	const uint8_t *id = driver->scratch;
-	unsigned format, shift;
+	uint32_t format;
+	unsigned shift;
 	int err;
 
 	if (!driver->nsid) {
@@ -253,10 +260,11 @@ static int learn_namespace(struct nvme_driver *driver)
 	if (err)
 		return err;
 	driver->blocks = get_le64(id + NVME_IDN_NSZE);
-	format = id[NVME_IDN_FLBAS] & 0xf;
-	shift = (unsigned)field_get(get_le32(id + NVME_IDN_LBAF0 + 4 * format), NVME_LBAF_LBADS);
-	if (driver->blocks == 0 || shift < 9 || shift > 16 ||
-	    get_le16(id + NVME_IDN_LBAF0 + 4 * format)) /* metadata */
+	driver->write_protected = id[NVME_IDN_NSATTR] & NVME_NSATTR_WRITE_PROTECTED;
+	format = get_le32(id + NVME_IDN_LBAF0 + 4 * (id[NVME_IDN_FLBAS] & 0xf));
+	shift = (unsigned)field_get(format, NVME_LBAF_LBADS);
+	if (driver->blocks == 0 || shift < 9 || shift > 16 || format & 0xffff || /* metadata */
+	    driver->blocks > (uint64_t)INT64_MAX >> shift)
 		return -ENODEV;
 	driver->block_size = 1u << shift;
 	return 0;
@@ -296,7 +304,7 @@ static int make_queues(struct nvme_driver *driver, const struct nvme_driver_conf
 		return status < 0 ? status : -EIO;
 	driver->queue_count = min_u32(conf->queues, min_u32((granted & 0xffff), granted >> 16) + 1);
 	for (unsigned i = 0; i < driver->queue_count && !err; i++)
-		err = make_queue(driver, i, conf->depth + 1);
+		err = make_queue(driver, i, driver->depth + 1);
 	return err;
 }
 
@@ -316,10 +324,13 @@ int nvme_driver_open(struct nvme_driver *driver, const struct nvme_driver_conf *
 	err = read_register(driver, NVME_REG_CAP, 8, &driver->cap);
 	if (err)
 		return err;
-	if (field_get(driver->cap, NVME_CAP_MPSMIN) || field_get(driver->cap, NVME_CAP_DSTRD) ||
+	/* All doorbells must lie in one page. */
+	if (field_get(driver->cap, NVME_CAP_MPSMIN) ||
+	    field_get(driver->cap, NVME_CAP_DSTRD) > DSTRD_MAX ||
 	    !(field_get(driver->cap, NVME_CAP_CSS) & NVME_CSS_NVM) ||
-	    field_get(driver->cap, NVME_CAP_MQES) < conf->depth)
+	    field_get(driver->cap, NVME_CAP_MQES) == 0)
 		return -ENODEV;
+	driver->depth = (unsigned)min_u64(conf->depth, field_get(driver->cap, NVME_CAP_MQES));
 	err = disable(driver);
 	if (!err)
 		err = enable(driver);
@@ -328,6 +339,16 @@ int nvme_driver_open(struct nvme_driver *driver, const struct nvme_driver_conf *
 	if (!err)
 		err = learn_namespace(driver);
 	return err ? err : make_queues(driver, conf);
+}
+
+int nvme_driver_check(struct nvme_driver *driver)
+{
+	uint64_t csts = 0;
+	int err = read_register(driver, NVME_REG_CSTS, 4, &csts);
+
+	if (err)
+		return err;
+	return csts == UINT32_MAX || csts & NVME_CSTS_CFS || !(csts & NVME_CSTS_RDY) ? -EIO : 0;
 }
 
 int nvme_driver_close(struct nvme_driver *driver)
@@ -378,14 +399,17 @@ int nvme_driver_io(struct nvme_driver *driver, unsigned queue, const struct nvme
 {
 	struct nvme_driver_queue *to = &driver->queues[queue];
 	uint8_t sqe[NVME_SQE_SIZE] = { io->opcode };
+	bool data = io->opcode != NVME_IO_WRITE_ZEROES && io->opcode != NVME_IO_VERIFY;
 
 	must(queue < driver->queue_count);
-	if (io->count == 0 || io->count > driver->transfer_max / driver->block_size)
+	if (io->count == 0 || io->count > (data ? driver->transfer_max / driver->block_size :
+						  (uint32_t)NVME_DRIVER_BLOCKS_MAX))
 		return -EINVAL;
 	if (to->free_count == 0)
 		return -EAGAIN;
 	put_le32(sqe + NVME_SQE_NSID, driver->nsid);
-	put_prps(to, sqe, io->iova, io->count * driver->block_size);
+	if (data)
+		put_prps(to, sqe, io->iova, io->count * driver->block_size);
 	put_le64(sqe + NVME_SQE_CDW10, io->lba);
 	put_le32(sqe + NVME_SQE_CDW12, (io->count - 1) | io->flags);
 	post(to, sqe, tag);
@@ -397,6 +421,19 @@ bool nvme_driver_flush(struct nvme_driver *driver, unsigned queue, uint32_t tag)
 	uint8_t sqe[NVME_SQE_SIZE] = { NVME_IO_FLUSH };
 
 	put_le32(sqe + NVME_SQE_NSID, driver->nsid);
+	return nvme_driver_post(driver, queue, sqe, tag);
+}
+
+bool nvme_driver_deallocate(struct nvme_driver *driver, unsigned queue, uint64_t iova,
+			    unsigned ranges, uint32_t tag)
+{
+	uint8_t sqe[NVME_SQE_SIZE] = { NVME_IO_DATASET };
+
+	must(ranges >= 1 && ranges <= 256);
+	put_le32(sqe + NVME_SQE_NSID, driver->nsid);
+	put_le64(sqe + NVME_SQE_DPTR, iova);
+	put_le32(sqe + NVME_SQE_CDW10, ranges - 1);
+	put_le32(sqe + NVME_SQE_CDW11, NVME_DSM_AD);
 	return nvme_driver_post(driver, queue, sqe, tag);
 }
 

@@ -2,8 +2,8 @@
  * up, make I/O queues, and read, write and flush.  Tests drive our controllers with it; it drives
  * any controller behind a vfio-user socket or VFIO.
  *
- * What it is not: a driver for many users: one namespace at a time, polled, PRPs only, the caller
- * finds what failed in the status.  It trusts the controller no further than its own memory: what
+ * What it is not: a driver for many users: one namespace at a time, polled, PRPs only, memory pages
+ * of 4 KiB; the caller finds what failed in the status.  It trusts the controller no further than its own memory: what
  * comes back is checked before it is an index.
  *
  * Threads: one for a controller's admin queue, one for each I/O queue.  Memory: the caller's, DMA
@@ -18,6 +18,7 @@
 enum {
 	NVME_DRIVER_QUEUES_MAX = 16,
 	NVME_DRIVER_DEPTH_MAX = 256,
+	NVME_DRIVER_BLOCKS_MAX = 65536, /* of one command: what its field can say */
 	NVME_DRIVER_PAGES_MAX = 512, /* of one command's data after the first: one PRP list page */
 };
 
@@ -45,7 +46,8 @@ struct nvme_driver_conf {
 	struct nvme_driver_device device;
 	struct nvme_driver_memory memory;
 	unsigned queues; /* I/O queue pairs wanted, 1..NVME_DRIVER_QUEUES_MAX; fewer may be made */
-	unsigned depth;	 /* commands in flight on each, 1..NVME_DRIVER_DEPTH_MAX - 1 */
+	unsigned depth;	 /* commands in flight on each, 1..NVME_DRIVER_DEPTH_MAX - 1; fewer where the
+			  * controller's queues are shorter */
 	uint32_t nsid;	 /* 0: the first active one */
 };
 
@@ -74,9 +76,10 @@ struct nvme_driver {
 	uint64_t blocks;      /* of the namespace */
 	uint32_t block_size;  /* bytes */
 	uint32_t transfer_max; /* bytes of one command */
-	bool volatile_cache;
+	uint16_t optional;     /* commands it has: NVME_ONCS_DATASET and the like */
+	bool volatile_cache, write_protected;
 	char model[NVME_IDC_MN_SIZE + 1], serial[NVME_IDC_SN_SIZE + 1];
-	unsigned queue_count;
+	unsigned queue_count, depth; /* as they were made */
 	uint8_t *scratch; /* a page for admin commands */
 	uint64_t scratch_iova;
 	uint16_t ended_status;
@@ -94,6 +97,10 @@ uint64_t nvme_driver_bytes(unsigned queues, unsigned depth);
  * -EIO        the controller failed, or refused a command that cannot be refused
  * or what device.read and device.write gave. */
 int nvme_driver_open(struct nvme_driver *driver, const struct nvme_driver_conf *conf);
+
+/* Whether it still is up: -EIO when it has failed (CSTS.CFS), is disabled, or is not there any more
+ * (all ones); or what device.read gave. */
+int nvme_driver_check(struct nvme_driver *driver);
 
 /* Shuts the controller down, as section 3.6.1 asks for, and disables it. */
 int nvme_driver_close(struct nvme_driver *driver);
@@ -117,6 +124,10 @@ struct nvme_driver_io {
 int nvme_driver_io(struct nvme_driver *driver, unsigned queue, const struct nvme_driver_io *io,
 		   uint32_t tag);
 bool nvme_driver_flush(struct nvme_driver *driver, unsigned queue, uint32_t tag);
+/* Posts a deallocation of 'ranges' (1..256) ranges, which lie as NVME_DSM_RANGE_SIZE bytes each at
+ * 'iova', a multiple of 4096.  False: the queue is full. */
+bool nvme_driver_deallocate(struct nvme_driver *driver, unsigned queue, uint64_t iova,
+			    unsigned ranges, uint32_t tag);
 
 /* Tells the device of what was posted. */
 int nvme_driver_ring(struct nvme_driver *driver, unsigned queue);

@@ -27,6 +27,9 @@ enum site_kind {
 void site_find(struct site_check *check, const char *path, const char *format, ...)
 	printf_like(3, 4);
 
+/* Whether a text begins with a PCI address, "0000:03:00.0" or "03:00.0", and ends there or goes on after a comma. */
+bool site_text_is_pci(const char *text);
+
 /* All names of one kind, "a, b, c", for messages that say what is allowed. */
 const char *site_names(const struct site *site, enum site_kind kind,
 		       char text[SITE_NAMES_TEXT_SIZE]);

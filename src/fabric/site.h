@@ -68,12 +68,17 @@ struct site_reliability {
 	uint64_t cost;                     /* of one more, in the operator's currency; 0: not given */
 };
 
+/* A medium that another process serves begins with this. */
+#define SITE_VFIO_USER "vfio-user:"
+
 struct site_card {
 	char *name;
 	enum site_card_class card_class; /* "class" */
 	uint16_t vfs;                    /* virtual functions; 1..256; default 16 */
 	char *line;                      /* nic: DPDK device argument string or PCI address; or NULL */
-	char *medium;                    /* disk: "memory", or path of a file or block device; or NULL */
+	char *medium;                    /* disk: "memory", path of a file or block device, PCI address, or
+					  * SITE_VFIO_USER and the path of a socket; or NULL */
+	uint32_t nsid;                   /* disk: namespace of an NVMe function; 0: its first */
 	uint64_t size;                   /* disk: bytes; 0: what the medium has */
 	uint64_t line_rate_bps;          /* 0: unlimited */
 	uint16_t mtu;                    /* bytes; default 1500 */

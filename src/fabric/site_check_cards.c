@@ -55,7 +55,7 @@ static bool same(struct part a, struct part b)
 	return a.length != 0 && a.length == b.length && memcmp(a.text, b.text, a.length) == 0;
 }
 
-static bool is_pci_address(const char *text)
+bool site_text_is_pci(const char *text)
 {
 	static const char shapes[][16] = { "hhhh:hh:hh.o", "hh:hh.o" };
 
@@ -98,7 +98,7 @@ static void check_line(struct site_check *check, unsigned n, const char *line)
 	char path[SITE_PATH_SIZE];
 
 	site_card_path(check->site, n, "line", path);
-	if (!is_pci_address(line) && !is_device_name(line))
+	if (!site_text_is_pci(line) && !is_device_name(line))
 		site_find(check, path,
 			  "'%.60s' is no line port; allowed are a DPDK device such as "
 			  "net_af_packet0,iface=eth1 or net_tap0,iface=mp0 or net_null0, and a PCI "

@@ -29,6 +29,28 @@ static void check_nic_card(struct site_check *check, unsigned n, const struct si
 		site_card_path(check->site, n, "size", path);
 		site_find(check, path, "a card of class nic has no size; this key is for class disk");
 	}
+	if (card->nsid) {
+		site_card_path(check->site, n, "namespace", path);
+		site_find(check, path, "a card of class nic has no namespace; this key is for class disk");
+	}
+}
+
+/* An NVMe function, here or elsewhere. */
+static bool is_function(const char *medium)
+{
+	return (site_text_is_pci(medium) && !strchr(medium, ',')) ||
+	       strncmp(medium, SITE_VFIO_USER "/", sizeof SITE_VFIO_USER) == 0;
+}
+
+static void check_namespace(struct site_check *check, unsigned n, const struct site_card *card)
+{
+	char path[SITE_PATH_SIZE];
+
+	if (!card->nsid || (card->medium && is_function(card->medium)))
+		return;
+	site_card_path(check->site, n, "namespace", path);
+	site_find(check, path, "only a medium that is an NVMe function has namespaces: a PCI address, or "
+		  "vfio-user: and a socket; leave this key out");
 }
 
 static void check_medium(struct site_check *check, unsigned n, const struct site_card *card)
@@ -40,7 +62,7 @@ static void check_medium(struct site_check *check, unsigned n, const struct site
 	site_card_path(check->site, n, "medium", path);
 	if (!card->medium) {
 		site_find(check, path, "is missing: a card of class disk needs it; allowed: the absolute path "
-			  "of a file or block device, or memory");
+			  "of a file or block device, a PCI address, or memory");
 		return;
 	}
 	if (strcmp(card->medium, "memory") == 0) {
@@ -51,9 +73,9 @@ static void check_medium(struct site_check *check, unsigned n, const struct site
 			site_find(check, path, "memory comes in multiples of 4096 bytes");
 		return;
 	}
-	if (card->medium[0] != '/')
-		site_find(check, path, "'%.60s' is neither memory nor an absolute path; begin it with '/'",
-			  card->medium);
+	if (!is_function(card->medium) && card->medium[0] != '/')
+		site_find(check, path, "'%.60s' is neither memory nor an absolute path nor a PCI address such as "
+			  "0000:01:00.1, nor vfio-user:/ and so on; begin a path with '/'", card->medium);
 	for (unsigned i = 0; i < n && site_card_next(check->site, &walk, &other); i++)
 		if (other.card->medium && strcmp(other.card->medium, card->medium) == 0)
 			site_find(check, path, "card '%s' has this medium already; each card needs its own",
@@ -84,6 +106,7 @@ static void check_disk_card(struct site_check *check, unsigned n, const struct s
 			  card->vfs);
 	}
 	check_medium(check, n, card);
+	check_namespace(check, n, card);
 }
 
 /* The class that a pool's cards have; those that do not lead anywhere are reported elsewhere. */

@@ -1,22 +1,13 @@
-/* media/internal.h -- what the files of media/ share: a medium's close beside its operations, and the
- * insides of a file.
+/* media/internal.h -- what the files of media/ share: how each kind is opened, and the insides of a file.
  *
  * file.c opens: geometry, lock, ring.  file_ring.c begins and ends requests. */
 #ifndef MEDIA_INTERNAL_H
 #define MEDIA_INTERNAL_H
 
-#include "media/media.h"
+#include "media/any_medium.h"
 
 #include <liburing.h>
 #include <sys/uio.h>
-
-/* Every medium of this folder begins with this. */
-struct any_medium {
-	struct medium medium;
-	const char *how;
-	void (*close)(struct any_medium *);
-	bool (*is_idle)(const struct any_medium *);
-};
 
 enum {
 	FILE_DEPTH = 256,          /* requests at the kernel */

@@ -1,28 +1,15 @@
 #include "media/internal.h"
-
-static struct any_medium *any_of(const struct medium *medium)
-{
-	return (struct any_medium *)(uintptr_t)medium;
-}
+#include "media/nvme_medium.h"
 
 int medium_open(struct medium **medium, const struct medium_conf *conf, struct refusal *why)
 {
-	return conf->kind == MEDIUM_MEMORY ? memory_medium_open(medium, conf, why) :
-					     file_medium_open(medium, conf, why);
-}
-
-void medium_close(struct medium *medium)
-{
-	if (medium)
-		any_of(medium)->close(any_of(medium));
-}
-
-bool medium_is_idle(const struct medium *medium)
-{
-	return any_of(medium)->is_idle(any_of(medium));
-}
-
-const char *medium_how(const struct medium *medium)
-{
-	return any_of(medium)->how;
+	switch (conf->kind) {
+	case MEDIUM_MEMORY:
+		return memory_medium_open(medium, conf, why);
+	case MEDIUM_FILE:
+		return file_medium_open(medium, conf, why);
+	case MEDIUM_VFIO:
+		break;
+	}
+	return vfio_medium_open(medium, conf, why);
 }

@@ -1,5 +1,5 @@
-/* media/media.h -- media of disk cards on this machine: memory, and files and block devices through
- * io_uring, with direct I/O where the file system can.
+/* media/media.h -- media of disk cards on this machine: memory, files and block devices through
+ * io_uring, with direct I/O where the file system can, and NVMe functions through VFIO.
  *
  * What a medium does and who may call it: channel/medium.h.
  *
@@ -11,7 +11,11 @@
 #include "base/refusal.h"
 #include "channel/medium.h"
 
-enum medium_kind { MEDIUM_MEMORY, MEDIUM_FILE };
+enum medium_kind {
+	MEDIUM_MEMORY,
+	MEDIUM_FILE,
+	MEDIUM_VFIO, /* a namespace of an NVMe function that vfio-pci has */
+};
 
 enum medium_access { MEDIUM_READ_WRITE, MEDIUM_READ_ONLY };
 
@@ -23,15 +27,18 @@ enum medium_cache {
 
 struct medium_conf {
 	enum medium_kind kind;
-	const char *path;     /* MEDIUM_FILE: a regular file or a block device */
+	const char *path;     /* MEDIUM_FILE: a regular file or a block device.  MEDIUM_VFIO: a PCI address,
+			       * "0000:01:00.1" */
 	uint64_t size;        /* MEDIUM_MEMORY: bytes, a multiple of 4096.  MEDIUM_FILE: a file that is
 			       * not there is made with this size; 0: it must be there */
 	enum medium_access access;
 	enum medium_cache cache;
+	uint32_t nsid;        /* MEDIUM_VFIO: the namespace; 0: the first active one */
 };
 
 /* 0, or -errno with 'why': -EBUSY when another program has the file (flock(2)) and keeps it for three
- * seconds, -ENOSYS when the kernel has no io_uring or does not let us use it. */
+ * seconds, -ENOSYS when the kernel has no io_uring or does not let us use it; MEDIUM_VFIO: as os/vfio_function.h
+ * and media/nvme_medium.h have it. */
 int medium_open(struct medium **medium, const struct medium_conf *conf, struct refusal *why);
 
 /* NULL is nothing. */
@@ -40,7 +47,10 @@ void medium_close(struct medium *medium);
 /* Whether it has no request left that the kernel may still read or write memory for. */
 bool medium_is_idle(const struct medium *medium);
 
-/* How it is reached, for people: "memory", "direct I/O", "page cache". */
+/* Any thread: whether it has died for good: all that it is asked ends with BLOCK_GONE. */
+bool medium_is_dead(const struct medium *medium);
+
+/* How it is reached, for people: "memory", "direct I/O", "page cache", "VFIO"; or why it is dead. */
 const char *medium_how(const struct medium *medium);
 
 #endif

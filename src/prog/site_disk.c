@@ -1,5 +1,6 @@
 #include "prog/site_disk.h"
 #include "prog/site_guard.h"
+#include "prog/vfio_user_medium.h"
 
 #include "os/clock.h"
 #include "tree/tree.h"
@@ -53,25 +54,54 @@ static bool is_memory(const struct site_card *card)
 	return strcmp(card->medium, "memory") == 0;
 }
 
+static bool is_file(const struct site_card *card)
+{
+	return card->medium[0] == '/';
+}
+
+/* The path of the socket of a medium that another process serves, or NULL. */
+static const char *served_at(const struct site_card *card)
+{
+	size_t size = sizeof SITE_VFIO_USER - 1;
+
+	return strncmp(card->medium, SITE_VFIO_USER, size) == 0 ? card->medium + size : NULL;
+}
+
+/* What the user can do where a file cannot be opened; the other media say it themselves. */
+static const char *remedy_of(const struct site_card *asked, int err)
+{
+	if (!is_file(asked))
+		return "";
+	if (err == -ENOENT)
+		return asked->size ? "make its directory" : "give the card a size, so that the file is made";
+	if (err == -EACCES || err == -EPERM)
+		return "let the user of midplaned read and write it";
+	return err == -ENOSYS ? "use a medium of memory" : "";
+}
+
+static int open_asked(struct run_card *card, struct refusal *why)
+{
+	const struct site_card *asked = card->place.card;
+	const struct medium_conf conf = {
+		.kind = is_memory(asked) ? MEDIUM_MEMORY : is_file(asked) ? MEDIUM_FILE : MEDIUM_VFIO,
+		.path = is_memory(asked) ? NULL : asked->medium,
+		.size = asked->size,
+		.nsid = asked->nsid,
+	};
+	const struct vfio_user_medium_conf served = { .path = served_at(asked), .nsid = asked->nsid };
+
+	return served.path ? vfio_user_medium_open(&card->medium, &served, why) :
+			     medium_open(&card->medium, &conf, why);
+}
+
 static int open_medium(struct run_card *card, struct refusal *why)
 {
 	const struct site_card *asked = card->place.card;
-	struct medium_conf conf = {
-		.kind = is_memory(asked) ? MEDIUM_MEMORY : MEDIUM_FILE,
-		.path = is_memory(asked) ? NULL : asked->medium,
-		.size = asked->size,
-	};
 	struct refusal below = { 0 };
-	int err = medium_open(&card->medium, &conf, &below);
+	int err = open_asked(card, &below);
 
 	if (err)
-		return refuse_card(card, err, why, &below,
-				   err == -ENOENT ? asked->size ? "make its directory"
-								: "give the card a size, so that the file "
-								  "is made"
-				   : err == -EACCES || err == -EPERM
-					   ? "let the user of midplaned read and write it"
-				   : err == -ENOSYS ? "use a medium of memory" : "");
+		return refuse_card(card, err, why, &below, remedy_of(asked, err));
 	if (asked->size && card->medium->size != asked->size) {
 		refuse(why, "", "card '%s': its medium %s has %" PRIu64 " bytes, the site file says %" PRIu64
 		       ": leave 'size' out to take it as it is, or name another file", asked->name,

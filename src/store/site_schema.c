@@ -171,8 +171,13 @@ static const struct site_row card_rows[] = {
 		  "`net_null0`, ...) or a PCI address (`0000:03:00.0`)." },
 	{ .key = "medium", .type = SITE_TYPE_TEXT, .min = 1, .max = 4096, AT(site_card, medium),
 	  .absent = "none; needed for disk",
-	  .help = "disk: what keeps its bytes: the absolute path of a file or block device, or `memory`, "
-		  "which forgets them when the daemon ends." },
+	  .help = "disk: what keeps its bytes: the absolute path of a file or block device; the PCI address "
+		  "of an NVMe function that vfio-pci has (`0000:01:00.1`); an NVMe function that another "
+		  "process serves (`vfio-user:` and the absolute path of its socket); or `memory`, which "
+		  "forgets them when the daemon ends." },
+	{ .key = "namespace", .type = SITE_TYPE_UINT, .min = 0, .max = UINT32_MAX - 1, .preset = "0",
+	  AT(site_card, nsid),
+	  .help = "disk: which namespace of an NVMe function it is; 0 is the first active one." },
 	{ .key = "size", .type = SITE_TYPE_SIZE, .min = 2 * SITE_DISK_UNIT, .max = SIZE_MAX_BYTES,
 	  .unit = "bytes", AT(site_card, size), .absent = "what the medium has",
 	  .help = "disk: of the medium; a file that is not there is made with it, memory needs it." },

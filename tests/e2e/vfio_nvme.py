@@ -1,0 +1,150 @@
+"""A real disk function behind a disk card, by the kernel's own SR-IOV, IOMMU and VFIO, with no hardware.
+
+A Debian kernel boots in QEMU with `intel-iommu` and an NVMe device that can have virtual functions. Inside it a static
+program of ours makes them, gives one its queues, hands it to vfio-pci, maps memory for it and verifies data; what it
+wrote is found through the physical function's own driver and in the file behind QEMU's device. Then midplaned
+runs there with that function as the medium of a disk card, and a client drives the disk that it serves.
+
+The remapping unit flushes at each unmapping (strict); with --lazy it does so later, as hardware does by default.
+"""
+
+import hashlib
+import json
+import os
+import struct
+
+from world import check, guests, image, main, need, say
+
+PF, VF, VF2 = "0000:01:00.0", "0000:01:00.1", "0000:01:00.2"
+DISK_MIB = 32
+FILL_MIB = 2
+SEED = 11
+WORD = (1 << 64) - 1
+
+
+class Guest(guests.QemuGuest):
+    memory_mb = 768
+
+    def __init__(self, world, programs):
+        self.disk = os.path.join(world.dir, "disk.img")
+        with open(self.disk, "wb") as out:
+            out.truncate(DISK_MIB << 20)
+        lazy = world.options.lazy
+        extra = ["-device", f"intel-iommu,intremap=on,caching-mode={'off' if lazy else 'on'}",
+                 "-device", "pcie-root-port,id=rp0,chassis=1,slot=1",
+                 "-drive", f"file={self.disk},if=none,id=d0,format=raw,cache=writeback",
+                 "-device", "nvme-subsys,id=ss0",
+                 "-device", "nvme,serial=MID0,subsys=ss0,bus=rp0,max_ioqpairs=18,msix_qsize=9,sriov_max_vfs=2,"
+                            "sriov_vq_flexible=8,sriov_vi_flexible=4,sriov_max_vi_per_vf=2,sriov_max_vq_per_vf=4",
+                 "-device", "nvme-ns,drive=d0,shared=on"]
+        super().__init__("vfio", world.dir, [], programs, modules=image.VFIO_MODULES, extra=extra,
+                         kernel_args=f"intel_iommu=on iommu=nopt iommu.strict={0 if lazy else 1} no_timer_check")
+
+    def command(self):
+        return ["q35,kernel-irqchip=split" if word == "q35" else word for word in super().command()]
+
+    def disk_tool(self, words, code=0, says=""):
+        done = self.run(f"vfio_disk {words}", 120, check=False)
+        text = " ".join(done.text.split())
+        check(done.code == code and says in text, f"vfio_disk {words}: {text}")
+
+    def tool(self, words):
+        done = self.run(f"midplane {words}", check=False)
+        return done.code, done.text
+
+
+def pattern(seed, size):
+    """What vfio_disk fills a disk with: the words of rand_u64() of base/base.h."""
+    words = []
+    for at in range(0, size, 8):
+        z = (seed + at + 0x9e3779b97f4a7c15) & WORD
+        z = ((z ^ (z >> 30)) * 0xbf58476d1ce4e5b9) & WORD
+        z = ((z ^ (z >> 27)) * 0x94d049bb133111eb) & WORD
+        words.append(z ^ (z >> 31))
+    return struct.pack(f"<{len(words)}Q", *words)
+
+
+def drive(guest):
+    """The static program, and what others see of its data."""
+    guest.disk_tool(f"fill {VF} 1 1", 1, "no PCI function")
+    guest.disk_tool(f"make {PF} 2 {VF} 3 1")
+    guest.disk_tool(f"fill {VF2} 1 1", 1, "midplane hardware bind")
+    guest.disk_tool(f"fill {VF} {SEED} {FILL_MIB}")
+    wanted = hashlib.sha256(pattern(SEED, FILL_MIB << 20)).hexdigest()
+    seen = guest.run(f"dd if=/dev/nvme0n1 bs=1M count={FILL_MIB} iflag=direct 2>/dev/null | sha256sum").text.split()[0]
+    check(seen == wanted, "the physical function's own driver reads what was written through the virtual one")
+    with open(guest.disk, "rb") as image_file:
+        seen = hashlib.sha256(image_file.read(FILL_MIB << 20)).hexdigest()
+    check(seen == wanted, "and so it is in the file behind the device")
+    guest.run("dd if=/dev/urandom of=/tmp/r bs=1M count=1 2>/dev/null && "
+              "dd if=/tmp/r of=/dev/nvme0n1 bs=1M seek=1 oflag=direct 2>/dev/null")
+    guest.disk_tool(f"check {VF} {SEED} {FILL_MIB}", 1, "something else")
+    guest.disk_tool(f"verify {VF} {SEED}")
+    guest.disk_tool(f"interrupt {VF}")
+
+
+def site():
+    cards = [{"name": "ssd", "class": "disk", "medium": VF, "namespace": 1, "vfs": 4}]
+    disks = [{"name": "data", "pool": "all", "attachment": "nvme", "size": "8MiB", "queues": 2,
+              "socket": "/tmp/data.sock"}]
+    return {"name": "guest", "workers": 1,
+            "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": cards}]}],
+            "hosts": [{"name": "blade", "chassis": "shelf"}], "pools": [{"name": "all", "cards": ["ssd"]}],
+            "systems": [{"name": "a", "host": "blade", "io": disks}]}
+
+
+def start_daemon(guest):
+    guest.run("midplaned --socket /tmp/m.sock /bin/site.json >/tmp/daemon.log 2>&1 & echo $! >/tmp/daemon.pid")
+    guest.run("i=0; while [ ! -S /tmp/data.sock ] && [ $i -lt 300 ] && kill -0 $(cat /tmp/daemon.pid); "
+              "do sleep 0.2; i=$((i+1)); done", 90, check=False)
+    said = guest.run("cat /tmp/daemon.log").text
+    check(guest.run("test -S /tmp/data.sock", check=False).code == 0, f"midplaned runs on it {said[-600:]}")
+
+
+def stop_daemon(guest):
+    guest.run("kill $(cat /tmp/daemon.pid); i=0; while kill -0 $(cat /tmp/daemon.pid) 2>/dev/null && [ $i -lt 100 ]; "
+              "do sleep 0.1; i=$((i+1)); done; rm -f /tmp/data.sock", 30)
+    check(guest.run("kill -0 $(cat /tmp/daemon.pid)", check=False).code != 0, "midplaned ends when it is asked to")
+
+
+def client(guest, *verb):
+    done = guest.run(f"disk_client nvme /tmp/data.sock {' '.join(verb)}", 120, check=False)
+    check(done.code == 0, f"disk_client {' '.join(verb)}: {done.text.strip()}")
+
+
+def serve(guest):
+    """A disk card on the function, a disk of it, and a client that drives that."""
+    done = guest.run("midplaned --socket /tmp/m.sock /bin/site.json", 60, check=False)
+    check(done.code != 0 and "is no table of namespaces" in done.text,
+          f"a disk that holds something is not taken over: {done.text.strip()[-300:]}")
+    guest.run("dd if=/dev/zero of=/dev/nvme0n1 bs=1M count=2 oflag=direct 2>/dev/null")
+    start_daemon(guest)
+    card = json.loads(guest.tool("--socket /tmp/m.sock -o json card show ssd")[1])
+    check(card["medium"] == VF and card["medium_access"] == "VFIO" and card["size_bytes"] == DISK_MIB << 20,
+          "the card says what it is on")
+    client(guest, "verify", "3")
+    client(guest, "fill", "4")
+    guest.disk_tool(f"fill {VF} 1 1", 1, "in use: by another program")
+    stop_daemon(guest)
+    start_daemon(guest)
+    client(guest, "compare", "4")
+    stop_daemon(guest)
+
+
+def body(world):
+    need("qemu-system-x86_64")
+    site_file = os.path.join(world.dir, "site.json")
+    with open(site_file, "w", encoding="utf-8") as out:
+        json.dump(site(), out)
+    guest = world.guest(Guest(world, {"vfio_disk": world.program("tests/guests/vfio_disk"),
+                                      "midplane": world.program("src/prog/midplane"),
+                                      "midplaned": world.program("src/prog/midplaned"),
+                                      "disk_client": world.program("tests/e2e/disk_client"), "site.json": site_file}))
+    guest.wait_ready(200)
+    say(f"  booted in {guest.booted_s:.1f} s")
+    drive(guest)
+    serve(guest)
+    guest.stop()
+
+
+main("vfio_nvme", body, add_options=lambda parser: parser.add_argument("--lazy", action="store_true"))
