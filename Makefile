@@ -40,7 +40,7 @@ demo: deps-demo ## real guests share two NIC cards, and one card is pulled
 	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
 		python3 demo/demo.py --build $(BUILD)
 
-bench: deps-bench ## VF-to-VF rates beside dpdk-testpmd and Open vSwitch, latency, scale, idle CPU
+bench: deps-bench ## NICs beside dpdk-testpmd and Open vSwitch, disks beside qemu-storage-daemon, and more
 	@$(MAKE) --no-print-directory all
 	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
 		python3 bench/bench.py --build $(BUILD)

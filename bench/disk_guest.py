@@ -35,7 +35,7 @@ class DiskGuest(guests.QemuGuest):
     def fio(self, disk, op, depth, seconds):
         """What fio says of /dev/vdX: latency and rate."""
         said = self.run(f"fio --name=load --filename=/dev/vd{'abc'[disk]} --rw={op} --bs=4k --iodepth={depth} "
-                        f"--ioengine=libaio --direct=1 --thread --time_based --runtime={seconds}s --ramp_time=200ms "
+                        f"--ioengine=libaio --direct=1 --thread --time_based --runtime={seconds * 1000:.0f}ms --ramp_time=200ms "
                         "--norandommap --output-format=json", 60).text
         side = json.loads(said[said.index("{"):])["jobs"][0]["read" if op == "randread" else "write"]
         times = side["clat_ns"]["percentile"]
@@ -55,7 +55,7 @@ def measure(servers, options):
             for load in LOADS:
                 for place in range(len(servers)):
                     disk = (turn + place) % len(servers)
-                    got[list(servers)[disk], load].append(guest.fio(disk, *load, options.seconds))
+                    got[list(servers)[disk], load].append(guest.fio(disk, *load, options.seconds / disks.ROWS_SHARE))
     return got
 
 

@@ -21,6 +21,7 @@ MIB = 1 << 20
 SIZE = 256 * MIB
 CARD_SIZE = SIZE + MIB  # with its table
 DEPTHS = (1, 32)
+ROWS_SHARE = 3  # tables of many rows take this part of the time for a sample
 CORES = ("near", "far")
 # What SPDK's target over vfio-user reached on a machine of this kind, and what is to be reached: 1.2 times better.
 TO_REACH = {1: ("median_us", 1.37), 32: ("iops", 289200)}
@@ -43,8 +44,8 @@ class Disk:
         self.dir = tempfile.mkdtemp(prefix="mp-disk-")
         self.log = os.path.join(self.dir, "log")
         self.socket = os.path.join(self.dir, "disk.sock")
-        self.image = {"file": os.path.join(self.dir, "disk.img"),
-                      "tmpfs": f"/dev/shm/mp-disk-{os.getpid()}-{id(self)}.img"}.get(self.medium)
+        name = f"mp-disk-{os.getpid()}-{id(self)}.img"
+        self.image = {"file": os.path.join(self.build, name), "tmpfs": "/dev/shm/" + name}.get(self.medium)
         try:
             if self.image:
                 with open(self.image, "wb") as file:
@@ -164,18 +165,18 @@ def show(value, form="{:.2f}"):
     return "-" if value is None else form.format(value)
 
 
-def rounds_of(servers, options, loads):
+def rounds_of(servers, loads, rounds, seconds):
     """{(server, load): [a sample of each round, or None]}, the order turning from round to round."""
     got = {(name, load): [] for name in servers for load in loads}
     names = list(servers)
-    for turn in range(options.rounds):
+    for turn in range(rounds):
         for name in names[turn % len(names):] + names[:turn % len(names)]:
             for load in loads:
                 got[name, load].append(None)
             try:
                 with servers[name]() as disk:
                     for load in loads:
-                        got[name, load][-1] = disk.sample(load[0], load[1], options.seconds, *load[2:])
+                        got[name, load][-1] = disk.sample(load[0], load[1], seconds, *load[2:])
             except BenchError as error:
                 print(f"  not measured: {error}", flush=True)
     return got
@@ -191,7 +192,8 @@ def bench_disk(options):
     print("| depth | cores | samples | median, us | 99 %, us | commands a second | best | to reach |")
     print("|---:|---|---:|---:|---:|---:|---:|---|")
     loads = [("read", depth) for depth in DEPTHS]
-    got = rounds_of({"midplaned": lambda: Daemon(options.build, "memory", "nvme")}, options, loads)
+    got = rounds_of({"midplaned": lambda: Daemon(options.build, "memory", "nvme")}, loads, 2 * options.rounds,
+                    options.seconds / 2)
     out = []
     for load in loads:
         samples = got["midplaned", load]
@@ -230,7 +232,7 @@ def show_times(each):
 def blk_table(title, servers, ours, theirs, options):
     """servers: {name: maker}; each of ours is compared with the best of theirs."""
     loads = [(op, depth, *wait) for op in ("read", "write") for depth in DEPTHS for wait in ((), ("sleep",))]
-    got = rounds_of(servers, options, loads)
+    got = rounds_of(servers, loads, options.rounds, options.seconds / ROWS_SHARE)
     print(f"\n{title}\n")
     print("| what | depth | client | " + " | ".join(servers) + " | " +
           " | ".join(f"{name}: latency, rate" for name in ours) + " |")
