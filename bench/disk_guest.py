@@ -35,8 +35,8 @@ class DiskGuest(guests.QemuGuest):
     def fio(self, disk, op, depth, seconds):
         """What fio says of /dev/vdX: latency and rate."""
         said = self.run(f"fio --name=load --filename=/dev/vd{'abc'[disk]} --rw={op} --bs=4k --iodepth={depth} "
-                        f"--ioengine=libaio --direct=1 --thread --time_based --runtime={seconds * 1000:.0f}ms --ramp_time=200ms "
-                        "--norandommap --output-format=json", 60).text
+                        f"--ioengine=libaio --direct=1 --thread --time_based --runtime={seconds * 1000:.0f}ms "
+                        "--ramp_time=200ms --norandommap --output-format=json", 60).text
         side = json.loads(said[said.index("{"):])["jobs"][0]["read" if op == "randread" else "write"]
         times = side["clat_ns"]["percentile"]
         return {"median_us": times["50.000000"] / 1e3, "p99_us": times["99.000000"] / 1e3, "iops": side["iops"]}

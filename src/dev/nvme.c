@@ -32,6 +32,9 @@ static unsigned nvme_poll(struct worker *worker, struct block_front *front, uint
 	if (unlikely(nvme->phase != NVME_ENABLED))
 		nvme_step(nvme);
 	if (likely(nvme->master && !nvme->quiet)) {
+		/* Put off, or posted by the control thread: nothing else has to happen for it. */
+		if (unlikely(nvme->unflushed))
+			nvme_cqs_flush(nvme);
 		for (uint64_t left = nvme->crowded; unlikely(left); left &= left - 1)
 			nvme_cq_drain(nvme, lowest_bit(left));
 		if (likely(nvme->phase == NVME_ENABLED))

@@ -59,18 +59,20 @@ static inline void side_wake(void *owner)
 	((struct side *)owner)->wakes++;
 }
 
-/* One round of the worker. */
+/* One round of the worker, which flushes a front only when something moved, as a card does. */
 static inline unsigned world_round(struct world *world)
 {
-	unsigned n = 0;
+	unsigned n = 0, moved;
 
 	world->now_ns += 1000;
 	for (unsigned i = 0; i < world->sides; i++) {
 		struct block_front *front = world->side[i].front;
 
-		n += front->ops->poll(WORKER, front, world->now_ns);
-		n += fake_disk_run(WORKER, &world->disk[i], world->run_most);
-		front->ops->flush(WORKER, front);
+		moved = front->ops->poll(WORKER, front, world->now_ns);
+		moved += fake_disk_run(WORKER, &world->disk[i], world->run_most);
+		if (moved)
+			front->ops->flush(WORKER, front);
+		n += moved;
 	}
 	return n;
 }
