@@ -201,17 +201,30 @@ static void init_managed(struct hierarchy *h, struct hierarchy_port *port, uint1
 	pcie_device_init(&d->device, &conf, take_spaces(h, 1u + vfs));
 }
 
+/* An endpoint of its own is what its guest is given.  Below a PF a VF is of the PF's kind, whatever serves its
+ * guest: one VF Device ID, one layout of BARs and one class code hold for all of them (9.3.3.11, 9.3.4.1). */
+static const struct pcie_kind *lent_kind(const struct hierarchy *h, unsigned card, unsigned vf)
+{
+	const struct placement *row;
+	unsigned member;
+	int at = hierarchy_user(&h->conf, card, vf, &member);
+
+	must(at >= 0);
+	if (!is_disk(h, card))
+		return &h->kinds.nic_lent;
+	row = &h->conf.placement[at];
+	return h->conf.site->systems[row->system].io[row->io].attachment == SITE_ATTACH_NVME ?
+		       &h->nvme_kinds.lent : &h->kinds.disk_lent;
+}
+
 /* Lent VFs are functions 0, 1, 2... of one ARI device; each names the next.  7.8.7.2. */
 static void init_lent(struct hierarchy *h, struct hierarchy_port *port, uint16_t vfs)
 {
-	const struct pcie_device_conf conf = {
-		.kind = is_disk(h, port->card) ? &h->nvme_kinds.lent : &h->kinds.nic_lent,
-	};
-
 	for (uint16_t vf = 1; vf <= vfs; vf++) {
 		if (!is_ours(&h->conf, port->card, vf))
 			continue;
 
+		const struct pcie_device_conf conf = { .kind = lent_kind(h, port->card, vf) };
 		struct hierarchy_device *d = &h->devices[h->device_count++];
 
 		d->vf = vf;

@@ -46,9 +46,11 @@ static void describe_user(const struct hierarchy *h, unsigned card, unsigned vf,
 	const char *role = active == (int)member ? "active" : "standby";
 	const char *here = h->conf.site->hosts[h->conf.host].name;
 	bool lent = strcmp(system->host, here) != 0;
+	bool disk = site_io_is_disk(&system->io[p->io]);
+	bool nvme = system->io[p->io].attachment == SITE_ATTACH_NVME;
 
-	snprintf(user, LINE_MAX_BYTES / 2, "%s/%s, %s%s%s", system->name, system->io[p->io].name,
-		 role, lent ? ", lent to host " : "", lent ? system->host : "");
+	snprintf(user, LINE_MAX_BYTES / 2, "%s/%s, %s%s%s%s", system->name, system->io[p->io].name,
+		 role, nvme ? ", as NVMe" : disk ? ", as virtio-blk" : "", lent ? ", lent to host " : "", lent ? system->host : "");
 }
 
 static bool is_free(const struct hierarchy *h, unsigned card, unsigned vf)

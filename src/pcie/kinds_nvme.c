@@ -22,7 +22,7 @@ static void build(struct pcie_kind *kind, enum what what)
 		.class_code = PCIE_NVME_CLASS,
 		.revision = 1,
 	};
-	static const struct pcie_link_shape link = { .speed = SPEC_EXPRESS_16_GT, .width = 4 };
+	static const struct pcie_link_shape link = { .speed = SPEC_EXPRESS_16_GT, .width = 8 };
 
 	pcie_kind_init(kind, what == VF ? PCIE_ROLE_VF : PCIE_ROLE_ENDPOINT);
 	pcie_header_lay_type0(kind, &identity, &bars);

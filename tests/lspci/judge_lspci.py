@@ -18,8 +18,7 @@ COMMON = [
     r"Power Management version 3",
     r"Status: D0 NoSoftRst\+ PME-Enable- DSel=0",
 ]
-NIC = COMMON + [
-    r"MSI-X: Enable- Count=18 Masked-",
+FUNCTION = COMMON + [
     r"Vector table: BAR=2 offset=00000000",
     r"PBA: BAR=2 offset=00001000",
     r"Express \(v2\) Endpoint, MSI 00",
@@ -37,41 +36,58 @@ NIC = COMMON + [
 ]
 REDIRECTED = (r"ACSCtl:\tSrcValid- TransBlk- ReqRedir\+ CmpltRedir\+ UpstreamFwd- EgressCtrl- "
               r"DirectTrans-")
-ENDPOINT = NIC + [
-    r"Ethernet controller: Red Hat, Inc\. Virtio 1\.0 network device \(rev 01\)",
+NIC = FUNCTION + [r"MSI-X: Enable- Count=18 Masked-"]
+NVME = FUNCTION + [r"MSI-X: Enable- Count=64 Masked-"]
+PLACED = [
     r"Control: I/O- Mem\+ BusMaster\+",
     r"Latency: 0\n",
     r"Region 2: Memory at {bar2} \(64-bit, prefetchable\)",
-    r"Region 4: Memory at {bar4} \(64-bit, prefetchable\)",
     r"RlxdOrd\+ ExtTag- PhantFunc- AuxPwr- NoSnoop\+ FLReset-",
     r"MaxPayload 128 bytes, MaxReadReq 512 bytes",
     r"LnkSta:\tSpeed 16GT/s, Width x8\n",
     r"UESvrt:\tDLP\+ SDES- TLP- FCP\+ CmpltTO- CmpltAbrt- UnxCmplt- RxOF\+ MalfTLP\+ ECRC-",
+    REDIRECTED,
+]
+VIRTIO_BAR = [
+    r"Region 4: Memory at {bar4} \(64-bit, prefetchable\)",
     r"VirtIO: CommonCfg\n\s+BAR=4 offset=00000000 size=00000038",
     r"VirtIO: Notify\n\s+BAR=4 offset=00003000 size=00001000 multiplier=00000004",
     r"VirtIO: ISR\n\s+BAR=4 offset=00001000 size=00000004",
     r"VirtIO: DeviceCfg\n\s+BAR=4 offset=00002000 size=00000100",
-    REDIRECTED,
 ]
-PF = ENDPOINT + [
+ENDPOINT = NIC + PLACED + VIRTIO_BAR + [
+    r"Ethernet controller: Red Hat, Inc\. Virtio 1\.0 network device \(rev 01\)",
+]
+BLOCK_ENDPOINT = FUNCTION + PLACED + VIRTIO_BAR + [
+    r"Mass storage controller: Red Hat, Inc\. Virtio 1\.0 block device \(rev 01\)",
+    r"MSI-X: Enable- Count=17 Masked-",
+]
+NVME_ENDPOINT = NVME + PLACED + [
+    r"Non-Volatile memory controller: Red Hat, Inc\. Device 10f2 \(rev 01\) \(prog-if 02 \[NVM Express\]\)",
+    r"Region 0: Memory at {bar0} \(64-bit, prefetchable\)",
+]
+PHYSICAL = [
     r"LnkCap2: Supported Link Speeds: 2\.5-16GT/s",
     r"Device Serial Number {serial}\n",
     r"IOVCap:\tMigration- 10BitTagReq- Interrupt Message Number: 000",
     r"IOVCtl:\tEnable\+ Migration- Interrupt- MSE\+ ARIHierarchy\+",
     r"Initial VFs: {vfs}, Total VFs: {vfs}, Number of VFs: {vfs}, Function Dependency Link: 00",
-    r"VF offset: 1, stride: 1, Device ID: 1041\n",
+    r"VF offset: 1, stride: 1, Device ID: {device}\n",
     r"Supported Page Size: 00000553, System Page Size: 00000001",
     r"Region 2: Memory at {vfbar2} \(64-bit, prefetchable\)",
-    r"Region 4: Memory at {vfbar4} \(64-bit, prefetchable\)",
     r"VF Migration: offset: 00000000, BIR: 0",
 ]
-VF = NIC + [
+PF = ENDPOINT + PHYSICAL + [r"Region 4: Memory at {vfbar4} \(64-bit, prefetchable\)"]
+NVME_PF = NVME_ENDPOINT + PHYSICAL + [r"Region 0: Memory at {vfbar0} \(64-bit, prefetchable\)"]
+VIRTUAL = [
     r"Device ffff \(rev 01\)",
     r"Control: I/O- Mem- BusMaster{master} ",
     r"RlxdOrd- ExtTag- PhantFunc- AuxPwr- NoSnoop- FLReset-",
     r"LnkSta:\tSpeed unknown \(downgraded\), Width x0",  # 9.3.5: the link is the PF's to tell
     r"UESvrt:\t" + NO_BITS + "\n",
 ]
+VF = NIC + VIRTUAL
+NVME_VF = NVME + VIRTUAL + [r"Non-Volatile memory controller:", r"\(prog-if 02 \[NVM Express\]\)"]
 PORT = COMMON + [
     r"PCI bridge: Red Hat, Inc\. Device 10f0 \(rev 01\) \(prog-if 00 \[Normal decode\]\)",
     r"Control: I/O- Mem\+ BusMaster\+",
@@ -107,7 +123,9 @@ CAPS = {
     "PORT": ["Power Management", "MSI:", "Express", "Advanced Error", "Access Control"],
     "BRIDGE": ["Power Management"],
 }
-CAPS["VF"] = CAPS["LENT"]
+CAPS["VF"] = CAPS["BLOCK_LENT"] = CAPS["LENT"]
+for role in "PF", "VF", "LENT":
+    CAPS["NVME_" + role] = [cap for cap in CAPS[role] if cap not in VIRTIO]
 
 # What a decoder says of what it does not understand; with what it rightly says of a VF's link and
 # of the indicators that a slot does not have taken out first.
@@ -142,8 +160,9 @@ def tell(*args):
 
 
 def decode(*args):
+    said = tell(*args)
     with tempfile.NamedTemporaryFile("w") as file:
-        file.write(tell(*args))
+        file.write(said.split("\n", 1)[1] if args[1] == "disks" else said)
         file.flush()
         done = subprocess.run(["lspci", "-F", file.name, "-vvv"], capture_output=True, text=True)
     if done.returncode:
@@ -198,7 +217,7 @@ class Host:
         vfbar4 = up(vfbar2 + vfs * (8 << 10), 16 << 10)
         end = vfbar4 + vfs * (16 << 10)
         base = self.port(slot, buses, up(end, 1 << 20))
-        self.see("PF", buses[0] << 8, PF, next=0, vfs=vfs, serial=serial,
+        self.see("PF", buses[0] << 8, PF, next=0, vfs=vfs, serial=serial, device="1041",
                  bar2="%x" % base, bar4="%x" % (base + (16 << 10)),
                  vfbar2="%016x" % (base + vfbar2), vfbar4="%016x" % (base + vfbar4))
         for vf in range(1, vfs + 1):
@@ -212,6 +231,25 @@ class Host:
                      bar2="%x" % at, bar4="%x" % (at + (16 << 10)))
             at += 32 << 10
         assert at <= base + (1 << 20)
+
+    def managed_disk(self, slot, bus, vfs, serial, used):
+        """An NVMe PF and its VFs: own BARs of 16 and 8 KiB, then the same for each VF."""
+        vfbar0 = 32 << 10
+        vfbar2 = up(vfbar0 + vfs * (16 << 10), 8 << 10)
+        base = self.port(slot, [bus], up(vfbar2 + vfs * (8 << 10), 1 << 20))
+        self.see("NVME_PF", bus << 8, NVME_PF, next=0, vfs=vfs, serial=serial, device="10f2",
+                 bar0="%x" % base, bar2="%x" % (base + (16 << 10)),
+                 vfbar0="%016x" % (base + vfbar0), vfbar2="%016x" % (base + vfbar2))
+        for vf in range(1, vfs + 1):
+            self.see("NVME_VF", (bus << 8) + vf, NVME_VF + ([REDIRECTED] if vf in used else []),
+                     next=0, master="+" if vf in used else "-")
+
+    def lent_disks(self, slot, bus):
+        """A virtio-blk and an NVMe function: each is what its guest is given."""
+        base = self.port(slot, [bus], 1 << 20)
+        self.see("BLOCK_LENT", bus << 8, BLOCK_ENDPOINT, next=1, bar2="%x" % base, bar4="%x" % (base + (16 << 10)))
+        base += 32 << 10
+        self.see("NVME_LENT", (bus << 8) + 1, NVME_ENDPOINT, next=0, bar0="%x" % base, bar2="%x" % (base + (16 << 10)))
 
     def nothing_else(self):
         global checks
@@ -242,6 +280,13 @@ def main():
     pulled.port(2, [2], 0)
     pulled.lent(3, 3, 1)
     pulled.nothing_else()
+
+    d0 = Host("d0", "0", "disks")
+    d0.managed_disk(1, 1, 8, tell("0", "disks").split("\n", 1)[0], {1, 2, 4, 5})
+    d0.nothing_else()
+    d1 = Host("d1", "1", "disks")
+    d1.lent_disks(1, 1)
+    d1.nothing_else()
 
     print(f"{checks} decoded values compared, {failures} wrong")
     return failures != 0

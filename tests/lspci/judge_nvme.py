@@ -24,7 +24,7 @@ PLACED = [
     r"Region 0: Memory at {base0} \(64-bit, prefetchable\)",
     r"Region 2: Memory at {base2} \(64-bit, prefetchable\)",
     r"Control: I/O- Mem\+ BusMaster\+",
-    r"Width x4",
+    r"Width x8",
 ]
 PF = [
     r"Device Serial Number 00-00-00-00-11-22-33-44",
