@@ -50,7 +50,9 @@ static void describe_user(const struct hierarchy *h, unsigned card, unsigned vf,
 	bool nvme = system->io[p->io].attachment == SITE_ATTACH_NVME;
 
 	snprintf(user, LINE_MAX_BYTES / 2, "%s/%s, %s%s%s%s", system->name, system->io[p->io].name,
-		 role, nvme ? ", as NVMe" : disk ? ", as virtio-blk" : "", lent ? ", lent to host " : "", lent ? system->host : "");
+		 role,
+		 nvme ? ", as NVMe" : disk ? ", as virtio-blk" : "",
+		 lent ? ", lent to host " : "", lent ? system->host : "");
 }
 
 static bool is_free(const struct hierarchy *h, unsigned card, unsigned vf)

@@ -1,6 +1,7 @@
 """Disks of the site: data through the daemon's sockets, pulled cards, a killed daemon, and what is refused."""
 
 import os
+import re
 import subprocess
 import time
 
@@ -78,6 +79,33 @@ def silent(world):
     took = time.monotonic() - began
     check(done.returncode == 0 and took < 30, f"a driver that never notifies is served: {took:.2f} s "
           f"({done.stdout.strip()})")
+
+
+LSPCI = {
+    "nvme": ["Non-Volatile memory controller: Red Hat, Inc. Device 10f2 (rev 01) (prog-if 02 [NVM Express])",
+             "MSI-X: Enable- Count=64 Masked-"],
+    "virtio-blk": ["Mass storage controller: Red Hat, Inc. Virtio 1.0 block device (rev 01)",
+                   "MSI-X: Enable- Count=17 Masked-", "VirtIO: CommonCfg", "VirtIO: Notify", "VirtIO: DeviceCfg"],
+}
+
+
+def decoded(world, daemon):
+    """lspci decodes what clients are given, and finds the capabilities that our tool finds; and the tree says both."""
+    for name, kind in DISKS.items():
+        socket = os.path.join(world.dir, name + ".sock")
+        dump = os.path.join(world.dir, "dump")
+        with open(dump, "w") as file:
+            file.write(daemon.tool("pci", "show", socket, "--dump")[1])
+        text = subprocess.run(["lspci", "-F", dump, "-vvv"], capture_output=True, text=True, check=True).stdout
+        found = [int(at, 16) for at in re.findall(r"Capabilities: \[(\w+)", text)]
+        shown = [int(c["offset"], 16) for c in daemon.facts("pci", "show", socket)["capabilities"]]
+        missing = [words for words in LSPCI[kind] + ["Express (v2) Endpoint", "Advanced Error", "Address Translation"]
+                   if words not in text]
+        check(found == shown and not missing and "<chain" not in text,
+              f"lspci agrees with what {name} presents: {len(found)} capabilities {missing or ''}")
+    tree = daemon.tool("host", "lspci", "blade")[1]
+    check("a/nvme-mem, active, as NVMe" in tree and "a/blk-mem, active, as virtio-blk" in tree,
+          "the host's tree says what serves each disk")
 
 
 def numbers(daemon):
@@ -164,6 +192,7 @@ def body(world):
     say(f"  started in {daemon.started_s * 1000:.0f} ms")
     data(world, daemon)
     numbers(daemon)
+    decoded(world, daemon)
     for name in DISKS:
         pulled(world, daemon, name)
     killed(world, daemon)

@@ -3,12 +3,14 @@
 The sample function is served by a program of its own; a stock Debian guest sees it behind a root port and its
 IOMMU, and a driver in the guest's user space uses it through VFIO: registers, the mapped page, DMA both ways, MSI-X,
 reset.  Then the server is started anew, and a second guest finds the function.  Last a guest has an NVMe and another a
-virtio-blk function, of a disk of memory, and its own drivers write and read them.
+virtio-blk function, of a disk of memory, and its own drivers write and read them; nvme-cli decodes the former.
 """
 
 import json
+import shutil
 import subprocess
 
+import nvme_guest
 from world import check, facts, guests, main, need, newer_qemu, say
 
 ROUNDS = 20
@@ -44,7 +46,8 @@ def stop(server):
 def boot(world, name, path):
     guest = VfioUserGuest(name, world.dir, [],
                           {**world.guest_programs(),
-                           "vfio_sample_driver": world.program("tests/guests/vfio_sample_driver")},
+                           "vfio_sample_driver": world.program("tests/guests/vfio_sample_driver"),
+                           "nvme": shutil.which("nvme")},
                           vectors=None, kernel_args="intel_iommu=on iommu=nopt iommu.strict=1 no_timer_check",
                           modules=["irqbypass", "vfio", "vfio_virqfd", "vfio_iommu_type1",
                                    "vfio-pci-core", "vfio-pci", "virtio_blk"])
@@ -89,6 +92,8 @@ def try_disk(world, kind, device):
     try:
         guest = boot(world, kind, path)
         use_disk(guest, device)
+        if kind == "nvme":
+            nvme_guest.judge(guest, DISK_MB)
         guest.stop()
     finally:
         said = stop(server)
@@ -96,7 +101,7 @@ def try_disk(world, kind, device):
 
 
 def body(world):
-    need("debootstrap")
+    need("debootstrap", "nvme")
     path = f"{world.dir}/sample.sock"
     server = serve(world, path)
     try:

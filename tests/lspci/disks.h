@@ -1,5 +1,5 @@
-/* tests/lspci/disks.h -- a site of one disk card: host d0 manages it and has a disk by NVMe and one by virtio-blk, host d1
- * is lent one of each.
+/* tests/lspci/disks.h -- a site of one disk card: host d0 manages it and has a disk by NVMe and one by
+ * virtio-blk, host d1 is lent one of each.
  *
  * Threads: one.  Memory: static. */
 #ifndef TESTS_LSPCI_DISKS_H

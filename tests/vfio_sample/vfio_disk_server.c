@@ -2,7 +2,8 @@
  * socket until SIGTERM or SIGINT: for guests and clients, without a daemon.  "ready" on standard output says that
  * a client may come.
  *
- * vfio_disk_server SOCKET nvme|virtio-blk MIB */
+ * vfio_disk_server SOCKET nvme|nvme-primary|virtio-blk MIB
+ * nvme-primary: a controller that manages two secondary ones, which nobody else reaches. */
 #include "attach/vfio_user.h"
 #include "dev/nvme_function.h"
 #include "dev/virtio_blk.h"
@@ -17,7 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BURST = 1024, QUEUES = 4, IDLE_ROUNDS = 200, IDLE_US = 100 };
+enum what { NVME, NVME_WITH_SECONDARIES, VIRTIO_BLK };
+enum { SECONDARIES = 2, SECONDARY_QUEUES = 2, BURST = 1024, QUEUES = 4, IDLE_ROUNDS = 200, IDLE_US = 100 };
 
 static struct {
 	struct fake_disk disk;
@@ -56,7 +58,26 @@ static void on_round(uv_idle_t *handle)
 		usleep(IDLE_US);
 }
 
-static struct pci_function *make_nvme(struct vfio_user_conf *conf)
+static void ignore(void *owner)
+{
+	(void)owner;
+}
+
+static void add_secondaries(struct nvme_subsystem *subsystem)
+{
+	struct nvme_conf conf = {
+		.subsystem = subsystem, .role = NVME_SECONDARY, .queues = SECONDARY_QUEUES,
+		.vectors = SECONDARY_QUEUES + 1, .dma = &world.dma, .host = { .wake = ignore },
+	};
+
+	for (uint16_t vf = 1; vf <= SECONDARIES; vf++) {
+		conf.controller_id = conf.vf_number = vf;
+		conf.doorbells = take_aligned(NVME_DOORBELLS_SIZE);
+		must(nvme_init(take_aligned(nvme_size()), &conf) == 0);
+	}
+}
+
+static struct pci_function *make_nvme(struct vfio_user_conf *conf, enum what what)
 {
 	struct nvme_subsystem_conf subsystem_conf = {
 		.serial = "MP0001", .model = "midplane disk", .firmware = "1.0",
@@ -65,7 +86,8 @@ static struct pci_function *make_nvme(struct vfio_user_conf *conf)
 	};
 	struct nvme_subsystem *subsystem = take_aligned(nvme_subsystem_size());
 	struct nvme_function_conf function = {
-		.kind = &world.nvme_kinds.lent, .memory = take_aligned(nvme_size()), .role = NVME_ALONE,
+		.kind = &world.nvme_kinds.lent, .memory = take_aligned(nvme_size()),
+		.role = what == NVME ? NVME_ALONE : NVME_PRIMARY,
 		.subsystem = subsystem, .queues = QUEUES, .serial = 1, .dma = &world.dma,
 		.host = vfio_user_function_host(&world.server),
 	};
@@ -80,6 +102,8 @@ static struct pci_function *make_nvme(struct vfio_user_conf *conf)
 	dma_init(&world.dma, NULL, &nvme_front(function.memory)->dma_blocked);
 	must(nvme_function_init(&world.nvme, &function) == 0);
 	world.front = nvme_front(function.memory);
+	if (what == NVME_WITH_SECONDARIES)
+		add_secondaries(subsystem);
 	return &world.nvme.function;
 }
 
@@ -118,7 +142,7 @@ static void tell(void *owner, const char *kind, const char *text)
 	fprintf(stderr, "%s: %s\n", kind, text);
 }
 
-static int serve(const char *path, bool nvme)
+static int serve(const char *path, enum what what)
 {
 	struct vfio_user_conf conf = { .path = path, .host = { .event = tell } };
 	struct refusal why = { 0 };
@@ -126,7 +150,7 @@ static int serve(const char *path, bool nvme)
 
 	for (unsigned i = 0; i < array_len(conf.pages); i++)
 		conf.pages[i].fd = -1;
-	conf.function = nvme ? make_nvme(&conf) : make_virtio_blk();
+	conf.function = what == VIRTIO_BLK ? make_virtio_blk() : make_nvme(&conf, what);
 	conf.loop = &loop;
 	world.front->namespaces[0] = &world.disk.back;
 	world.front->ops->namespaces_changed(NULL, world.front);
@@ -147,13 +171,16 @@ static int serve(const char *path, bool nvme)
 
 int main(int argc, char **argv)
 {
+	static const char *const kinds[] = { "nvme", "nvme-primary", "virtio-blk" }; /* enum what */
 	uint64_t size = argc == 4 ? strtoull(argv[3], NULL, 10) << 20 : 0;
-	bool nvme = argc == 4 && strcmp(argv[2], "nvme") == 0;
+	unsigned what = 0;
 
-	if (!size || (!nvme && strcmp(argv[2], "virtio-blk") != 0)) {
-		fprintf(stderr, "Usage: vfio_disk_server SOCKET nvme|virtio-blk MIB\n");
+	while (size && what < array_len(kinds) && strcmp(argv[2], kinds[what]) != 0)
+		what++;
+	if (!size || what == array_len(kinds)) {
+		fprintf(stderr, "Usage: vfio_disk_server SOCKET nvme|nvme-primary|virtio-blk MIB\n");
 		return 2;
 	}
 	fake_disk_init(&world.disk, take_aligned(size), size, 512);
-	return serve(argv[1], nvme);
+	return serve(argv[1], (enum what)what);
 }
