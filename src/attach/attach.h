@@ -16,6 +16,7 @@
 #include <uv.h>
 
 struct attachment;
+struct vfio_user_import;
 
 /* What the daemon gives to every attachment. */
 struct attach_host {
@@ -54,6 +55,7 @@ struct attach_conf {
 	uint64_t mac;        /* as get_be48 reads it; parsed or derived already */
 	uint16_t mtu;
 	const struct attach_disk *disk; /* NULL: the front is a network's; 'mac' and 'mtu' are its */
+	struct vfio_user_import *import; /* attach_external: the function that is passed on; the caller's */
 };
 
 enum { ATTACH_WHY_SIZE = FRONT_WHY_SIZE };
@@ -79,6 +81,8 @@ struct attach_ops {
 	struct nic_front *(*front)(struct attachment *);
 	/* The front of a disk, when it was made with attach_conf.disk.  NULL: the kind has none. */
 	struct block_front *(*disk)(struct attachment *);
+	/* What stands for the front of a function that is another process's.  NULL: the kind has none. */
+	struct front *(*external)(struct attachment *);
 	void (*facts)(struct attachment *, struct attach_facts *);
 	/* The front was bound to another card: tells the guest's side what it must know (a
 	 * vhost-user frontend behind a software switch: RARP is the card's; here: nothing for most). */
@@ -98,6 +102,9 @@ struct attachment {
 
 /* The kinds there are, by enum site_attachment. */
 extern const struct attach_ops *const attach_kinds[];
+
+/* Passes on a function that another process serves, as attachment vfio-user: made with attach_conf.import. */
+extern const struct attach_ops attach_external;
 
 /* Whether a worker gives the front back when it is asked to: waits some milliseconds for that, and a fifth of one
  * again as long as it does not.  Everything that will need the front asks this first, and comes

@@ -133,9 +133,13 @@ static void on_listen(uv_poll_t *poll, int status, int events);
 static void forget_client(struct vfio_user *vf)
 {
 	vf->migration.quiet = false;
-	vfuser_hold(vf);
-	pci_function_reset(vf->function, PCI_RESET_LOST);
-	vfuser_release(vf);
+	if (vf->conf.relay) {
+		vf->conf.relay->left(vf->conf.relay->owner);
+	} else {
+		vfuser_hold(vf);
+		pci_function_reset(vf->function, PCI_RESET_LOST);
+		vfuser_release(vf);
+	}
 	vfuser_irqs_drop(vf);
 	vfuser_doorbells_drop(vf);
 	vfuser_log_drop(vf);

@@ -42,12 +42,23 @@ struct vfio_user_pages {
 	uint64_t offset; /* of the region's first byte in the file: a multiple of 4096 */
 };
 
+/* Who answers a client instead of the function, when that is in another process (vfio_user_external.c).  serve()
+ * carries a command out as a rule of vfio_user_internal.h does, or begins to: -EINPROGRESS, and
+ * vfuser_later_answer() follows.  left(): the client has gone, and nobody waits any longer. */
+struct vfuser_msg;
+struct vfio_user_relay {
+	int (*serve)(void *owner, struct vfuser_msg *msg, struct refusal *why);
+	void (*left)(void *owner);
+	void *owner;
+};
+
 struct vfio_user_conf {
 	const char *path; /* of the socket; one that nobody listens on is replaced */
 	/* Until destroy(): its dma receives what the client grants; its host is what vfio_user_host() says. */
 	struct pci_function *function;
 	struct vfio_user_pages pages[PCI_REGION_ROM];
 	struct vfio_user_host host;
+	const struct vfio_user_relay *relay; /* NULL: the function answers.  Until destroy() */
 	uv_loop_t *loop;
 };
 

@@ -201,6 +201,14 @@ void vfuser_windows_drop(struct vfio_user *vf)
 		must(end_windows(vf, 0, vf->windows.count) == 0);
 }
 
+void vfuser_window_drop(struct vfio_user *vf, uint64_t address)
+{
+	unsigned at = vfuser_window_at(&vf->windows, address);
+
+	if (at < vf->windows.count && vf->windows.regions[at].base == address)
+		(void)end_windows(vf, at, 1);
+}
+
 /* Messages. */
 
 static int check_grant(const struct vfio_user *vf, const struct grant *g, uint32_t flags,

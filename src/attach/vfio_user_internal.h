@@ -142,6 +142,9 @@ struct vfio_user {
 	uv_poll_t *doorbells[VFUSER_DOORBELL_FDS];
 	int doorbell_fds[VFUSER_DOORBELL_FDS];
 	unsigned doorbell_count;
+	struct vfuser_later *later;    /* commands of a relay, in order */
+	unsigned later_count;
+	size_t later_bytes;
 	struct vfio_user_copy *copies; /* in order; the first may have been asked for */
 	uint16_t next_id;
 
@@ -188,6 +191,20 @@ int vfuser_take_fd(struct vfuser_msg *msg, unsigned index);
 
 /* vfio_user_serve.c: a whole message that lies in vf->msg.  False: it waits for a quiet function. */
 bool vfuser_serve(struct vfio_user *vf);
+/* Holds a command against its rule: 0 or -errno with 'why'. */
+int vfuser_check(const struct vfio_user *vf, const struct vfuser_msg *msg, struct refusal *why);
+/* Sends the reply that lies behind the header in vf->out, or a refusal, which is counted. */
+void vfuser_answer(struct vfio_user *vf, struct vfuser_msg *msg, int err, const struct refusal *why);
+void vfuser_close_fds(struct vfuser_msg *msg);
+
+/* vfio_user_later.c: commands of a relay.  They are served in order, and copied out of the stream, so that the
+ * client's answers behind them are read: take() is false when too many wait. */
+bool vfuser_later_take(struct vfio_user *vf);
+/* Serves those that can be. */
+void vfuser_later_run(struct vfio_user *vf);
+/* The answer of the one that is in progress; not from within serve(). */
+void vfuser_later_answer(struct vfio_user *vf, int err, const uint8_t *payload, uint32_t size);
+void vfuser_later_drop(struct vfio_user *vf);
 
 /* vfio_user_info.c */
 int vfuser_version(struct vfio_user *, struct vfuser_msg *, struct refusal *);
@@ -210,11 +227,14 @@ unsigned vfuser_irq_count(const struct vfio_user *vf, unsigned index);
 void vfuser_interrupt(struct vfio_user *vf, unsigned vector);
 void vfuser_irqs_init(struct vfio_user *vf);
 void vfuser_irqs_drop(struct vfio_user *vf);
+bool vfuser_is_eventfd(int fd);
 
 /* vfio_user_dma.c */
 int vfuser_dma_map(struct vfio_user *, struct vfuser_msg *, struct refusal *);
 int vfuser_dma_unmap(struct vfio_user *, struct vfuser_msg *, struct refusal *);
 void vfuser_windows_drop(struct vfio_user *vf);
+/* Takes back the window that begins at 'address', if there is one and tables can be had for it. */
+void vfuser_window_drop(struct vfio_user *vf, uint64_t address);
 /* Whether every byte is granted, for this access, and without a descriptor. */
 bool vfuser_is_remote(const struct vfio_user *vf, uint64_t address, uint32_t size, uint8_t access);
 bool vfuser_memory_lost(const struct vfio_user *vf);

@@ -87,7 +87,7 @@ void vfuser_irqs_drop(struct vfio_user *vf)
 	atomic_store(&vf->blocked, false);
 }
 
-static bool is_eventfd(int fd)
+bool vfuser_is_eventfd(int fd)
 {
 	static const char wanted[] = "anon_inode:[eventfd]";
 	char name[64], link[64];
@@ -117,7 +117,7 @@ static int set_eventfds(struct vfio_user *vf, const struct irq_set *set, struct 
 		return -EINVAL;
 	}
 	for (unsigned i = 0; i < msg->fd_count; i++)
-		if (!is_eventfd(msg->fds[i])) {
+		if (!vfuser_is_eventfd(msg->fds[i])) {
 			refuse(why, "", "descriptor %u for interrupts is not an eventfd", i);
 			return -EINVAL;
 		}

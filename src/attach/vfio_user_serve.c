@@ -17,7 +17,7 @@ int vfuser_take_fd(struct vfuser_msg *msg, unsigned index)
 	return fd;
 }
 
-static void close_fds(struct vfuser_msg *msg)
+void vfuser_close_fds(struct vfuser_msg *msg)
 {
 	for (unsigned i = 0; i < msg->fd_count; i++)
 		if (msg->fds[i] >= 0)
@@ -35,9 +35,9 @@ static bool needs_quiet(const struct vfuser_rule *rule, const struct vfuser_msg 
 	return rule->when == VFUSER_QUIET;
 }
 
-static int check(const struct vfio_user *vf, const struct vfuser_rule *rule,
-		 const struct vfuser_msg *msg, struct refusal *why)
+int vfuser_check(const struct vfio_user *vf, const struct vfuser_msg *msg, struct refusal *why)
 {
+	const struct vfuser_rule *rule = vfuser_rule(msg->header.command);
 	uint32_t size = msg->header.payload;
 
 	if ((msg->header.flags & VFIO_USER_TYPE_MASK) != VFIO_USER_TYPE_COMMAND) {
@@ -75,10 +75,12 @@ static void note_refusal(struct vfio_user *vf, const struct refusal *why)
 	vf->told_refused = true;
 }
 
-static void answer(struct vfio_user *vf, struct vfuser_msg *msg, int err)
+void vfuser_answer(struct vfio_user *vf, struct vfuser_msg *msg, int err, const struct refusal *why)
 {
 	struct vfio_user_header header = msg->header;
 
+	if (err)
+		note_refusal(vf, why);
 	header.flags = VFIO_USER_TYPE_REPLY | (err ? VFIO_USER_FLAG_ERROR : 0);
 	header.error = (uint32_t)-err;
 	header.payload = err ? 0 : msg->size;
@@ -113,10 +115,12 @@ bool vfuser_serve(struct vfio_user *vf)
 
 	if (vfio_user_is_reply(&msg->header)) {
 		vfuser_copy_reply(vf);
-		close_fds(msg);
+		vfuser_close_fds(msg);
 		return true;
 	}
-	err = check(vf, rule, msg, &why);
+	if (vf->conf.relay)
+		return vfuser_later_take(vf);
+	err = vfuser_check(vf, msg, &why);
 	if (!err && must_wait(vf, rule, msg, &err, &why))
 		return false;
 	vf->messages++;
@@ -128,9 +132,7 @@ bool vfuser_serve(struct vfio_user *vf)
 	vf->own_thread = false;
 	if (vf->quiesced)
 		vfuser_go_on(vf);
-	if (err)
-		note_refusal(vf, &why);
-	answer(vf, msg, err);
-	close_fds(msg);
+	vfuser_answer(vf, msg, err, &why);
+	vfuser_close_fds(msg);
 	return true;
 }

@@ -194,7 +194,8 @@ static int serve_all(struct vfio_user *vf, struct refusal *why)
 
 	while (more > 0 && vf->fd >= 0 && !vf->parked && vfuser_can_send(vf)) {
 		vfuser_copy_run(vf);
-		if (vfuser_can_send(vf))
+		vfuser_later_run(vf);
+		if (vf->fd >= 0 && vfuser_can_send(vf))
 			more = serve_next(vf, why);
 	}
 	return more < 0 ? more : 0;
@@ -304,6 +305,7 @@ void vfuser_stream_close(struct vfio_user *vf)
 		if (vf->msg.fds[i] >= 0)
 			close(vf->msg.fds[i]);
 	vf->fd_count = vf->msg.fd_count = 0;
+	vfuser_later_drop(vf);
 	vf->parked = false;
 	vf->in_first = vf->in_end = vf->out_first = vf->out_end = 0;
 	attach_poll_close(&vf->poll);
