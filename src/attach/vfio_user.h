@@ -44,7 +44,8 @@ struct vfio_user_pages {
 
 /* Who answers a client instead of the function, when that is in another process (vfio_user_external.c).  serve()
  * carries a command out as a rule of vfio_user_internal.h does, or begins to: -EINPROGRESS, and
- * vfuser_later_answer() follows.  left(): the client has gone, and nobody waits any longer. */
+ * vfuser_later_answer() follows; -EAGAIN: it cannot now, and vfuser_later_retry() follows.  left(): the client has
+ * gone, and nobody waits any longer. */
 struct vfuser_msg;
 struct vfio_user_relay {
 	int (*serve)(void *owner, struct vfuser_msg *msg, struct refusal *why);

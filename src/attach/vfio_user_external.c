@@ -110,8 +110,12 @@ static void function_came(void *owner)
 	struct external *x = owner;
 	const char *why = NULL;
 
-	if (!has_client(x) || x->quarantined[0])
+	if (!has_client(x))
 		return;
+	if (x->quarantined[0] || (!x->told && !x->window_count)) { /* it is new to its client */
+		vfuser_later_retry(x->server);
+		return;
+	}
 	if (x->told && !is_same(x))
 		why = "the device is another one now";
 	else if (x->pages_given)
@@ -123,8 +127,8 @@ static void function_came(void *owner)
 		return;
 	}
 	external_config_reset(x);
-	if (x->told || x->window_count)
-		tell_event(x, "device-back", "the device was reset, and has what its guest granted again");
+	tell_event(x, "device-back", "the device was reset, and has what its guest granted again");
+	vfuser_later_retry(x->server);
 }
 
 /* What was in progress has been answered by then. */
@@ -132,8 +136,11 @@ static void function_went(void *owner)
 {
 	struct external *x = owner;
 
-	if (has_client(x) && !x->quarantined[0])
+	if (!has_client(x))
+		return;
+	if (!x->quarantined[0])
 		external_irqs_fail(x);
+	vfuser_later_retry(x->server);
 }
 
 /* The attachment. */

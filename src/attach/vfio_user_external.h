@@ -45,6 +45,7 @@ struct external {
 	struct vfuser_msg *msg; /* NULL: none is */
 	uint32_t part;          /* how many questions it has taken */
 	uint8_t *scratch;       /* its answer: VFIO_USER_PAYLOAD_MAX bytes */
+	bool resets;            /* it is a write that resets the function */
 
 	/* Of the client. */
 	uint32_t bars[SPEC_PCI_BARS], rom; /* as it wrote them */
@@ -81,8 +82,9 @@ int external_io_fds(struct external *x, struct vfuser_msg *msg, struct refusal *
 
 /* vfio_user_external_config.c: puts the client's own registers over bytes that were read. */
 void external_config_read(const struct external *x, uint64_t offset, uint32_t size, uint8_t *bytes);
-/* Keeps what of a write is the client's own. */
-void external_config_wrote(struct external *x, uint64_t offset, uint32_t size, const uint8_t *bytes);
+/* Keeps what of a write is the client's own.  Whether the write resets the function, by an FLR or by waking it up, and
+ * with it what the client keeps there. */
+bool external_config_wrote(struct external *x, uint64_t offset, uint32_t size, const uint8_t *bytes);
 /* The first piece of offset .. offset + size that is the function's: its size, 0: there is none. */
 uint32_t external_config_piece(uint64_t *offset, uint32_t size);
 bool external_config_masters(const struct external *x);

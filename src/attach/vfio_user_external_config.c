@@ -5,7 +5,15 @@
 #include "base/bytes.h"
 #include "spec/pcie.h"
 
-enum { WORD = 4, ROM_BAR = 0x30, ROM_ENABLE = 1, IO_BAR = 1, IO_FLAGS = 3 };
+enum {
+	WORD = 4,
+	ROM_BAR = 0x30,
+	ROM_ENABLE = 1,
+	IO_BAR = 1,
+	IO_FLAGS = 3,
+	CAPS_MAX = 48,          /* as many as there is room for */
+	NO_SOFT_RESET = 1 << 3, /* of the power management control register */
+};
 
 static uint8_t config_at(const struct external *x, unsigned offset)
 {
@@ -101,8 +109,45 @@ static void put_byte(uint32_t *value, uint64_t at, uint8_t byte)
 	*value = (*value & ~(UINT32_C(0xff) << shift)) | (uint32_t)byte << shift;
 }
 
-void external_config_wrote(struct external *x, uint64_t offset, uint32_t size, const uint8_t *bytes)
+/* Where a capability of that ID is, or 0. */
+static unsigned find_cap(const struct external *x, uint8_t id)
 {
+	unsigned at = config_at(x, SPEC_PCI_CAP_POINTER) & ~3u;
+
+	for (unsigned steps = 0; at >= SPEC_PCI_HEADER_SIZE && steps < CAPS_MAX; steps++) {
+		if (config_at(x, at) == id)
+			return at;
+		at = config_at(x, at + 1) & ~3u;
+	}
+	return 0;
+}
+
+/* The byte that a write leaves at 'at', or what is there. */
+static uint8_t byte_after(const struct external *x, uint64_t offset, uint32_t size, const uint8_t *bytes,
+			  unsigned at)
+{
+	return at >= offset && at - offset < size ? bytes[at - offset] : config_at(x, at);
+}
+
+static bool is_reset(const struct external *x, uint64_t offset, uint32_t size, const uint8_t *bytes)
+{
+	unsigned express = find_cap(x, SPEC_PCI_CAP_EXPRESS), flr = express + SPEC_EXPRESS_DEVICE_CONTROL + 1;
+	unsigned power = find_cap(x, SPEC_PCI_CAP_POWER_MANAGEMENT), control = power + SPEC_PM_CONTROL;
+
+	if (express && flr >= offset && flr - offset < size &&
+	    bytes[flr - offset] & SPEC_EXPRESS_INITIATE_FLR >> 8)
+		return true;
+	return power && (config_at(x, control) & SPEC_PM_POWER_STATE) == SPEC_PM_D3HOT &&
+	       !(config_at(x, control) & NO_SOFT_RESET) &&
+	       (byte_after(x, offset, size, bytes, control) & SPEC_PM_POWER_STATE) == SPEC_PM_D0;
+}
+
+bool external_config_wrote(struct external *x, uint64_t offset, uint32_t size, const uint8_t *bytes)
+{
+	if (is_reset(x, offset, size, bytes)) {
+		external_config_reset(x);
+		return true;
+	}
 	for (uint32_t i = 0; i < size; i++) {
 		uint64_t at = offset + i;
 
@@ -113,6 +158,7 @@ void external_config_wrote(struct external *x, uint64_t offset, uint32_t size, c
 		else if (at == SPEC_PCI_INTERRUPT_LINE)
 			x->line = bytes[i];
 	}
+	return false;
 }
 
 static bool is_own(uint64_t at)

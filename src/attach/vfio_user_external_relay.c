@@ -127,6 +127,8 @@ static int write_config(struct external *x, const struct access *a, const uint8_
 	}
 	if (x->part)
 		refresh(x, a->offset, a->count);
+	if (x->resets)
+		refresh(x, 0, SPEC_PCI_HEADER_SIZE);
 	return 0;
 }
 
@@ -136,7 +138,7 @@ static int write_on(struct external *x, const struct access *a, const uint8_t *b
 	if (a->region != VFIO_USER_IMPORT_CONFIG)
 		return x->part ? 0 : in_progress(ask_write(x, a, bytes));
 	if (x->part == 0)
-		external_config_wrote(x, a->offset, a->count, bytes);
+		x->resets = external_config_wrote(x, a->offset, a->count, bytes);
 	else
 		vfio_user_import_note(x->import, a->offset, a->count, bytes); /* until it is read again */
 	return write_config(x, a, bytes);
@@ -303,7 +305,7 @@ static int relay_reset(struct external *x, struct vfuser_msg *msg, const uint8_t
 	if (!answer)
 		return in_progress(external_ask(x, VFIO_USER_DEVICE_RESET, NULL, 0, NULL, 0, 0));
 	external_config_reset(x);
-	refresh(x, 0, 64);
+	refresh(x, 0, SPEC_PCI_HEADER_SIZE);
 	return 0;
 }
 
@@ -448,6 +450,11 @@ int external_serve(void *owner, struct vfuser_msg *msg, struct refusal *why)
 	switch (msg->header.command) {
 	case VFIO_USER_VERSION:
 		return vfuser_version(x->server, msg, why);
+	default:
+		if (vfio_user_import_renewing(x->import))
+			return -EAGAIN; /* what it was for the client before means nothing */
+	}
+	switch (msg->header.command) {
 	case VFIO_USER_DEVICE_GET_INFO:
 		return external_info(x, msg, why);
 	case VFIO_USER_DEVICE_GET_REGION_INFO:

@@ -43,10 +43,10 @@ static void enter(struct vfio_user_import *import, enum vfio_user_import_state s
 /* Ends the connection; whoever used the function hears of it. */
 static void hang_up(struct vfio_user_import *import, int err)
 {
-	bool was_there = import->there;
+	bool was_there = import->there || import->renewing;
 
 	uv_timer_stop(import->pulse);
-	import->there = false; /* nobody asks from now on */
+	import->there = import->renewing = false; /* nobody asks from now on */
 	vfimport_link_close(import, err);
 	vfimport_forget(&import->heard);
 	if (was_there && import->used)
@@ -97,6 +97,7 @@ void vfimport_arrived(struct vfio_user_import *import)
 	import->retry_ms = RETRY_FIRST_MS;
 	uv_timer_start(import->pulse, on_pulse, PULSE_MS, PULSE_MS);
 	import->there = true;
+	import->renewing = false;
 	enter(import, VFIO_USER_IMPORT_PRESENT, "");
 	if (import->used)
 		import->user.came(import->user.owner);
@@ -277,11 +278,17 @@ bool vfio_user_import_reachable(const struct vfio_user_import *import)
 	return import->there;
 }
 
+bool vfio_user_import_renewing(const struct vfio_user_import *import)
+{
+	return import->renewing;
+}
+
 void vfio_user_import_renew(struct vfio_user_import *import)
 {
 	if (!import->there)
 		return; /* it forgets by itself */
 	hang_up(import, -ECONNRESET);
+	import->renewing = true;
 	import->retry_ms = RETRY_FIRST_MS;
 	uv_timer_start(import->timer, on_timer, 0, 0);
 }

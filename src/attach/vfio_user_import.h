@@ -130,8 +130,10 @@ const struct vfio_user_import_counts *vfio_user_import_counts(const struct vfio_
 /* Takes it, or gives it up: NULL.  Questions of the user before are answered to nobody. */
 void vfio_user_import_use(struct vfio_user_import *import, const struct vfio_user_import_user *user);
 
-/* Whether it can be asked now.  It cannot for a moment while it is made anew, though its state stays. */
+/* Whether it can be asked now. */
 bool vfio_user_import_reachable(const struct vfio_user_import *import);
+/* Whether its connection is being made anew: its state stays, and its user is told how that ended. */
+bool vfio_user_import_renewing(const struct vfio_user_import *import);
 
 /* Its user was another one: the connection is made anew, since a function whose client goes forgets all that it
  * was granted. */

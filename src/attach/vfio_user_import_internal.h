@@ -34,6 +34,7 @@ struct vfio_user_import {
 	struct sockaddr_un where;
 	enum vfio_user_import_state state; /* what is told; COUNT: nothing yet */
 	bool there;                        /* greeted, and not gone since */
+	bool renewing;
 	struct refusal why;
 	struct vfio_user_import_user user;
 	bool used;

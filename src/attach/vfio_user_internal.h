@@ -204,6 +204,7 @@ bool vfuser_later_take(struct vfio_user *vf);
 void vfuser_later_run(struct vfio_user *vf);
 /* The answer of the one that is in progress; not from within serve(). */
 void vfuser_later_answer(struct vfio_user *vf, int err, const uint8_t *payload, uint32_t size);
+void vfuser_later_retry(struct vfio_user *vf);
 void vfuser_later_drop(struct vfio_user *vf);
 
 /* vfio_user_info.c */

@@ -88,6 +88,8 @@ void vfuser_later_run(struct vfio_user *vf)
 				       uv_strerror(later->err));
 		} else {
 			later->err = serve(vf, later, &why);
+			if (later->err == -EAGAIN)
+				return;
 			if (later->err == -EINPROGRESS) {
 				later->state = ASKED;
 				return;
@@ -112,6 +114,11 @@ void vfuser_later_answer(struct vfio_user *vf, int err, const uint8_t *payload, 
 	if (later->reply)
 		memcpy(later->reply, payload, size);
 	later->msg.size = later->reply ? size : 0;
+	vfuser_later_retry(vf);
+}
+
+void vfuser_later_retry(struct vfio_user *vf)
+{
 	vfuser_later_run(vf);
 	if (vf->fd >= 0)
 		vfuser_stream_run(vf); /* what could not be taken before */

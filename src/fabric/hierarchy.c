@@ -89,7 +89,8 @@ static struct share share_of(const struct hierarchy_conf *conf, unsigned card)
 
 	must(site_card_at(conf->site, card, &place));
 	share.vfs = place.card->vfs;
-	share.managed = hierarchy_manager(conf->site, card) == (int)conf->host;
+	share.managed = place.card->card_class != SITE_CARD_EXTERNAL &&
+			hierarchy_manager(conf->site, card) == (int)conf->host;
 	share.absent = conf->absent && conf->absent[card];
 	if (share.managed) {
 		share.devices = 1;
@@ -179,12 +180,23 @@ static void init_bridge(struct hierarchy *h, struct hierarchy_port *port, unsign
 	fix_express(&port->bridge, SPEC_EXPRESS_SLOT_CONTROL, presence, up);
 }
 
-static bool is_disk(const struct hierarchy *h, unsigned card)
+static enum site_card_class class_of(const struct hierarchy *h, unsigned card)
 {
 	struct site_card_place place;
 
 	must(site_card_at(h->conf.site, card, &place));
-	return place.card->card_class == SITE_CARD_DISK;
+	return place.card->card_class;
+}
+
+static bool is_disk(const struct hierarchy *h, unsigned card)
+{
+	return class_of(h, card) == SITE_CARD_DISK;
+}
+
+static void init_external(struct hierarchy *h, struct hierarchy_port *port, struct hierarchy_device *d)
+{
+	d->external = true;
+	d->away = !h->conf.import || !h->conf.import(h->conf.import_owner, port->card, d->vf, &d->import);
 }
 
 static void init_managed(struct hierarchy *h, struct hierarchy_port *port, uint16_t vfs)
@@ -197,7 +209,7 @@ static void init_managed(struct hierarchy *h, struct hierarchy_port *port, uint1
 	};
 	struct hierarchy_device *d = &h->devices[h->device_count++];
 
-	d->vf = 0;
+	*d = (struct hierarchy_device){ .vf = 0 };
 	pcie_device_init(&d->device, &conf, take_spaces(h, 1u + vfs));
 }
 
@@ -227,8 +239,10 @@ static void init_lent(struct hierarchy *h, struct hierarchy_port *port, uint16_t
 		const struct pcie_device_conf conf = { .kind = lent_kind(h, port->card, vf) };
 		struct hierarchy_device *d = &h->devices[h->device_count++];
 
-		d->vf = vf;
+		*d = (struct hierarchy_device){ .vf = vf };
 		pcie_device_init(&d->device, &conf, take_spaces(h, 1));
+		if (class_of(h, port->card) == SITE_CARD_EXTERNAL)
+			init_external(h, port, d);
 	}
 	for (unsigned i = 0; i < port->device_count; i++) {
 		struct pcie_device *d = &port->devices[i].device;

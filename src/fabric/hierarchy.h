@@ -4,7 +4,8 @@
  *
  *   the PF and all VFs   when the host manages the card: it is the first host of the card's chassis
  *   single VFs           those that its own systems use, of cards that another host manages; there
- *                        they are endpoints of their own, since their PF is not to be seen
+ *                        they are endpoints of their own, since their PF is not to be seen; also those
+ *                        of external cards, which have no PF and are seen by whoever uses them alone
  *
  * hierarchy_init() builds it and does what a host's firmware and operating system would do, by
  * configuration accesses: gives out bus numbers, sizes BARs by writing ones, opens the bridges'
@@ -20,6 +21,7 @@
 #include "fabric/site.h"
 #include "pcie/device.h"
 #include "pcie/dump.h"
+#include "pcie/header.h"
 #include "pcie/kinds.h"
 #include "pcie/kinds_nvme.h"
 
@@ -28,18 +30,31 @@ enum {
 	HIERARCHY_PORTS_A_FUNCTION = 31, /* devices 1..31 of bus 0; more ports: functions of them */
 };
 
+/* A function that another process serves, as it is now. */
+struct hierarchy_import {
+	const uint8_t *config;                  /* CFG_SIZE bytes, until the hierarchy is done with */
+	uint64_t bar_bytes[PCIE_BARS_MAX];      /* what it has behind them; 0: nothing */
+};
+/* False: it is away. */
+typedef bool hierarchy_import_fn(void *owner, unsigned card, unsigned vf, struct hierarchy_import *import);
+
 struct hierarchy_conf {
 	const struct site *site;
 	const struct placement *placement; /* rows of placement_make() */
 	const int *active;                 /* member now bound, by row; NULL: the first of each */
 	const bool *absent;                /* by card: pulled out of its slot; NULL: none is */
 	unsigned host;                     /* index into the site */
+	hierarchy_import_fn *import;       /* of external cards; NULL: all are away */
+	void *import_owner;
 };
 
 /* A device below a root port: a PF with its VFs, or one lent VF. */
 struct hierarchy_device {
 	struct pcie_device device;
 	uint16_t vf; /* of the card, 1..; 0: the PF */
+	/* Of an external card: its space is a copy, which nobody can write. */
+	bool external, away;
+	struct hierarchy_import import;
 };
 
 struct hierarchy_port {

@@ -1,6 +1,7 @@
 /* What a host's firmware and operating system do with the functions they find; only configuration
  * accesses, as software has no other way.  PCIe 5.0 sections 7.3, 7.5.1 and 9.2. */
 #include "fabric/hierarchy.h"
+#include "base/bytes.h"
 #include "pcie/header.h"
 #include "pcie/sriov.h"
 #include "spec/pcie.h"
@@ -108,6 +109,39 @@ static void open_window(struct hierarchy_port *port)
 	put(d, 0, PCIE_HEADER, SPEC_PCI_IO_LIMIT, 1, 0);
 }
 
+/* A BAR of any size is decoded as a power of two. */
+static uint64_t decoded(uint64_t size)
+{
+	uint64_t whole = 16;
+
+	while (whole < size)
+		whole *= 2;
+	return whole;
+}
+
+/* What such a host would read of a function that is not ours: its registers, with its 64-bit BARs at addresses of
+ * this tree.  Others have none: the windows are beyond them. */
+static uint64_t place_external(struct hierarchy_device *d, uint64_t next)
+{
+	uint32_t *words = d->device.functions[0].word;
+
+	for (unsigned i = 0; i < CFG_WORDS; i++)
+		words[i] = d->away ? UINT32_MAX : get_le32(d->import.config + i * 4);
+	for (unsigned bar = 0; !d->away && bar < PCIE_BARS_MAX; bar++) {
+		uint32_t *word = &words[SPEC_PCI_BAR0 / 4 + bar];
+		uint64_t size = d->import.bar_bytes[bar];
+		bool wide = size && (*word & 1) == 0 && *word & SPEC_PCI_BAR_64_BIT && bar + 1 < PCIE_BARS_MAX;
+		uint64_t at = wide ? align_up(next, decoded(size)) : 0;
+
+		*word = size ? (uint32_t)at | (*word & (*word & 1 ? 3 : SPEC_PCI_BAR_FLAGS)) : 0;
+		if (!wide)
+			continue;
+		words[SPEC_PCI_BAR0 / 4 + ++bar] = (uint32_t)(at >> 32);
+		next = at + decoded(size);
+	}
+	return next;
+}
+
 /* Gives the port's devices routing IDs and addresses; opens the port for them. */
 static void enumerate_port(struct hierarchy *h, struct hierarchy_port *port, unsigned bus,
 			   uint64_t next)
@@ -120,6 +154,10 @@ static void enumerate_port(struct hierarchy *h, struct hierarchy_port *port, uns
 		struct pcie_device *d = &port->devices[i].device;
 
 		d->rid = (uint16_t)(bus << 8 | i);
+		if (port->devices[i].external) {
+			port->window_end = place_external(&port->devices[i], port->window_end);
+			continue;
+		}
 		port->window_end = place_bars(d, port->window_end);
 		turn_on(d, 0);
 		if (d->total_vfs)

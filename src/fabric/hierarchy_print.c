@@ -112,8 +112,8 @@ static void tree_lent(const struct printer *p, const struct hierarchy *h,
 
 		pcie_rid_text(d->device.rid, where);
 		describe_user(h, port->card, d->vf, user);
-		say(p, "%s%s%s  %s/vf%u  %s\n", margin, i + 1 < port->device_count ? "+-" : "\\-",
-		    where, place_of(h, port->card).card->name, d->vf, user);
+		say(p, "%s%s%s  %s/vf%u  %s%s\n", margin, i + 1 < port->device_count ? "+-" : "\\-",
+		    where, place_of(h, port->card).card->name, d->vf, user, d->away ? ", away" : "");
 	}
 }
 
@@ -155,6 +155,8 @@ static void dump_device(const struct printer *p, const struct hierarchy *h, unsi
 {
 	const char *name = place_of(h, card).card->name;
 
+	if (d->away)
+		return; /* nobody answers there */
 	for (unsigned n = 0; n <= d->device.vf_count; n++) {
 		char title[LINE_MAX_BYTES];
 		unsigned vf = d->vf + n;

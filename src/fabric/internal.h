@@ -43,6 +43,9 @@ void site_check_references(struct site_check *check); /* names that lead somewhe
 void site_check_paths(struct site_check *check);      /* units, switches, paths between chassis */
 void site_check_io(struct site_check *check);         /* each interface by itself, and duplicates */
 void site_check_disks(struct site_check *check);      /* keys of disks and of their cards */
+/* A card of class external; and the keys of an interface whose pool has such. */
+void site_check_external_card(struct site_check *check, unsigned n, const struct site_card *card);
+void site_check_external_io(struct site_check *check, unsigned system, unsigned io);
 /* Enough bytes on the cards that disks were placed on. */
 void site_check_disk_space(struct site_check *check, const struct placement *rows);
 void site_check_capacity(struct site_check *check);   /* enough functions; mirrors on their card */

@@ -16,6 +16,7 @@ enum {
 	SITE_SLOTS_MAX = 64, /* carriers of one chassis, cards of one carrier */
 	SITE_VFS_MAX = 256,       /* of one card */
 	SITE_DISK_VFS_MAX = 64,   /* of one disk card */
+	SITE_EXTERNAL_VFS_MAX = 64, /* of one external card */
 	SITE_IOS_MAX = 4096,      /* of all systems together */
 	SITE_CHASSIS_MAX = 256,
 	SITE_HOSTS_MAX = 4096,
@@ -30,7 +31,11 @@ enum {
 	SITE_SOCKET_MAX = 107,    /* characters: sockaddr_un less the final zero */
 };
 
-enum site_card_class { SITE_CARD_NIC, SITE_CARD_DISK };
+enum site_card_class {
+	SITE_CARD_NIC,
+	SITE_CARD_DISK,
+	SITE_CARD_EXTERNAL, /* functions that other processes serve */
+};
 enum site_attachment {
 	SITE_ATTACH_VHOST_USER,
 	SITE_ATTACH_TAP,
@@ -71,6 +76,13 @@ struct site_reliability {
 /* A medium that another process serves begins with this. */
 #define SITE_VFIO_USER "vfio-user:"
 
+/* A function that another process serves over vfio-user. */
+struct site_external_function {
+	char *socket;         /* that it listens on: absolute */
+	bool guard;           /* default true: it is given none of the guest's descriptors */
+	uint32_t patience_ms; /* for each of its answers; default 2000 */
+};
+
 struct site_card {
 	char *name;
 	enum site_card_class card_class; /* "class" */
@@ -80,6 +92,8 @@ struct site_card {
 					  * SITE_VFIO_USER and the path of a socket; or NULL */
 	uint32_t nsid;                   /* disk: namespace of an NVMe function; 0: its first */
 	uint64_t size;                   /* disk: bytes; 0: what the medium has */
+	struct site_external_function *functions; /* external: as many as 'vfs' */
+	unsigned functions_count;
 	uint64_t line_rate_bps;          /* 0: unlimited */
 	uint16_t mtu;                    /* bytes; default 1500 */
 	uint32_t fdb_entries;            /* default 4096 */

@@ -127,7 +127,9 @@ static bool class_of_pool(struct site_check *check, const char *name, enum site_
 
 static void check_pool(struct site_check *check, unsigned p)
 {
-	static const char *const words[] = { [SITE_CARD_NIC] = "nic", [SITE_CARD_DISK] = "disk" };
+	static const char *const words[] = {
+		[SITE_CARD_NIC] = "nic", [SITE_CARD_DISK] = "disk", [SITE_CARD_EXTERNAL] = "external",
+	};
 	const struct site_pool *pool = &check->site->pools[p];
 	enum site_card_class first;
 	char path[SITE_PATH_SIZE];
@@ -211,6 +213,10 @@ static void check_io(struct site_check *check, unsigned s, unsigned i)
 	bool disk = site_io_is_disk(io);
 	enum site_card_class class;
 
+	if (class_of_pool(check, io->pool, &class) && class == SITE_CARD_EXTERNAL) {
+		site_check_external_io(check, s, i);
+		return;
+	}
 	if (class_of_pool(check, io->pool, &class) && disk != (class == SITE_CARD_DISK))
 		find_at(check, s, i, "attachment",
 			disk ? "a disk needs a pool of disk cards; allowed with this pool: vhost-user, tap, "
@@ -232,8 +238,9 @@ void site_check_disks(struct site_check *check)
 	for (unsigned n = 0; site_card_next(site, &walk, &place); n++) {
 		if (place.card->card_class == SITE_CARD_DISK)
 			check_disk_card(check, n, place.card);
-		else
+		else if (place.card->card_class == SITE_CARD_NIC)
 			check_nic_card(check, n, place.card);
+		site_check_external_card(check, n, place.card);
 	}
 	for (unsigned p = 0; p < site->pools_count; p++)
 		check_pool(check, p);

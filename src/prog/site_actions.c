@@ -61,9 +61,9 @@ int site_run_insert(struct site_run *run, struct run_card *card, enum run_switch
 int site_run_hang(struct site_run *run, struct run_card *card, bool hang, struct refusal *why)
 {
 	(void)run;
-	if (card->disk) {
-		refuse(why, "", "card '%s' is of class disk: it has no line driver that could hang",
-		       card->place.card->name);
+	if (card->disk || card->external) {
+		refuse(why, "", "card '%s' is of class %s: it has no line driver that could hang",
+		       card->place.card->name, card->disk ? "disk" : "external");
 		return -EINVAL;
 	}
 	if (card->hung == hang) {

@@ -1,5 +1,6 @@
 #include "prog/site_describe.h"
 #include "prog/site_disk.h"
+#include "prog/site_external.h"
 
 #include "os/clock.h"
 
@@ -29,7 +30,9 @@ void site_describe_function_name(const struct run_card *card, unsigned vf,
 
 const char *site_describe_card_state(struct run_card *card)
 {
-	return failover_card_state_text[failover_card_state(&card->run->failover, card->index)];
+	const char *state = failover_card_state_text[failover_card_state(&card->run->failover, card->index)];
+
+	return card->external ? site_external_state(card, state) : state;
 }
 
 struct run_card *site_describe_card_of(const struct run_io *io)
@@ -136,8 +139,8 @@ static int read_fdb(struct run_card *card, struct esw_fdb_row **rows, struct ref
 {
 	unsigned room = card->place.card->fdb_entries + card->place.card->vfs, count;
 
-	if (card->disk) {
-		refuse(why, "", "card '%s' is of class disk: it has no switch", card->place.card->name);
+	if (!card->card) {
+		refuse(why, "", "card '%s' is not of class nic: it has no switch", card->place.card->name);
 		return -EINVAL;
 	}
 	*rows = malloc(room * sizeof **rows);
@@ -171,13 +174,17 @@ void site_describe_card(struct run_card *card, struct tree_out *out)
 
 	tree_put_text(out, "chassis", card->place.chassis->name);
 	tree_put_text(out, "carrier", card->place.carrier->name);
-	tree_put_text(out, "class", card->disk ? "disk" : "nic");
+	tree_put_text(out, "class", card->external ? "external" : card->disk ? "disk" : "nic");
 	tree_put_text(out, "state", site_describe_card_state(card));
 	tree_put_integer(out, "vfs", asked->vfs);
 	tree_put_integer(out, "vfs_bound", functions_bound(card));
 	tree_put_integer(out, "worker", card->worker);
 	if (card->disk) {
 		site_disk_describe_card(card, out);
+		return;
+	}
+	if (card->external) {
+		site_external_describe_card(card, out);
 		return;
 	}
 	tree_put_text(out, "line", asked->line);
@@ -228,6 +235,8 @@ static void put_wishes(const struct run_io *io, struct tree_out *out)
 	tree_put_text(out, "system", io->system->name);
 	tree_put_text(out, "io", io->io->name);
 	tree_put_text(out, "front", attachment_words[io->io->attachment]);
+	if (site_external_is(io))
+		return;
 	if (site_disk_is(io)) {
 		tree_put_integer(out, "weight", io->io->weight);
 		tree_put_integer(out, "priority", io->io->priority);
@@ -252,7 +261,7 @@ static void put_front(const struct run_io *io, struct tree_out *out)
 	io->attachment->ops->facts(io->attachment, &facts);
 	tree_put_text(out, "state", state_of(io, &facts));
 	tree_put_text(out, "stopped", facts.stopped);
-	if (site_disk_is(io))
+	if (site_disk_is(io) || site_external_is(io))
 		return;
 #define X(name, unit, text) tree_put_integer(out, #name, counter_get(&io->front->name));
 	NIC_FRONT_COUNTERS(X)
@@ -275,6 +284,10 @@ void site_describe_function(struct run_card *card, unsigned vf, struct tree_out 
 		tree_put_text(out, "state", io ? "standby" : "free");
 	if (card->disk) {
 		site_disk_describe_function(card, vf, io, out);
+		return;
+	}
+	if (card->external) {
+		site_external_describe_function(card, vf, out);
 		return;
 	}
 	put_drops(out, card, vf, vf);
@@ -315,7 +328,7 @@ static void put_io(const struct run_io *io, struct tree_out *out)
 	tree_put_text(out, "state", state_of(io, &facts));
 	if (site_disk_is(io))
 		tree_put_integer(out, "size_bytes", io->io->size);
-	else
+	else if (!site_external_is(io))
 		put_mac(out, "mac", io->mac);
 	tree_put_integer(out, "queues", facts.queue_pairs);
 	snprintf(features, sizeof features, "0x%" PRIx64, facts.features);

@@ -47,7 +47,8 @@ static void on_beat(uv_timer_t *timer)
 	uint64_t now_ns = clock_now_ns();
 
 	for (unsigned i = 0; i < run->card_count; i++)
-		look_at(&run->cards[i], now_ns);
+		if (!run->cards[i].external) /* no worker runs it */
+			look_at(&run->cards[i], now_ns);
 }
 
 void site_heart_start(struct site_run *run)

@@ -1,4 +1,5 @@
 #include "prog/site_disk.h"
+#include "prog/site_external.h"
 #include "prog/site_guard.h"
 #include "prog/site_move.h"
 
@@ -185,10 +186,13 @@ static void report(struct run_io *io, const struct run_move *move)
 	char object[104];
 
 	snprintf(object, sizeof object, "system %s/%s", io->system->name, io->io->name);
-	if (site_disk_is(io)) {
+	if (site_disk_is(io) || site_external_is(io)) {
 		event = events_add(&io->run->events, move->to < 0 ? "unplugged" : "plugged", object,
-				   move->to < 0 ? "its card is away: its guest's commands end with an error" :
-						  "its card is there again");
+				   move->to < 0 ? site_disk_is(io) ?
+				   "its card is away: its guest's commands end with an error" :
+				   "its device is away: its guest's accesses end as on an empty bus" :
+						  site_disk_is(io) ? "its card is there again" :
+						      "its device is there again");
 		name_function(io, 0, move->to < 0 ? event->from : event->to, sizeof event->to);
 		events_publish(&io->run->events);
 		return;
@@ -243,7 +247,7 @@ static bool carry_out(struct run_io *io, int to, uint64_t since_ns)
 	struct run_card *b = to >= 0 ? card_of(io, to) : NULL;
 
 	*move = (struct run_move){ .from = io->bound, .to = to };
-	if (site_disk_is(io))
+	if (site_disk_is(io) || site_external_is(io))
 		return true; /* it stays where it is: its card answers for it */
 	if (io->bound == to || (a && !site_move_hold(a)))
 		return false;
@@ -269,7 +273,7 @@ static void settle(struct run_io *io)
 {
 	const struct run_move *move = &io->move;
 
-	if (site_disk_is(io))
+	if (site_disk_is(io) || site_external_is(io))
 		return;
 	if (move->to >= 0)
 		watch_all(io, move->to);
@@ -315,6 +319,10 @@ static void cut_off_or_bring_back(struct run_card *card)
 
 	if (detach == card->detached)
 		return;
+	if (card->external) {
+		site_external_detach(card, detach);
+		return;
+	}
 	if (card->disk) {
 		if (site_disk_detach(card, detach))
 			card->detached = detach;

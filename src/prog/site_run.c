@@ -1,5 +1,6 @@
 #include "prog/site_run.h"
 #include "prog/site_disk.h"
+#include "prog/site_external.h"
 #include "prog/site_faults.h"
 #include "prog/site_guard.h"
 #include "prog/site_heart.h"
@@ -58,6 +59,8 @@ struct front *site_run_front(const struct run_io *io)
 {
 	if (io->block)
 		return &io->block->any;
+	if (io->external)
+		return io->external;
 	return io->front ? &io->front->any : NULL;
 }
 
@@ -231,6 +234,18 @@ static int nic_create(struct run_card *card, struct refusal *why)
 	return 0;
 }
 
+static int card_create(struct run_card *card, struct refusal *why)
+{
+	switch (card->place.card->card_class) {
+	case SITE_CARD_DISK:
+		return site_disk_open(card, why);
+	case SITE_CARD_EXTERNAL:
+		return site_external_open(card, why);
+	default:
+		return nic_create(card, why);
+	}
+}
+
 static int cards_create(struct site_run *run, struct refusal *why)
 {
 	run->cards = calloc(site_card_count(run->site), sizeof *run->cards);
@@ -249,8 +264,7 @@ static int cards_create(struct site_run *run, struct refusal *why)
 	}
 	for (unsigned i = 0; i < run->card_count; i++) {
 		struct run_card *card = &run->cards[i];
-		int err = card->place.card->card_class == SITE_CARD_DISK ? site_disk_open(card, why) :
-									   nic_create(card, why);
+		int err = card_create(card, why);
 
 		if (err)
 			return err;
@@ -295,6 +309,13 @@ static int io_create(struct run_io *io, const struct attach_host *host, struct r
 	return site_move_bind_first(io, 0, why);
 }
 
+static int any_create(struct run_io *io, const struct attach_host *host, struct refusal *why)
+{
+	if (io->run->cards[io->place->member[0].card].external)
+		return site_external_attach(io, host, why);
+	return site_io_is_disk(io->io) ? disk_create(io, host, why) : io_create(io, host, why);
+}
+
 static int ios_create(struct site_run *run, struct refusal *why)
 {
 	struct attach_host host = {
@@ -334,8 +355,7 @@ static int ios_create(struct site_run *run, struct refusal *why)
 	if (err)
 		return err;
 	for (unsigned i = 0; i < run->io_count; i++) {
-		err = site_io_is_disk(run->ios[i].io) ? disk_create(&run->ios[i], &host, why) :
-							io_create(&run->ios[i], &host, why);
+		err = any_create(&run->ios[i], &host, why);
 		if (err)
 			return err;
 	}
@@ -408,6 +428,8 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 		return err;
 	}
 	for (unsigned i = 0; i < run->card_count; i++) {
+		if (run->cards[i].external)
+			continue; /* no worker has anything to do with it */
 		workers_add_card(run->workers, run->cards[i].worker, site_run_polled(&run->cards[i]));
 		run->cards[i].served = true;
 	}
@@ -431,6 +453,10 @@ static void disk_destroy(struct run_io *io)
 static void ios_destroy(struct site_run *run)
 {
 	for (unsigned i = 0; run->ios && i < run->io_count; i++) {
+		if (run->ios[i].external) {
+			site_external_end(&run->ios[i]);
+			continue;
+		}
 		if (run->ios[i].block) {
 			disk_destroy(&run->ios[i]);
 			continue;
@@ -461,6 +487,7 @@ static void cards_destroy(struct site_run *run)
 		uplink_close(run->cards[i].uplink);
 		free(run->cards[i].card);
 		site_disk_close(&run->cards[i]);
+		site_external_close(&run->cards[i]);
 	}
 	free(run->cards);
 }

@@ -41,6 +41,7 @@ struct run_card {
 	struct uplink *uplink;
 	struct disk_card *disk; /* of class disk: prog/site_disk.h */
 	struct medium *medium;
+	struct run_external *external; /* of class external: prog/site_external.h */
 	bool served;            /* its worker runs it */
 	bool line_up;
 	bool detached;          /* pulled or dead: no worker touches its functions */
@@ -72,6 +73,7 @@ struct run_io {
 	struct attachment *attachment;
 	struct nic_front *front;   /* NULL for a disk */
 	struct block_front *block; /* of a disk, which stays bound to its card; else NULL */
+	struct front *external;    /* of a function of another process, which stays, too; else NULL */
 	int bound;              /* member of the placement the front is bound to; -1: none */
 	int fds[RUN_IO_FDS_MAX];
 	unsigned fd_count;

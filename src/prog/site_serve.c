@@ -1,6 +1,7 @@
 #include "prog/site_serve.h"
 #include "prog/site_conform.h"
 #include "prog/site_describe.h"
+#include "prog/site_external.h"
 #include "prog/site_faults.h"
 #include "prog/site_guard.h"
 #include "prog/site_tree.h"
@@ -167,7 +168,7 @@ static int write_hierarchy(struct site_run *run, unsigned host, enum manage_deta
 	bool *absent = calloc(run->card_count + 1, sizeof *absent);
 	struct hierarchy_conf conf = {
 		.site = run->site, .placement = run->places, .active = active, .absent = absent,
-		.host = host,
+		.host = host, .import = site_external_import, .import_owner = run,
 	};
 	struct hierarchy *hierarchy = malloc(hierarchy_size(&conf));
 	int err = active && absent && hierarchy ? 0 : -ENOMEM;

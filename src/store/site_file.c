@@ -87,6 +87,26 @@ void site_file_free(struct site *site)
 	cyaml_free(&cyaml_config, &schema.top, site, 0);
 }
 
+/* An external card has the functions that it lists. */
+static void count_functions(struct site_carrier *carrier)
+{
+	enum { PRESET = 16 };
+
+	for (unsigned i = 0; i < carrier->cards_count; i++) {
+		struct site_card *card = &carrier->cards[i];
+
+		if (card->card_class == SITE_CARD_EXTERNAL && card->functions_count && card->vfs == PRESET)
+			card->vfs = (uint16_t)card->functions_count;
+	}
+}
+
+static void count_all_functions(struct site *site)
+{
+	for (unsigned c = 0; c < site->chassis_count; c++)
+		for (unsigned i = 0; i < site->chassis[c].carriers_count; i++)
+			count_functions(&site->chassis[c].carriers[i]);
+}
+
 /* Gives interfaces without a name the one of their position; -ENOMEM. */
 static int name_interfaces(struct site *site)
 {
@@ -190,6 +210,7 @@ static struct site *build(struct load *load)
 	free(tree.text.bytes);
 	if (!site)
 		return NULL;
+	count_all_functions(site);
 	if (name_interfaces(site) != 0)
 		tell_text(load, 0, "out of memory");
 	else

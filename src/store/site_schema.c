@@ -10,6 +10,7 @@
 static const cyaml_strval_t classes[] = {
 	{ "nic", SITE_CARD_NIC },
 	{ "disk", SITE_CARD_DISK },
+	{ "external", SITE_CARD_EXTERNAL },
 };
 static const cyaml_strval_t modes[] = {
 	{ "1+1", SITE_REDUNDANCY_ONE_PLUS_ONE },
@@ -163,7 +164,8 @@ static const struct site_row card_rows[] = {
 	  .help = "What the card does." },
 	{ .key = "vfs", .type = SITE_TYPE_UINT, .min = 1, .max = SITE_VFS_MAX, .preset = "16",
 	  .unit = "functions", AT(site_card, vfs),
-	  .help = "Virtual functions of the card; a disk card has at most 64." },
+	  .help = "Virtual functions of the card; a disk card has at most 64, an external card as many as "
+		  "it lists." },
 	{ .key = "line", .type = SITE_TYPE_TEXT, .min = 1, .max = 256, AT(site_card, line),
 	  .absent = "none; needed for nic",
 	  .help = "nic: the port behind the card: a DPDK device with its arguments "
@@ -181,6 +183,9 @@ static const struct site_row card_rows[] = {
 	{ .key = "size", .type = SITE_TYPE_SIZE, .min = 2 * SITE_DISK_UNIT, .max = SIZE_MAX_BYTES,
 	  .unit = "bytes", AT(site_card, size), .absent = "what the medium has",
 	  .help = "disk: of the medium; a file that is not there is made with it, memory needs it." },
+	{ .key = "functions", .type = SITE_TYPE_SECTION, .max = SITE_EXTERNAL_VFS_MAX,
+	  .section = SITE_SECTION_EXTERNAL, LIST(site_card, functions),
+	  .help = "external: the functions that other processes serve, each a function of the card." },
 	{ .key = "line_rate", .type = SITE_TYPE_RATE, .max = RATE_MAX_BPS, .preset = "0",
 	  .unit = "bit/s", AT(site_card, line_rate_bps),
 	  .help = "What the arbitration sends into the port at most; 0 is no limit." },
@@ -195,6 +200,20 @@ static const struct site_row card_rows[] = {
 	  .help = "Silence after which a learned address is forgotten." },
 	HARDWARE(site_card),
 	SOFTWARE(site_card),
+};
+
+static const struct site_row external_rows[] = {
+	{ .key = "socket", .type = SITE_TYPE_TEXT, .need = SITE_MANDATORY, .min = 1, .max = 4096,
+	  AT(site_external_function, socket),
+	  .help = "Path of the unix socket that the process serves it on over vfio-user: absolute, at most "
+		  "107 characters." },
+	{ .key = "guard", .type = SITE_TYPE_BOOL, .preset = "true", AT(site_external_function, guard),
+	  .help = "Whether each byte that it reads or writes of a guest passes the daemon and the interface's "
+		  "domain; without, it is given the files of the guest's memory whole, which devices need that "
+		  "poll there." },
+	{ .key = "patience_ms", .type = SITE_TYPE_UINT, .min = 1, .max = 600000, .preset = "2000",
+	  .unit = "ms", AT(site_external_function, patience_ms),
+	  .help = "How long it may take for an answer before it counts as dead." },
 };
 
 static const struct site_row host_rows[] = {
@@ -289,7 +308,8 @@ static const struct site_row io_rows[] = {
 	{ .key = "attachment", WORDS(attachments), .preset = "vhost-user",
 	  AT(site_io, attachment),
 	  .help = "How the guest is plugged in: by its rings (vhost-user), as a kernel interface "
-		  "(tap), or as a whole PCI function (vfio-user).  Of a pool of disk cards: as an NVMe "
+		  "(tap), or as a whole PCI function (vfio-user); functions of external cards by vfio-user "
+		  "alone.  Of a pool of disk cards: as an NVMe "
 		  "controller (nvme) or a virtio disk (virtio-blk), both whole PCI functions, or by its "
 		  "rings (vhost-user-blk)." },
 	{ .key = "socket", .type = SITE_TYPE_TEXT, .min = 1, .max = 4096, AT(site_io, socket),
@@ -366,6 +386,9 @@ const struct site_section_rows site_sections[SITE_SECTION_COUNT] = {
 	[SITE_SECTION_CARD] = { "card", "a card", "chassis[].carriers[].cards[]",
 				"A device with virtual functions, and one line port or medium.",
 				ROWS(card_rows, site_card) },
+	[SITE_SECTION_EXTERNAL] = { "function", "a function", "chassis[].carriers[].cards[].functions[]",
+				    "A PCI function that another process serves.",
+				    ROWS(external_rows, site_external_function) },
 	[SITE_SECTION_HOST] = { "host", "a host", "hosts[]",
 				"A processor blade: the root complex that its systems see.",
 				ROWS(host_rows, site_host) },

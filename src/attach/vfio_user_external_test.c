@@ -1,0 +1,839 @@
+/* A function in one thread, as in a process of its own; its import and attachment in another, as in the daemon; and a
+ * client here, as a VMM. */
+#include "attach/vfio_user_client.h"
+#include "attach/vfio_user_import.h"
+
+#include "attach/host_test.h"
+#include "attach/vfio_user_msg.h"
+#include "base/bytes.h"
+#include "spec/pcie.h"
+#include "tests/check.h"
+#include "tests/vfio_sample/vfio_sample.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, CONFIG = 7, MEMORY = 8 * PAGE, PATIENCE_MS = 300 };
+
+#define IOVA (UINT64_C(1) << 45)
+
+static char device_path[64], path[64];
+static struct vfio_user_client *client;
+static int memory_fd;
+static uint8_t *memory;
+
+/* The function. */
+
+static struct {
+	pthread_t thread;
+	uv_loop_t loop;
+	uv_async_t stop;
+	struct sample sample;
+	struct vfio_user *server;
+} device;
+
+static void on_device_stop(uv_async_t *async)
+{
+	uv_close((uv_handle_t *)async, NULL);
+	vfio_user_destroy(device.server);
+}
+
+static void *serve_device(void *arg)
+{
+	(void)arg;
+	uv_run(&device.loop, UV_RUN_DEFAULT);
+	return NULL;
+}
+
+enum pages { PAGES, NO_PAGES };
+
+static void start_device(enum pages pages)
+{
+	struct vfio_user_conf conf;
+
+	assert_int_equal(uv_loop_init(&device.loop), 0);
+	assert_int_equal(uv_async_init(&device.loop, &device.stop, on_device_stop), 0);
+	assert_int_equal(sample_init(&device.sample), 0);
+	conf = sample_conf(&device.sample);
+	conf.path = device_path;
+	conf.loop = &device.loop;
+	if (pages == NO_PAGES)
+		conf.pages[0].fd = -1;
+	assert_int_equal(vfio_user_create(&device.server, &conf, NULL), 0);
+	assert_int_equal(pthread_create(&device.thread, NULL, serve_device, NULL), 0);
+}
+
+static void stop_device(void)
+{
+	uv_async_send(&device.stop);
+	pthread_join(device.thread, NULL);
+	assert_int_equal(uv_loop_close(&device.loop), 0);
+	sample_fini(&device.sample);
+}
+
+/* The daemon: what is done in its thread is handed to it, and waited for. */
+
+static struct {
+	pthread_t thread;
+	struct test_host host;
+	struct vfio_user_import *import;
+	struct attachment *attachment;
+	uv_async_t call;
+	void (*what)(void);
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	_Atomic unsigned state, changes;
+	bool ends;
+} side = { .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
+
+static void on_changed(void *owner, struct vfio_user_import *import, const char *text)
+{
+	(void)owner, (void)text;
+	side.state = vfio_user_import_state(import);
+	side.changes++;
+}
+
+static void on_call(uv_async_t *async)
+{
+	pthread_mutex_lock(&side.lock);
+	if (side.what)
+		side.what();
+	side.what = NULL;
+	if (side.ends)
+		uv_close((uv_handle_t *)async, NULL);
+	pthread_cond_signal(&side.done);
+	pthread_mutex_unlock(&side.lock);
+}
+
+static void call(void (*what)(void))
+{
+	pthread_mutex_lock(&side.lock);
+	side.what = what;
+	uv_async_send(&side.call);
+	while (side.what)
+		pthread_cond_wait(&side.done, &side.lock);
+	pthread_mutex_unlock(&side.lock);
+}
+
+static void *serve_side(void *arg)
+{
+	(void)arg;
+	uv_run(&side.host.loop, UV_RUN_DEFAULT);
+	return NULL;
+}
+
+static void start_side(enum vfio_user_import_trust trust)
+{
+	static struct site_io io;
+	const struct vfio_user_import_conf import = {
+		.path = device_path, .patience_ms = PATIENCE_MS, .trust = trust, .loop = &side.host.loop,
+		.changed = on_changed,
+	};
+	struct attach_conf conf = { .io = &io, .system = "test" };
+	struct refusal why = { 0 };
+
+	test_host_init(&side.host);
+	side.state = VFIO_USER_IMPORT_STATE_COUNT;
+	side.changes = 0;
+	side.ends = false;
+	io = (struct site_io){ .name = "net0", .socket = path };
+	conf.domain = test_host_domain(&side.host, 0);
+	assert_int_equal(uv_async_init(&side.host.loop, &side.call, on_call), 0);
+	assert_int_equal(vfio_user_import_create(&side.import, &import, &why), 0);
+	conf.import = side.import;
+	assert_int_equal(attach_external.create(&side.attachment, &side.host.host, &conf, &why), 0);
+	assert_int_equal(pthread_create(&side.thread, NULL, serve_side, NULL), 0);
+}
+
+static void end_side(void)
+{
+	attach_external.destroy(side.attachment);
+	vfio_user_import_destroy(side.import);
+	side.ends = true;
+}
+
+static void stop_side(void)
+{
+	call(end_side);
+	pthread_join(side.thread, NULL);
+	test_host_fini(&side.host);
+}
+
+static void nap(void)
+{
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+
+	nanosleep(&moment, NULL);
+}
+
+static void wait_for(enum vfio_user_import_state state)
+{
+	for (unsigned i = 0; side.state != state && i < 20000; i++)
+		nap();
+	assert_int_equal(side.state, state);
+}
+
+static void drain_guard(void)
+{
+	guard_poll(side.host.guard.guard, 0);
+}
+
+/* Faults that the unit reported so far. */
+static unsigned faults(void)
+{
+	call(drain_guard);
+	return side.host.guard.fault_count;
+}
+
+static void open_client(void)
+{
+	struct refusal why = { 0 };
+
+	assert_int_equal(vfio_user_client_open(&client, path, &why), 0);
+}
+
+static int begin(enum vfio_user_import_trust trust, enum pages pages)
+{
+	snprintf(path, sizeof path, "/tmp/mp-vfext-%d.sock", (int)getpid());
+	snprintf(device_path, sizeof device_path, "/tmp/mp-vfextdev-%d.sock", (int)getpid());
+	start_device(pages);
+	start_side(trust);
+	memory_fd = memfd_create("test", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(memory_fd, MEMORY), 0);
+	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
+	wait_for(VFIO_USER_IMPORT_PRESENT);
+	open_client();
+	return 0;
+}
+
+static int guarded(void **state)
+{
+	(void)state;
+	return begin(VFIO_USER_IMPORT_GUARDED, NO_PAGES);
+}
+
+static int guarded_with_pages(void **state)
+{
+	(void)state;
+	return begin(VFIO_USER_IMPORT_GUARDED, PAGES);
+}
+
+static int trusted(void **state)
+{
+	(void)state;
+	return begin(VFIO_USER_IMPORT_TRUSTED, NO_PAGES);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	vfio_user_client_close(client);
+	client = NULL;
+	stop_side();
+	stop_device();
+	munmap(memory, MEMORY);
+	close(memory_fd);
+	return 0;
+}
+
+/* The client. */
+
+static uint32_t read32(unsigned region, uint64_t offset)
+{
+	uint8_t bytes[4];
+
+	assert_int_equal(vfio_user_client_read(client, region, offset, 4, bytes), 0);
+	return get_le32(bytes);
+}
+
+static void write32(unsigned region, uint64_t offset, uint32_t value)
+{
+	uint8_t bytes[4];
+
+	put_le32(bytes, value);
+	assert_int_equal(vfio_user_client_write(client, region, offset, 4, bytes), 0);
+}
+
+static void master(void)
+{
+	write32(CONFIG, SPEC_PCI_COMMAND, SPEC_PCI_COMMAND_MASTER | SPEC_PCI_COMMAND_MEMORY);
+}
+
+/* What came of it: an errno. */
+static uint32_t command(enum sample_command what, uint64_t address, uint32_t size)
+{
+	uint32_t result;
+
+	write32(0, SAMPLE_ADDRESS, (uint32_t)address);
+	write32(0, SAMPLE_ADDRESS + 4, (uint32_t)(address >> 32));
+	write32(0, SAMPLE_SIZE, size);
+	write32(0, SAMPLE_COMMAND, what);
+	while ((result = read32(0, SAMPLE_RESULT)) == SAMPLE_UNDER_WAY)
+		;
+	return result;
+}
+
+static const struct vfio_user_client_window *window(uint32_t flags)
+{
+	static struct vfio_user_client_window w;
+
+	w = (struct vfio_user_client_window){ .address = IOVA, .size = MEMORY, .flags = flags, .fd = memory_fd };
+	return &w;
+}
+
+static void test_a_client_sees_the_function_as_it_is(void **state)
+{
+	uint32_t flags;
+
+	(void)state;
+	assert_int_equal(vfio_user_client_flags(client), VFIO_USER_INFO_RESET | VFIO_USER_INFO_PCI);
+	assert_int_equal(vfio_user_client_region(client, 0)->size, SAMPLE_BAR0);
+	assert_int_equal(vfio_user_client_region(client, 1)->size, 0);
+	assert_int_equal(vfio_user_client_region(client, CONFIG)->size, 4096);
+	assert_int_equal(vfio_user_client_irqs(client, VFIO_USER_IRQ_MSIX, &flags), SAMPLE_VECTORS);
+	assert_int_equal(flags, VFIO_USER_IRQ_EVENTFD | VFIO_USER_IRQ_MASKABLE);
+	assert_int_equal(read32(CONFIG, 0), SAMPLE_DEVICE << 16 | SAMPLE_VENDOR);
+	assert_int_equal(read32(0, SAMPLE_ID), SAMPLE_MAGIC);
+	write32(0, SAMPLE_SCRATCH, 77);
+	assert_int_equal(read32(0, SAMPLE_SCRATCH), 77);
+}
+
+static void test_mapped_pieces_are_passed_on(void **state)
+{
+	const struct vfio_user_client_region *bar = vfio_user_client_region(client, 0);
+
+	(void)state;
+	assert_int_equal(bar->mapped_first, SAMPLE_PAGE_AT);
+	assert_int_equal(bar->mapped_size, SAMPLE_PAGE);
+	put_le32(bar->mapped + 4, 99);
+	assert_int_equal(read32(0, SAMPLE_PAGE_AT + 4), 99);
+}
+
+static void test_accesses_beyond_a_region_are_refused_here(void **state)
+{
+	uint64_t before = device.server ? 1 : 0;
+	uint8_t bytes[8] = { 0 };
+	struct vfio_user_facts facts;
+
+	(void)state;
+	assert_int_equal(before, 1);
+	assert_int_equal(vfio_user_client_read(client, 0, SAMPLE_BAR0 - 4, 8, bytes), -EINVAL);
+	assert_int_equal(vfio_user_client_read(client, 1, 0, 4, bytes), -EINVAL);
+	assert_int_equal(vfio_user_client_read(client, 77, 0, 4, bytes), -EINVAL);
+	assert_int_equal(vfio_user_client_write(client, 0, UINT64_MAX - 3, 8, bytes), -EINVAL);
+	assert_int_equal(vfio_user_client_write(client, CONFIG, 4094, 4, bytes), -EINVAL);
+	assert_int_equal(vfio_user_client_act(client, 99, VFIO_USER_SET_MASK), -EINVAL);
+	assert_int_equal(read32(0, SAMPLE_ID), SAMPLE_MAGIC);
+	vfio_user_facts(device.server, &facts);
+	assert_int_equal(facts.refused, 0); /* none of them got there */
+}
+
+static void test_a_guarded_function_reaches_what_is_granted_and_nothing_else(void **state)
+{
+	(void)state;
+	master();
+	assert_int_equal(vfio_user_client_map(client, window(3)), 0);
+	memory[5] = 7;
+	assert_int_equal(command(SAMPLE_FETCH, IOVA, PAGE), EFAULT); /* it has no memory of the guest */
+	assert_int_equal(command(SAMPLE_ASK_FETCH, IOVA, PAGE), 0);
+	assert_int_equal(read32(0, SAMPLE_SUM), 7);
+	write32(0, SAMPLE_SCRATCH, 1);
+	(void)command(SAMPLE_FILL, 0, 0);
+	assert_int_equal(command(SAMPLE_ASK_STORE, IOVA + PAGE, 3 * PAGE), 0);
+	for (unsigned i = 0; i < 3 * PAGE; i++)
+		assert_int_equal(memory[PAGE + i], (uint8_t)(i * 7 + 1));
+	assert_int_equal(memory[4 * PAGE], 0);
+	assert_int_equal(faults(), 0);
+}
+
+static uint8_t question[VFIO_USER_HEADER_SIZE + VFIO_USER_DMA_SIZE + 64];
+
+/* A question that its own bookkeeping would not let it ask. */
+static void ask_beyond(uint64_t address, uint64_t size, uint16_t what)
+{
+	struct vfio_user_header header = { .id = 0x9999, .command = what,
+					   .payload = VFIO_USER_DMA_SIZE +
+						      (what == VFIO_USER_DMA_WRITE ? (uint32_t)size : 0) };
+
+	memset(question, 0xee, sizeof question);
+	vfio_user_header_write(&header, question);
+	put_le64(question + VFIO_USER_HEADER_SIZE, address);
+	put_le64(question + VFIO_USER_HEADER_SIZE + 8, size);
+}
+
+static void test_a_vector_signals_the_clients_descriptor(void **state)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+	uint64_t n = 0;
+
+	(void)state;
+	master();
+	assert_int_equal(vfio_user_client_signal(client, 2, fd), 0);
+	assert_int_equal(vfio_user_client_act(client, 2, VFIO_USER_SET_MASK), 0);
+	write32(0, SAMPLE_VECTOR, 2);
+	assert_int_equal(read(fd, &n, sizeof n), -1);
+	assert_int_equal(vfio_user_client_act(client, 2, VFIO_USER_SET_UNMASK), 0);
+	assert_int_equal(read(fd, &n, sizeof n), sizeof n);
+	assert_int_equal(vfio_user_client_act(client, 2, VFIO_USER_SET_TRIGGER), 0);
+	assert_int_equal(read(fd, &n, sizeof n), sizeof n);
+	assert_int_equal(vfio_user_client_signal(client, 2, -1), 0);
+	write32(0, SAMPLE_VECTOR, 2);
+	assert_int_equal(read(fd, &n, sizeof n), -1);
+	close(fd);
+}
+
+static void test_a_trusted_function_is_given_the_memory_itself(void **state)
+{
+	(void)state;
+	master();
+	assert_int_equal(vfio_user_client_map(client, window(3)), 0);
+	assert_int_equal(vfio_user_client_map(client, window(3)), -EEXIST);
+	memory[9] = 5;
+	assert_int_equal(command(SAMPLE_FETCH, IOVA, PAGE), 0);
+	assert_int_equal(read32(0, SAMPLE_SUM), 5);
+	assert_int_equal(vfio_user_client_unmap(client, IOVA + PAGE, PAGE), -EINVAL);
+	assert_int_equal(vfio_user_client_unmap(client, IOVA, MEMORY), 0);
+	assert_int_equal(command(SAMPLE_FETCH, IOVA, PAGE), EFAULT);
+}
+
+static void test_memory_that_is_lent_by_messages_is_reached_through_both(void **state)
+{
+	static uint8_t ours[2 << 20];
+	struct vfio_user_client_window lent = { .address = 0, .size = sizeof ours, .flags = 3, .fd = -1,
+						.bytes = ours };
+	uint32_t sum = 0;
+
+	(void)state;
+	master();
+	assert_int_equal(vfio_user_client_map(client, &lent), 0);
+	for (unsigned i = 0; i < sizeof ours; i++)
+		sum += ours[i] = (uint8_t)(i * 3);
+	assert_int_equal(command(SAMPLE_ASK_FETCH, 0, sizeof ours), 0);
+	assert_int_equal(read32(0, SAMPLE_SUM), sum);
+	(void)command(SAMPLE_FILL, 0, sizeof ours);
+	assert_int_equal(command(SAMPLE_ASK_STORE, 0, sizeof ours), 0);
+	for (unsigned i = 0; i < sizeof ours; i++)
+		assert_int_equal(ours[i], (uint8_t)(i * 7));
+	assert_int_equal(vfio_user_client_unmap(client, 0, sizeof ours), 0);
+	assert_int_equal(command(SAMPLE_ASK_FETCH, 0, 8), EFAULT);
+}
+
+static void test_a_function_that_is_no_bus_master_reaches_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(vfio_user_client_map(client, window(3)), 0);
+	assert_int_equal(command(SAMPLE_ASK_FETCH, IOVA, PAGE), EPERM);
+	master();
+	assert_int_equal(command(SAMPLE_ASK_FETCH, IOVA, PAGE), 0);
+	write32(CONFIG, SPEC_PCI_COMMAND, 0);
+	assert_int_equal(command(SAMPLE_ASK_FETCH, IOVA, PAGE), EPERM);
+}
+
+static void test_a_state_is_saved_and_loaded_and_a_reset_reaches_it(void **state)
+{
+	uint8_t *saved;
+	size_t size;
+
+	(void)state;
+	write32(0, SAMPLE_SCRATCH, 321);
+	assert_int_equal(vfio_user_client_save(client, &saved, &size), 0);
+	assert_true(size > 4096);
+	assert_int_equal(vfio_user_client_run(client), 0);
+	write32(CONFIG, SPEC_PCI_BAR0, 0xfe000000);
+	assert_int_equal(vfio_user_client_reset(client), 0);
+	assert_int_equal(read32(0, SAMPLE_SCRATCH), 0);
+	assert_int_equal(read32(CONFIG, SPEC_PCI_BAR0) & ~0xfu, 0);
+	assert_int_equal(vfio_user_client_load(client, saved, size), 0);
+	assert_int_equal(read32(0, SAMPLE_SCRATCH), 321);
+	assert_int_equal(vfio_user_client_load(client, saved, size - 1), -EINVAL);
+	free(saved);
+}
+
+static void test_bars_are_the_clients_own(void **state)
+{
+	unsigned flr = pcie_kind_at(&device.sample.kind, PCIE_CAP_EXPRESS, SPEC_EXPRESS_DEVICE_CONTROL);
+	uint8_t bytes[64];
+
+	(void)state;
+	write32(CONFIG, SPEC_PCI_BAR0, UINT32_MAX);
+	write32(CONFIG, SPEC_PCI_BAR0 + 4, UINT32_MAX);
+	assert_int_equal(read32(CONFIG, SPEC_PCI_BAR0) & ~0xfu, (uint32_t)-SAMPLE_BAR0);
+	assert_int_equal(read32(CONFIG, SPEC_PCI_BAR0 + 4), UINT32_MAX);
+	assert_int_equal(cfg_read(&device.sample.function.space, SPEC_PCI_BAR0, 4) & ~0xfu, 0);
+	/* All of the header at once: what is not the client's goes to the function. */
+	memset(bytes, 0, sizeof bytes);
+	put_le32(bytes + SPEC_PCI_COMMAND, SPEC_PCI_COMMAND_MEMORY);
+	put_le32(bytes + SPEC_PCI_BAR0, 0xfe000000);
+	bytes[SPEC_PCI_INTERRUPT_LINE] = 11;
+	assert_int_equal(vfio_user_client_write(client, CONFIG, 0, sizeof bytes, bytes), 0);
+	assert_int_equal(read32(CONFIG, SPEC_PCI_BAR0) & ~0xfu, 0xfe000000);
+	assert_int_equal(read32(CONFIG, SPEC_PCI_INTERRUPT_LINE) & 0xff, 11);
+	assert_int_equal(cfg_read(&device.sample.function.space, SPEC_PCI_COMMAND, 2),
+			 SPEC_PCI_COMMAND_MEMORY);
+	put_le16(bytes, SPEC_EXPRESS_INITIATE_FLR);
+	assert_int_equal(vfio_user_client_write(client, CONFIG, flr, 2, bytes), 0);
+	assert_int_equal(device.sample.resets, 1);
+	assert_int_equal(read32(CONFIG, SPEC_PCI_BAR0) & ~0xfu, 0);
+}
+
+static void test_what_one_client_granted_the_next_has_not(void **state)
+{
+	struct vfio_user_facts facts = { .windows = 1 };
+
+	(void)state;
+	master();
+	assert_int_equal(vfio_user_client_map(client, window(3)), 0);
+	assert_int_equal(command(SAMPLE_ASK_FETCH, IOVA, PAGE), 0);
+	vfio_user_client_close(client);
+	open_client();
+	vfio_user_facts(device.server, &facts);
+	assert_int_equal(facts.windows, 0);
+	assert_int_equal(facts.connections, 2);
+	master();
+	assert_int_equal(command(SAMPLE_ASK_FETCH, IOVA, PAGE), EFAULT);
+}
+
+static void test_accesses_end_while_the_function_is_away_and_it_returns_as_it_was(void **state)
+{
+	struct vfio_user_client_window other = { .address = 0, .size = PAGE, .flags = 3, .fd = memory_fd,
+						 .offset = PAGE };
+	int fd = eventfd(0, EFD_NONBLOCK);
+	uint64_t n;
+
+	(void)state;
+	master();
+	assert_int_equal(vfio_user_client_map(client, window(3)), 0);
+	assert_int_equal(vfio_user_client_signal(client, 3, fd), 0);
+	stop_device();
+	wait_for(VFIO_USER_IMPORT_ABSENT);
+	assert_int_equal(read32(0, SAMPLE_ID), UINT32_MAX);
+	assert_int_equal(read32(CONFIG, 0), UINT32_MAX);
+	write32(0, SAMPLE_SCRATCH, 1);
+	assert_int_equal(vfio_user_client_map(client, &other), 0); /* for later */
+	assert_int_equal(vfio_user_client_save(client, &(uint8_t *){ NULL }, &(size_t){ 0 }), -ENODEV);
+	start_device(NO_PAGES);
+	wait_for(VFIO_USER_IMPORT_PRESENT);
+	assert_int_equal(read32(0, SAMPLE_ID), SAMPLE_MAGIC);
+	assert_int_equal(read32(0, SAMPLE_SCRATCH), 0);
+	master();
+	memory[PAGE] = 4;
+	assert_int_equal(command(SAMPLE_ASK_FETCH, 0, PAGE), 0);
+	assert_int_equal(read32(0, SAMPLE_SUM), 4);
+	assert_int_equal(command(SAMPLE_ASK_FETCH, IOVA, PAGE), 0);
+	write32(0, SAMPLE_VECTOR, 3);
+	assert_int_equal(read(fd, &n, sizeof n), sizeof n);
+	close(fd);
+}
+
+static void test_a_client_with_mapped_pieces_connects_again_when_it_returns(void **state)
+{
+	struct refusal why = { 0 };
+	uint8_t bytes[4];
+
+	(void)state;
+	assert_int_equal(vfio_user_client_map(client, window(3)), 0);
+	stop_device();
+	wait_for(VFIO_USER_IMPORT_ABSENT);
+	assert_int_equal(read32(0, SAMPLE_ID), UINT32_MAX);
+	start_device(PAGES);
+	wait_for(VFIO_USER_IMPORT_PRESENT);
+	while (vfio_user_client_read(client, 0, 0, 4, bytes) == 0)
+		nap();
+	assert_int_equal(vfio_user_client_resume(client, &why), 0);
+	put_le32(vfio_user_client_region(client, 0)->mapped + 8, 42);
+	assert_int_equal(read32(0, SAMPLE_PAGE_AT + 8), 42);
+}
+
+static void quarantine(void)
+{
+	attach_external.quarantine(side.attachment, "a test says so");
+}
+
+static void release(void)
+{
+	attach_external.release(side.attachment);
+}
+
+static void test_a_quarantined_function_is_cut_off_until_it_is_released(void **state)
+{
+	struct vfio_user_facts facts;
+
+	(void)state;
+	master();
+	assert_int_equal(vfio_user_client_map(client, window(3)), 0);
+	call(quarantine);
+	assert_int_equal(read32(0, SAMPLE_ID), UINT32_MAX);
+	vfio_user_facts(device.server, &facts);
+	assert_int_equal(facts.windows, 0);
+	call(release);
+	assert_int_equal(read32(0, SAMPLE_ID), SAMPLE_MAGIC);
+	master();
+	assert_int_equal(command(SAMPLE_ASK_FETCH, IOVA, PAGE), 0);
+}
+
+/* Processes that are not what they should be. */
+
+static int listen_at(const char *where)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", where);
+	unlink(where);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+static void test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it(void **state)
+{
+	struct timespec before, after;
+	int fd;
+
+	(void)state;
+	stop_device();
+	wait_for(VFIO_USER_IMPORT_ABSENT);
+	fd = listen_at(device_path);
+	wait_for(VFIO_USER_IMPORT_DEAD);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	assert_int_equal(read32(0, SAMPLE_ID), UINT32_MAX);
+	call(drain_guard);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 <
+		    PATIENCE_MS);
+	close(fd);
+	unlink(device_path);
+	wait_for(VFIO_USER_IMPORT_ABSENT);
+	start_device(NO_PAGES);
+	wait_for(VFIO_USER_IMPORT_PRESENT);
+}
+
+static unsigned open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* Answers what is asked with bytes of which many are wrong, and asks for memory in between. */
+static void babble(int fd, uint64_t *seed)
+{
+	static uint8_t bytes[VFIO_USER_HEADER_SIZE + 8192];
+	struct vfio_user_header header;
+	uint8_t head[VFIO_USER_HEADER_SIZE];
+
+	while (recv(fd, head, sizeof head, MSG_WAITALL) == sizeof head) {
+		uint32_t size;
+
+		(void)vfio_user_header_read(&header, head, NULL);
+		if (header.payload > 8192 ||
+		    (header.payload && recv(fd, bytes, header.payload, MSG_WAITALL) <= 0))
+			return;
+		if (rand_u64(seed) % 4 == 0) {
+			ask_beyond(rand_u64(seed), rand_u64(seed) % 64 + 1,
+				   rand_u64(seed) % 2 ? VFIO_USER_DMA_READ : VFIO_USER_DMA_WRITE);
+			(void)!send(fd, question, VFIO_USER_HEADER_SIZE + VFIO_USER_DMA_SIZE, MSG_NOSIGNAL);
+		}
+		size = (uint32_t)rand_u64(seed) % 400;
+		for (uint32_t i = 0; i < size; i++)
+			bytes[VFIO_USER_HEADER_SIZE + i] = rand_u64(seed) % 3 ? (uint8_t)rand_u64(seed) : 0;
+		if (header.command == VFIO_USER_VERSION && rand_u64(seed) % 8)
+			size = 4, memcpy(bytes + VFIO_USER_HEADER_SIZE, "\0\0\1\0", 4);
+		if (header.command == VFIO_USER_DEVICE_GET_INFO && rand_u64(seed) % 8)
+			size = 16, memcpy(bytes + VFIO_USER_HEADER_SIZE, "\20\0\0\0\3\0\0\0\11\0\0\0\5\0\0\0", 16);
+		header.flags = rand_u64(seed) % 20 ? VFIO_USER_TYPE_REPLY : (uint32_t)rand_u64(seed);
+		header.payload = size;
+		vfio_user_header_write(&header, bytes);
+		if (send(fd, bytes, VFIO_USER_HEADER_SIZE + size, MSG_NOSIGNAL) < 0)
+			return;
+	}
+}
+
+static void test_a_process_that_says_anything_does_no_harm(void **state)
+{
+	uint64_t seed = check_seed();
+	unsigned before;
+	int fd;
+
+	(void)state;
+	stop_device();
+	wait_for(VFIO_USER_IMPORT_ABSENT);
+	before = open_fds();
+	fd = listen_at(device_path);
+	for (unsigned i = 0; i < 5; i++) {
+		int one = accept(fd, NULL, NULL);
+
+		babble(one, &seed);
+		close(one);
+	}
+	close(fd);
+	unlink(device_path);
+	wait_for(VFIO_USER_IMPORT_ABSENT);
+	assert_int_equal(read32(0, SAMPLE_ID), UINT32_MAX);
+	for (unsigned i = 0; i < 5000 && open_fds() > before; i++)
+		nap();
+	assert_true(open_fds() <= before);
+	start_device(NO_PAGES);
+	wait_for(VFIO_USER_IMPORT_PRESENT);
+}
+
+/* Questions on a connection of our own, as a function that has taken leave of its bookkeeping asks them. */
+static int32_t ask_through(int fd, uint64_t address, uint64_t size, uint16_t what)
+{
+	uint8_t reply[VFIO_USER_HEADER_SIZE + VFIO_USER_DMA_SIZE + 64];
+	struct vfio_user_header header;
+
+	ask_beyond(address, size, what);
+	assert_true(send(fd, question, VFIO_USER_HEADER_SIZE + get_le32(question + 4) - VFIO_USER_HEADER_SIZE,
+			 MSG_NOSIGNAL) > 0);
+	assert_int_equal(recv(fd, reply, VFIO_USER_HEADER_SIZE, MSG_WAITALL), VFIO_USER_HEADER_SIZE);
+	assert_int_equal(vfio_user_header_read(&header, reply, NULL), 0);
+	if (header.payload)
+		assert_int_equal(recv(fd, reply, header.payload, MSG_WAITALL), header.payload);
+	assert_int_equal(header.id, 0x9999);
+	assert_true(vfio_user_is_reply(&header));
+	return header.flags & VFIO_USER_FLAG_ERROR ? (int32_t)header.error : 0;
+}
+
+/* The least that a function must say: answers the greeting, then the client's commands, with zeros and ones. */
+static void answer_one(int fd)
+{
+	static uint8_t bytes[VFIO_USER_HEADER_SIZE + 8192];
+	uint8_t *payload = bytes + VFIO_USER_HEADER_SIZE;
+	struct vfio_user_header header;
+	uint32_t index, count;
+
+	assert_int_equal(recv(fd, bytes, VFIO_USER_HEADER_SIZE, MSG_WAITALL), VFIO_USER_HEADER_SIZE);
+	assert_int_equal(vfio_user_header_read(&header, bytes, NULL), 0);
+	memset(payload, 0, 8192);
+	if (header.payload)
+		assert_int_equal(recv(fd, payload, header.payload, MSG_WAITALL), header.payload);
+	index = get_le32(payload + VFIO_USER_REGION_INDEX);
+	count = get_le32(payload + VFIO_USER_ACCESS_COUNT);
+	header.flags = VFIO_USER_TYPE_REPLY;
+	switch (header.command) {
+	case VFIO_USER_VERSION:
+		header.payload = 4;
+		break;
+	case VFIO_USER_DEVICE_GET_INFO:
+		memcpy(payload, "\20\0\0\0\3\0\0\0\11\0\0\0\5\0\0\0", 16);
+		break;
+	case VFIO_USER_DEVICE_GET_REGION_INFO:
+		put_le64(payload + VFIO_USER_REGION_BYTES, index == 0 ? PAGE : index == CONFIG ? 256 : 0);
+		break;
+	case VFIO_USER_REGION_READ:
+		if (get_le32(payload + VFIO_USER_ACCESS_REGION) == CONFIG)
+			for (uint32_t i = 0; i < count; i++)
+				payload[VFIO_USER_ACCESS_SIZE + i] =
+					get_le64(payload) + i == SPEC_PCI_COMMAND ? SPEC_PCI_COMMAND_MASTER : 0;
+		header.payload = VFIO_USER_ACCESS_SIZE + count;
+		break;
+	default:
+		break;
+	}
+	vfio_user_header_write(&header, bytes);
+	assert_true(send(fd, bytes, VFIO_USER_HEADER_SIZE + header.payload, MSG_NOSIGNAL) > 0);
+}
+
+static void *open_late(void *arg)
+{
+	(void)arg;
+	open_client();
+	assert_int_equal(vfio_user_client_map(client, window(VFIO_USER_MAP_READ)), 0);
+	return NULL;
+}
+
+static void answer_until_mapped(int fd)
+{
+	uint8_t head[VFIO_USER_HEADER_SIZE] = { 0 };
+
+	do {
+		assert_int_equal(recv(fd, head, sizeof head, MSG_PEEK | MSG_WAITALL), sizeof head);
+		answer_one(fd);
+	} while (get_le16(head + VFIO_USER_HEADER_COMMAND) != VFIO_USER_DMA_MAP);
+}
+
+static void test_every_byte_beyond_what_is_granted_is_a_fault_of_the_function(void **state)
+{
+	pthread_t other;
+	int fd, one;
+
+	(void)state;
+	vfio_user_client_close(client);
+	client = NULL;
+	stop_device();
+	wait_for(VFIO_USER_IMPORT_ABSENT);
+	fd = listen_at(device_path);
+	one = accept(fd, NULL, NULL);
+	for (unsigned i = 0; i < 17; i++)
+		answer_one(one);
+	wait_for(VFIO_USER_IMPORT_PRESENT);
+	assert_int_equal(ask_through(one, IOVA, 64, VFIO_USER_DMA_READ), EFAULT); /* there is no guest */
+	assert_int_equal(pthread_create(&other, NULL, open_late, NULL), 0);
+	answer_until_mapped(one);
+	pthread_join(other, NULL);
+	assert_int_equal(ask_through(one, IOVA, 64, VFIO_USER_DMA_READ), 0);
+	assert_int_equal(ask_through(one, IOVA + MEMORY - 64, 64, VFIO_USER_DMA_READ), 0);
+	assert_int_equal(ask_through(one, IOVA, 64, VFIO_USER_DMA_WRITE), EFAULT); /* it was lent for reading */
+	assert_int_equal(ask_through(one, IOVA + MEMORY - 63, 64, VFIO_USER_DMA_READ), EFAULT);
+	assert_int_equal(ask_through(one, IOVA - 1, 64, VFIO_USER_DMA_READ), EFAULT);
+	assert_int_equal(ask_through(one, UINT64_MAX - 8, 64, VFIO_USER_DMA_READ), EFAULT);
+	assert_int_equal(ask_through(one, IOVA, 0, VFIO_USER_DMA_READ), EINVAL);
+	assert_int_equal(ask_through(one, IOVA, UINT64_MAX, VFIO_USER_DMA_READ), EINVAL);
+	assert_int_equal(ask_through(one, IOVA, 64, VFIO_USER_DMA_MAP), ENOTSUP);
+	assert_true(memory[0] == 0 && memory[MEMORY - 1] == 0);
+	assert_true(faults() >= 3);
+	close(one);
+	close(fd);
+	unlink(device_path);
+	wait_for(VFIO_USER_IMPORT_ABSENT);
+	start_device(NO_PAGES);
+	wait_for(VFIO_USER_IMPORT_PRESENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_a_client_sees_the_function_as_it_is, guarded, finish),
+		cmocka_unit_test_setup_teardown(test_mapped_pieces_are_passed_on, guarded_with_pages, finish),
+		cmocka_unit_test_setup_teardown(test_accesses_beyond_a_region_are_refused_here, guarded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_a_guarded_function_reaches_what_is_granted_and_nothing_else, guarded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_every_byte_beyond_what_is_granted_is_a_fault_of_the_function, guarded, finish),
+		cmocka_unit_test_setup_teardown(test_a_trusted_function_is_given_the_memory_itself, trusted,
+						finish),
+		cmocka_unit_test_setup_teardown(test_memory_that_is_lent_by_messages_is_reached_through_both,
+						guarded, finish),
+		cmocka_unit_test_setup_teardown(test_a_function_that_is_no_bus_master_reaches_nothing, guarded,
+						finish),
+		cmocka_unit_test_setup_teardown(test_a_vector_signals_the_clients_descriptor, guarded, finish),
+		cmocka_unit_test_setup_teardown(test_a_state_is_saved_and_loaded_and_a_reset_reaches_it, guarded,
+						finish),
+		cmocka_unit_test_setup_teardown(test_bars_are_the_clients_own, guarded, finish),
+		cmocka_unit_test_setup_teardown(test_what_one_client_granted_the_next_has_not, guarded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_accesses_end_while_the_function_is_away_and_it_returns_as_it_was, guarded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_a_client_with_mapped_pieces_connects_again_when_it_returns, guarded_with_pages,
+			finish),
+		cmocka_unit_test_setup_teardown(test_a_quarantined_function_is_cut_off_until_it_is_released,
+						guarded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it, guarded, finish),
+		cmocka_unit_test_setup_teardown(test_a_process_that_says_anything_does_no_harm, guarded, finish),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,169 @@
+"""One site imports what another serves: an NVMe function and a sample device, given to systems by a second daemon; data
+through it, processes that die, hang and return, and what the tool says meanwhile."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+from world import check, main, say, sh
+
+PATIENCE_MS = 400
+
+
+def back_site(world):
+    """Whose disk is imported."""
+    card = {"name": "mem", "class": "disk", "medium": "memory", "size": "64MiB", "vfs": 4}
+    return {"name": f"back-{os.getpid()}",
+            "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": [card]}]}],
+            "hosts": [{"name": "blade", "chassis": "shelf"}], "pools": [{"name": "mem", "cards": ["mem"]}],
+            "systems": [{"name": "far", "host": "blade", "io": [
+                {"name": "disk", "pool": "mem", "attachment": "nvme", "size": "8MiB", "queues": 4,
+                 "socket": f"{world.dir}/device.sock"}]}]}
+
+
+def front_site(world):
+    def card(name, socket, **more):
+        return {"name": name, "class": "external",
+                "functions": [{"socket": f"{world.dir}/{socket}", "patience_ms": PATIENCE_MS, **more}]}
+
+    def io(name):
+        return {"name": name, "pool": name, "attachment": "vfio-user", "socket": f"{world.dir}/{name}.sock"}
+
+    cards = [card("disk", "device.sock", guard=False), card("sample", "model.sock")]
+    return {"name": f"front-{os.getpid()}",
+            "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": cards}]}],
+            "hosts": [{"name": "blade", "chassis": "shelf"}],
+            "pools": [{"name": c["name"], "cards": [c["name"]]} for c in cards],
+            "systems": [{"name": "near", "host": "blade", "io": [io("disk"), io("sample")]}]}
+
+
+def state(daemon, card="disk"):
+    return daemon.facts("card", "show", card)["state"]
+
+
+def wait_state(daemon, wanted, card="disk", seconds=5):
+    began = time.monotonic()
+    while state(daemon, card) != wanted:
+        if time.monotonic() - began > seconds:
+            check(False, f"card {card} is {wanted}; it is {state(daemon, card)}\n{daemon.log()}")
+        time.sleep(0.01)
+    check(True, f"card {card} is {wanted} after {(time.monotonic() - began) * 1000:.0f} ms")
+
+
+def kinds(daemon):
+    return [event["kind"] for event in daemon.facts("event", "list")]
+
+
+def read(world, name, *where):
+    """Bytes of a region, as a client of its own reads them; and the seconds that it took."""
+    began = time.monotonic()
+    text = sh(world.program("src/prog/midplane"), "pci", "read", f"{world.dir}/{name}.sock", *where, timeout=20)
+    return text, time.monotonic() - began
+
+
+def verify(world, seed):
+    done = subprocess.run([world.program("tests/e2e/disk_client"), "nvme", f"{world.dir}/disk.sock", "verify",
+                           str(seed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    check(done.returncode == 0, f"data at depths 1 to 128 through both daemons ({done.stdout.strip()})")
+
+
+def decoded(world, daemon):
+    """What the host sees is the function's own configuration space."""
+    text = daemon.tool("host", "lspci", "blade", "--dump")[1]
+    with tempfile.NamedTemporaryFile("w", dir=world.dir) as file:
+        file.write(text)
+        file.flush()
+        shown = sh("lspci", "-F", file.name, "-nn", "-vv")
+    check("[0108]: Red Hat, Inc. Device [1af4:10f2]" in shown and "Function" not in shown[:1] and
+          "MSI-X: Enable- Count=" in shown, "lspci decodes it in its place")
+    check("device [1af4:10f3]" in shown.lower(), "and the sample beside it")
+    function = daemon.facts("function", "show", "disk/vf1")
+    check(function["device"] == "present" and function["device_id"] == "1af4:10f2" and
+          function["device_class"] == "010802" and function["vectors"] > 0 and not function["guard"],
+          "the function says what it is")
+    report = daemon.facts("conform", "disk/vf1")
+    check(report["failed"] == 0 and report["passed"] > 30, f"it conforms ({report['passed']} assertions)")
+    code, text = daemon.tool("conform", "disk/vf1", "--destructive", check_code=False)
+    check(code != 0 and "--destructive SOCKET" in text, f"it is not disturbed: {text.strip()}")
+    report = daemon.facts("conform", f"{world.dir}/disk.sock", "--destructive")
+    check(report["failed"] == 0 and report["passed"] > 60,
+          f"its guest's side does, too ({report['passed']} assertions)")
+
+
+def absent_at_first(world, daemon):
+    wait_state(daemon, "absent")
+    code, text = daemon.tool("conform", "disk/vf1", check_code=False)
+    check(code != 0 and "nobody serves" in text, f"nothing to judge: {text.strip()}")
+    done = subprocess.run([world.program("src/prog/midplane"), "pci", "show", f"{world.dir}/disk.sock"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
+    check(done.returncode != 0, f"a client is told: {done.stdout.strip()}")
+
+
+def killed(world, daemon, back):
+    """kill -9 of the process with a client that has mapped pieces of the function."""
+    client = subprocess.Popen([world.program("tests/e2e/disk_client"), "nvme", f"{world.dir}/disk.sock", "follow"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        check(client.stdout.readline() == "good\n", "a client reads")
+        back.kill()
+        wait_state(daemon, "absent")
+        check(daemon.facts("system", "show", "near")["ios"][0]["state"] == "absent", "so does its system say")
+        back.start()
+        wait_state(daemon, "in-service")
+    finally:
+        client.kill()
+        client.wait()
+    events = kinds(daemon)
+    check({"device-absent", "device-present", "plugged", "unplugged"} <= set(events), "events tell of it")
+    check("connect again" in daemon.tool("event", "list")[1], "the client was sent away: its pages are of no use")
+    verify(world, 2)
+
+
+def hung(world, daemon, back):
+    os.kill(back.process.pid, signal.SIGSTOP)
+    try:
+        text, took = read(world, "disk", "bar0", "0x1c", "4")
+        check("ffff" in text.lower() and took < 3 * PATIENCE_MS / 1000,
+              f"a read of a function that hangs ends after {took * 1000:.0f} ms with ones")
+        wait_state(daemon, "dead")
+        began = time.monotonic()
+        daemon.tool("card", "list")
+        check(time.monotonic() - began < PATIENCE_MS / 1000, "others are served meanwhile")
+    finally:
+        os.kill(back.process.pid, signal.SIGCONT)
+    wait_state(daemon, "in-service")
+    check("device-dead" in kinds(daemon), "an event tells of it")
+    verify(world, 3)
+
+
+def pulled(world, daemon):
+    daemon.tool("card", "pull", "disk")
+    check(state(daemon) == "pulled", "it can be pulled")
+    daemon.tool("card", "insert", "disk")
+    wait_state(daemon, "in-service")
+    verify(world, 4)
+
+
+def body(world):
+    front = world.daemon(front_site(world), name="front")
+    absent_at_first(world, front)
+    sample = world.process(world.program("src/attach/vfio_sample_server"), f"{world.dir}/model.sock")
+    back = world.daemon(back_site(world), name="back")
+    wait_state(front, "in-service")
+    wait_state(front, "in-service", "sample")
+    decoded(world, front)
+    began = time.monotonic()
+    verify(world, 1)
+    say(f"  that took {time.monotonic() - began:.1f} s")
+    killed(world, front, back)
+    hung(world, front, back)
+    pulled(world, front)
+    sample.kill()
+    wait_state(front, "absent", "sample")
+    took = front.stop()
+    check(front.process.returncode == 0, f"SIGTERM stops it cleanly ({took * 1000:.0f} ms)")
+
+
+main("external", body)
