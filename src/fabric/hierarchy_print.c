@@ -132,8 +132,11 @@ static void tree_port(const struct printer *p, const struct hierarchy *h, unsign
 		say(p, ", slot empty\n");
 		return;
 	}
-	say(p, ", buses %02x-%02x, memory %" PRIx64 "-%" PRIx64 "\n", port->secondary,
-	    port->subordinate, port->window, port->window_end - 1);
+	say(p, ", buses %02x-%02x, ", port->secondary, port->subordinate);
+	if (port->window == port->window_end)
+		say(p, "no memory\n");
+	else
+		say(p, "memory %" PRIx64 "-%" PRIx64 "\n", port->window, port->window_end - 1);
 	if (port->managed)
 		tree_managed(p, h, port, margin);
 	else
