@@ -105,6 +105,7 @@ static unsigned round_poll(struct worker *worker, struct polled *polled, uint64_
 	m->now_ns = max_u64(now_ns, m->now_ns);
 	looked = m->look;
 	m->look = false;
+	m->ready_ns = 0;
 	work = mirror_commands_go_on(worker, m, looked);
 	work += poll_fronts(worker, m);
 	work += mirror_copy(m);
@@ -125,7 +126,7 @@ static uint64_t round_deadline_ns(struct worker *worker, struct polled *polled)
 	(void)worker;
 	if (!worker_takes(m))
 		return 0;
-	deadline_ns = m->look ? 0 : UINT64_MAX;
+	deadline_ns = m->look ? 0 : m->ready_ns ? m->ready_ns : UINT64_MAX;
 	if (both_are_fresh(m) && !bitmap_is_empty(&m->intent))
 		deadline_ns = min_u64(deadline_ns, m->tidy_ns);
 	hold_give(m->conf.hold, HOLD_WORKER);
@@ -195,6 +196,7 @@ void mirror_init(struct mirror *m, const struct mirror_conf *conf)
 	m->back = (struct block_back){ .ops = &mirror_back_ops, .block_size = 512,
 				       .physical_block_size = 512 };
 	memcpy(m->back.id, conf->uuid, sizeof conf->uuid);
+	esw_meter_init(&m->meter, conf->rate_bytes * 8, conf->rate_commands);
 	for (unsigned n = 0; n < MIRROR_HALVES; n++) {
 		m->half[n].bytes = p.bytes[n];
 		m->half[n].mark = &p.marks[n];
@@ -285,8 +287,15 @@ void mirror_facts(struct ctl *ctl, const struct mirror *m, struct mirror_facts *
 		.begun = m->begun, .generation = m->generation,
 		.behind_bytes = min_u64(behind, m->back.size), .copied_bytes = m->copied_bytes,
 		.region_bytes = m->region_bytes, .marked = bitmap_count(&m->saved, m->regions),
+		.last = -1,
+		.copying = { .count = m->copyings, .target = m->target,
+			     .bytes = m->copied_bytes - m->copy_began_bytes },
 	};
+	facts->copying.ns = (m->half[m->target].state == MIRROR_STALE ? m->now_ns : m->copy_ended_ns) -
+			    m->copy_began_ns;
 	for (unsigned n = 0; n < MIRROR_HALVES; n++) {
+		if (m->half[n].kept_fresh && m->half[n].state != MIRROR_FRESH)
+			facts->last = (int)n;
 		facts->half[n] = m->half[n].state;
 		facts->why[n] = m->half[n].why;
 	}

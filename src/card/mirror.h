@@ -49,6 +49,8 @@ struct mirror_conf {
 	struct hold *hold;   /* of both cards */
 	uint8_t uuid[16];    /* tells its halves from others' */
 	enum mirror_new new; /* what two halves without any mark hold */
+	uint64_t rate_bytes;    /* that fronts may move a second; 0: no limit, else 125 or more */
+	uint64_t rate_commands; /* of theirs a second; 0: no limit */
 };
 
 struct mirror;
@@ -83,6 +85,12 @@ struct mirror_facts {
 	uint64_t generation;
 	uint64_t behind_bytes; /* still to be copied */
 	uint64_t copied_bytes; /* since the mirror was made */
+	int last;              /* no half is fresh: the one that was alone, or -1 */
+	struct mirror_copying {
+		unsigned count;     /* how often copying began since the mirror was made */
+		unsigned target;    /* of the last of them, which may have ended: the half, */
+		uint64_t bytes, ns; /* what was copied to it, and the time since it began, or that it took */
+	} copying;
 	uint32_t region_bytes;
 	unsigned marked;       /* regions */
 	struct refusal why[MIRROR_HALVES]; /* MIRROR_REFUSED, or why copying does not go on */

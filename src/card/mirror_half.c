@@ -17,6 +17,9 @@ static void begin_copy(struct mirror *m, unsigned source, unsigned target)
 	m->target = target;
 	m->copy_region = 0;
 	m->copy_stuck = false;
+	m->copyings++;
+	m->copy_began_ns = m->copy_ended_ns = m->now_ns;
+	m->copy_began_bytes = m->copied_bytes;
 }
 
 /* The other goes on alone: that must stand on it before anything is acknowledged. */

@@ -5,6 +5,7 @@
 #define CARD_MIRROR_INTERNAL_H
 
 #include "card/mirror.h"
+#include "eswitch/meter.h"
 
 enum {
 	MARK_COPY_SIZE = 16384,       /* bytes of one copy of what stands on a half */
@@ -113,6 +114,10 @@ struct mirror {
 	bool copy_stuck;
 	uint32_t copy_region;  /* where to look next */
 	uint64_t copied_bytes;
+	unsigned copyings;        /* how often copying began */
+	uint64_t copy_began_ns, copy_ended_ns, copy_began_bytes;
+	struct esw_meter meter;   /* of what fronts may ask */
+	uint64_t ready_ns;        /* something waits for it; 0: nothing does */
 	struct copier copiers[MIRROR_COPIERS];
 
 	unsigned turn;         /* half that is read next */
@@ -157,8 +162,9 @@ static inline unsigned bitmap_count(const struct bitmap *map, uint32_t end)
 {
 	unsigned n = 0;
 
-	for (uint32_t i = 0; i < end; i++)
-		n += bitmap_has(map, i);
+	for (uint32_t i = 0; i < (end + 63) / 64; i++)
+		for (uint64_t left = map->word[i]; left; left &= left - 1)
+			n++;
 	return n;
 }
 

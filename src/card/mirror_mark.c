@@ -220,6 +220,7 @@ static void save_ended(struct mirror *m)
 	} else if (m->promotion == PROMOTE_TARGET) {
 		m->promotion = PROMOTE_NONE;
 		m->half[m->target].state = MIRROR_FRESH;
+		m->copy_ended_ns = m->now_ns;
 	}
 }
 

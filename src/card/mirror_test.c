@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 #include "card/mirror_internal.h"
+#include "card/mirror_set.h"
 #include "sim/mirror_world.h"
 
 #include <errno.h>
@@ -290,6 +291,115 @@ static void nothing_is_acknowledged_that_only_a_half_has_which_does_not_count(vo
 	world_close(&w);
 }
 
+static void fronts_are_kept_to_their_rate_and_the_worker_is_told_when_to_come_back(void **state)
+{
+	struct mirror_conf conf = { .uuid = { 42 }, .new = MIRROR_BOTH_ARE_ZEROES, .rate_commands = 1000 };
+	struct polled *polled;
+	unsigned taken = 0;
+
+	(void)state;
+	world_open(&w, check_seed(), MIRROR_BOTH_ARE_ZEROES);
+	conf.hold = disk_card_hold_of(w.card[0]);
+	mirror_init(w.mirror, &conf);
+	polled = mirror_polled(w.mirror);
+	world_give(&w, 0);
+	world_give(&w, 1);
+	world_run(&w);
+	while (taken < CELLS) {
+		cell_begin(&w, &w.cells[taken], BLOCK_READ);
+		if (w.cells[taken].doing == CELL_IDLE)
+			break;
+		taken++;
+	}
+	assert_in_range(taken, 4, 6); /* a burst of 4 ms, and the one that goes beyond */
+	w.mirror->look = false;
+	assert_in_range(polled->ops->deadline_ns(NULL, polled), w.now_ns, w.now_ns + 1100000);
+	world_run(&w);
+	w.now_ns += 2000000;
+	world_poll(&w);
+	cell_begin(&w, &w.cells[taken], BLOCK_READ);
+	assert_int_equal(w.cells[taken].doing, CELL_READS);
+	world_run(&w);
+	world_close(&w);
+}
+
+static void a_copying_is_told_by_its_half_its_bytes_and_its_time(void **state)
+{
+	struct mirror_copying first, second;
+
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	first = world_facts(&w).copying;
+	world_pull(&w, 1);
+	write_cell(1);
+	write_cell(40);
+	assert_int_equal(world_facts(&w).copying.count, first.count);
+	disk_card_insert(NULL, w.card[1]);
+	world_give(&w, 1);
+	world_run(&w);
+	second = world_facts(&w).copying;
+	assert_int_equal(second.count, first.count + 1);
+	assert_int_equal(second.target, 1);
+	assert_int_equal(second.bytes, 2 * MIRROR_REGION_MIN);
+	assert_true(second.ns > 0);
+	w.now_ns += MIRROR_TIDY_NS;
+	world_run(&w);
+	assert_int_equal(world_facts(&w).copying.ns, second.ns);
+	world_is_whole(&w);
+	world_close(&w);
+}
+
+static void the_half_that_went_last_is_named(void **state)
+{
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	assert_int_equal(world_facts(&w).last, -1);
+	world_pull(&w, 0);
+	write_cell(1);
+	world_pull(&w, 1);
+	world_run(&w);
+	assert_int_equal(world_facts(&w).last, 1);
+	disk_card_insert(NULL, w.card[0]);
+	world_give(&w, 0);
+	world_run(&w);
+	assert_int_equal(world_facts(&w).last, 1);
+	assert_int_equal(world_facts(&w).half[0], MIRROR_KNOWN);
+	disk_card_insert(NULL, w.card[1]);
+	world_give(&w, 1);
+	world_run(&w);
+	assert_int_equal(world_facts(&w).last, -1);
+	world_read_all(&w);
+	world_is_whole(&w);
+	world_close(&w);
+}
+
+static void a_set_is_as_busy_as_the_busiest_of_its_mirrors(void **state)
+{
+	struct mirror *room[2];
+	struct mirror_set set;
+	struct polled *polled = &set.polled;
+
+	(void)state;
+	mirror_set_init(&set, room);
+	assert_int_equal(polled->ops->poll(NULL, polled, 1), 0);
+	assert_true(polled->ops->deadline_ns(NULL, polled) == UINT64_MAX);
+	assert_false(polled->ops->arm(NULL, polled));
+	assert_false(polled->ops->needs_poll(NULL, polled));
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	mirror_set_add(&set, w.mirror);
+	w.now_ns += MIRROR_TIDY_NS;
+	world_run(&w);
+	assert_false(polled->ops->arm(NULL, polled));
+	cell_begin(&w, &w.cells[0], BLOCK_WRITE); /* its region's mark is to be written */
+	w.mirror->look = true;
+	assert_true(polled->ops->arm(NULL, polled));
+	assert_int_equal(polled->ops->deadline_ns(NULL, polled), 0);
+	polled->ops->disarm(NULL, polled);
+	assert_true(polled->ops->poll(NULL, polled, w.now_ns) > 0);
+	world_run(&w);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +416,10 @@ int main(void)
 		cmocka_unit_test(a_damaged_copy_of_a_mark_is_passed_over),
 		cmocka_unit_test(a_bad_block_is_read_from_the_other_half),
 		cmocka_unit_test(nothing_is_acknowledged_that_only_a_half_has_which_does_not_count),
+		cmocka_unit_test(fronts_are_kept_to_their_rate_and_the_worker_is_told_when_to_come_back),
+		cmocka_unit_test(a_copying_is_told_by_its_half_its_bytes_and_its_time),
+		cmocka_unit_test(the_half_that_went_last_is_named),
+		cmocka_unit_test(a_set_is_as_busy_as_the_busiest_of_its_mirrors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,13 @@ bool site_io_is_disk(const struct site_io *io)
 	       io->attachment == SITE_ATTACH_VHOST_USER_BLK;
 }
 
+bool site_io_is_mirrored(const struct site *site, const struct site_io *io)
+{
+	const struct site_group *group = site_io_is_disk(io) ? site_io_group(site, io) : NULL;
+
+	return group && group->mode == SITE_REDUNDANCY_ONE_PLUS_ONE;
+}
+
 /* RFC 9562 section 5.8: 122 bits of our own. */
 static void fill_id(uint64_t hash, uint8_t id[SITE_ID_SIZE])
 {

@@ -255,6 +255,11 @@ uint64_t site_io_mac(const struct site *site, unsigned system, unsigned io);
 /* Whether an interface asks for a disk: the attachment says so. */
 bool site_io_is_disk(const struct site_io *io);
 
+/* Whether an interface asks for a disk on two cards: its group has mode 1+1. */
+bool site_io_is_mirrored(const struct site *site, const struct site_io *io);
+/* What a mirror keeps for itself at the end of each half. */
+enum { SITE_MIRROR_RESERVED = 64 << 10 };
+
 /* The identity of a disk, a UUID of version 8, derived from the names of site, system and interface: the
  * same on every start, so that its namespace is found again. */
 enum { SITE_ID_SIZE = 16 };

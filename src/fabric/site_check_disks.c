@@ -182,6 +182,19 @@ static void check_network(struct site_check *check, unsigned s, unsigned i, cons
 		     "disks: attachments nvme, virtio-blk and vhost-user-blk");
 }
 
+/* A disk has both its cards written all the time: there is nothing that could stand by. */
+static void check_redundancy(struct site_check *check, unsigned s, unsigned i, const struct site_io *io)
+{
+	const struct site_group *group = io->redundancy ? site_io_group(check->site, io) : NULL;
+	char path[SITE_PATH_SIZE];
+
+	if (!group || group->mode != SITE_REDUNDANCY_N_PLUS_M)
+		return;
+	snprintf(path, sizeof path, "systems[%u].io[%u].redundancy", s, i);
+	site_find(check, path, "a disk is mirrored on two cards, and group '%s' has mode n+m; name a group of "
+		  "mode 1+1", group->name);
+}
+
 static void check_disk(struct site_check *check, unsigned s, unsigned i, const struct site_io *io)
 {
 	const struct stray strays[] = {
@@ -197,8 +210,7 @@ static void check_disk(struct site_check *check, unsigned s, unsigned i, const s
 	check_strays(check, s, i, strays, array_len(strays), "network interfaces; a disk has none of it");
 	if (io->packed && io->attachment != SITE_ATTACH_VHOST_USER_BLK)
 		find_at(check, s, i, "packed", "this key is for vhost-user and vhost-user-blk");
-	if (io->redundancy)
-		find_at(check, s, i, "redundancy", "a disk is on one card; leave this key out");
+	check_redundancy(check, s, i, io);
 	if (!io->size)
 		find_at(check, s, i, "size", "is missing: a disk needs it, such as 10GiB");
 	else if (io->size % 4096)
@@ -254,6 +266,19 @@ static uint64_t whole_units(uint64_t bytes)
 	return (bytes + SITE_DISK_UNIT - 1) / SITE_DISK_UNIT * SITE_DISK_UNIT;
 }
 
+/* What an interface takes of card 'n'. */
+static uint64_t asked_of(const struct site *site, const struct placement *row, unsigned n)
+{
+	uint64_t size = site->systems[row->system].io[row->io].size, asked = 0;
+
+	if (row->member_count > 1)
+		size += SITE_MIRROR_RESERVED;
+	for (unsigned m = 0; m < row->member_count; m++)
+		if (row->member[m].card == n)
+			asked += whole_units(size);
+	return asked;
+}
+
 static void check_space(struct site_check *check, const struct placement *rows, unsigned n,
 			const struct site_card *card)
 {
@@ -261,8 +286,7 @@ static void check_space(struct site_check *check, const struct placement *rows, 
 	char path[SITE_PATH_SIZE];
 
 	for (unsigned row = 0; row < placement_count(check->site); row++)
-		if (rows[row].member[0].card == n)
-			asked += whole_units(check->site->systems[rows[row].system].io[rows[row].io].size);
+		asked += asked_of(check->site, &rows[row], n);
 	if (asked <= room)
 		return;
 	site_card_path(check->site, n, "size", path);

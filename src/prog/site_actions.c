@@ -1,4 +1,5 @@
 /* prog/site_actions.c -- what an operator may do to the running site (site_run.h). */
+#include "prog/site_mirror.h"
 #include "prog/site_move.h"
 #include "prog/site_run.h"
 
@@ -27,9 +28,9 @@ int site_run_pull(struct site_run *run, struct run_card *card, struct refusal *w
 		refuse(why, "", "card '%s' is pulled already", card->place.card->name);
 		return -EALREADY;
 	}
-	(void)run;
 	site_move_tell(card, FAILOVER_PULL, clock_now_ns());
 	report_card(card, "pulled", "pulled by the operator");
+	site_mirror_look(run);
 	return 0;
 }
 
@@ -55,6 +56,7 @@ int site_run_insert(struct site_run *run, struct run_card *card, enum run_switch
 	site_move_tell(card, FAILOVER_INSERT, clock_now_ns());
 	set_reverts(run, RUN_SWITCH_BACK_AS_CONFIGURED);
 	report_card(card, "inserted", "inserted by the operator");
+	site_mirror_look(run);
 	return 0;
 }
 
@@ -95,6 +97,11 @@ int site_run_switch(struct site_run *run, struct run_io *io, struct run_card *to
 	if (member < 0) {
 		refuse(why, "card", "interface '%s/%s' has no function on card '%s'",
 		       io->system->name, io->io->name, to->place.card->name);
+		return -EINVAL;
+	}
+	if (io->mirror) {
+		refuse(why, "io", "'%s/%s' is a mirrored disk: it is on both cards all the time",
+		       io->system->name, io->io->name);
 		return -EINVAL;
 	}
 	if (io->bound == member) {

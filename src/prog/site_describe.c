@@ -1,6 +1,7 @@
 #include "prog/site_describe.h"
 #include "prog/site_disk.h"
 #include "prog/site_external.h"
+#include "prog/site_mirror.h"
 
 #include "os/clock.h"
 
@@ -40,17 +41,28 @@ struct run_card *site_describe_card_of(const struct run_io *io)
 	return io->bound < 0 ? NULL : &io->run->cards[io->place->member[io->bound].card];
 }
 
-static const char *state_of(const struct run_io *io, const struct attach_facts *facts)
+/* What its attachment says, and what the daemon knows beside. */
+static const char *look_at(struct run_io *io, struct attach_facts *facts)
 {
-	return io->quarantined ? "quarantined" : facts->stopped[0] ? "stopped" : facts->state;
+	char away[sizeof facts->stopped];
+
+	*facts = (struct attach_facts){ .state = "" };
+	io->attachment->ops->facts(io->attachment, facts);
+	if (io->quarantined)
+		return "quarantined";
+	if (facts->stopped[0])
+		return "stopped";
+	if (!site_disk_is(io) || !site_disk_is_away(io, away, sizeof away))
+		return facts->state;
+	memcpy(facts->stopped, away, sizeof away);
+	return "away";
 }
 
-void site_describe_io_state(const struct run_io *io, char state[32])
+void site_describe_io_state(struct run_io *io, char state[32])
 {
-	struct attach_facts facts = { .state = "" };
+	struct attach_facts facts;
 
-	io->attachment->ops->facts(io->attachment, &facts);
-	snprintf(state, 32, "%s", state_of(io, &facts));
+	snprintf(state, 32, "%s", look_at(io, &facts));
 }
 
 static void put_mac(struct tree_out *out, const char *name, uint64_t mac)
@@ -254,12 +266,11 @@ static void put_wishes(const struct run_io *io, struct tree_out *out)
 }
 
 /* What the front behind a function counted: it keeps counting when it moves. */
-static void put_front(const struct run_io *io, struct tree_out *out)
+static void put_front(struct run_io *io, struct tree_out *out)
 {
-	struct attach_facts facts = { .state = "" };
+	struct attach_facts facts;
 
-	io->attachment->ops->facts(io->attachment, &facts);
-	tree_put_text(out, "state", state_of(io, &facts));
+	tree_put_text(out, "state", look_at(io, &facts));
 	tree_put_text(out, "stopped", facts.stopped);
 	if (site_disk_is(io) || site_external_is(io))
 		return;
@@ -275,10 +286,10 @@ void site_describe_function(struct run_card *card, unsigned vf, struct tree_out 
 
 	tree_put_text(out, "card", card->place.card->name);
 	tree_put_integer(out, "vf", vf);
-	tree_put_text(out, "role", !io ? "free" : bound ? "active" : "standby");
+	tree_put_text(out, "role", !io ? "free" : bound ? "active" : io->mirror ? "mirror" : "standby");
 	if (io)
 		put_wishes(io, out);
-	if (bound)
+	if (bound || (io && io->mirror))
 		put_front(io, out);
 	else
 		tree_put_text(out, "state", io ? "standby" : "free");
@@ -312,12 +323,12 @@ static void put_binding(const struct run_io *io, struct tree_out *out)
 	}
 }
 
-static void put_io(const struct run_io *io, struct tree_out *out)
+static void put_io(struct run_io *io, struct tree_out *out)
 {
-	struct attach_facts facts = { .state = "" };
+	struct attach_facts facts;
+	const char *state = look_at(io, &facts);
 	char features[24];
 
-	io->attachment->ops->facts(io->attachment, &facts);
 	tree_row_begin(out, "ios");
 	tree_put_text(out, "name", io->io->name);
 	tree_put_text(out, "pool", io->io->pool);
@@ -325,7 +336,9 @@ static void put_io(const struct run_io *io, struct tree_out *out)
 	put_binding(io, out);
 	tree_put_text(out, "attachment", attachment_words[io->io->attachment]);
 	tree_put_text(out, "where", facts.where);
-	tree_put_text(out, "state", state_of(io, &facts));
+	tree_put_text(out, "state", state);
+	if (io->mirror)
+		site_mirror_describe_io(io, out);
 	if (site_disk_is(io))
 		tree_put_integer(out, "size_bytes", io->io->size);
 	else if (!site_external_is(io))
@@ -343,7 +356,7 @@ static void put_io(const struct run_io *io, struct tree_out *out)
 /* How good a state is; the system is as good as its worst interface. */
 static unsigned rank(const char *state)
 {
-	static const char *const order[] = { "quarantined", "stopped", "held", "leaving", "waiting",
+	static const char *const order[] = { "quarantined", "stopped", "away", "held", "leaving", "waiting",
 					     "connected", "running" };
 
 	for (unsigned i = 0; i < array_len(order); i++)
@@ -375,7 +388,7 @@ void site_describe_system(struct site_run *run, const struct site_system *system
 	put_cards(run, system, out);
 	tree_put_rows(out, "ios");
 	for (unsigned i = 0; i < run->io_count; i++) {
-		const struct run_io *io = &run->ios[i];
+		struct run_io *io = &run->ios[i];
 
 		if (io->system != system)
 			continue;

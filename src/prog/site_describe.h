@@ -20,7 +20,7 @@ const char *site_describe_card_state(struct run_card *card);
 struct run_card *site_describe_card_of(const struct run_io *io);
 
 /* "waiting", "connected", "running", "stopped", "held": how an interface is. */
-void site_describe_io_state(const struct run_io *io, char state[32]);
+void site_describe_io_state(struct run_io *io, char state[32]);
 
 void site_describe_card(struct run_card *card, struct tree_out *out);
 void site_describe_function(struct run_card *card, unsigned vf, struct tree_out *out);

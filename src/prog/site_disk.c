@@ -1,5 +1,6 @@
 #include "prog/site_disk.h"
 #include "prog/site_guard.h"
+#include "prog/site_mirror.h"
 #include "prog/vfio_user_medium.h"
 
 #include "os/clock.h"
@@ -14,7 +15,7 @@
 #include <time.h>
 
 enum {
-	HOLD_TRIES = 200000,
+	HOLD_TRIES = SITE_DISK_HOLD_TRIES,
 	PAUSE_NS = 100000,
 	DEPTH = 128,          /* requests that a medium is given at once */
 	QUEUE = 128,          /* commands of one function that the card has at once */
@@ -23,12 +24,12 @@ enum {
 #define JOB_LIMIT_NS UINT64_C(60000000000) /* zeroes that a file system must write take their time */
 #define END_LIMIT_NS UINT64_C(5000000000)
 
-static void give_way(void)
+void site_disk_give_way(void)
 {
 	sched_yield();
 }
 
-static void pause_a_little(void)
+void site_disk_pause(void)
 {
 	struct timespec t = { .tv_nsec = PAUSE_NS };
 
@@ -127,7 +128,7 @@ static int finish_job(struct run_card *card, struct refusal *why)
 			return -ETIMEDOUT;
 		}
 		if (polled->ops->poll(NULL, polled, now_ns) == 0)
-			pause_a_little();
+			site_disk_pause();
 	}
 	if (disk_card_job(NULL, card->disk, &below) == DISK_JOB_FAILED)
 		return refuse_card(card, -EIO, why, &below, "");
@@ -152,6 +153,8 @@ static int make_card(struct run_card *card, struct refusal *why)
 	err = disk_card_init(card->disk, &conf, &below);
 	if (err)
 		return refuse_card(card, err, why, &below, "");
+	if (card->held_with != card->index)
+		disk_card_share_hold(card->disk, card->run->cards[card->held_with].disk);
 	site_card_id(card->run->site, card->place.card, id);
 	err = disk_card_open(NULL, card->disk, DISK_TABLE_NEW, id, &below);
 	return err ? refuse_card(card, err, why, &below, "") : finish_job(card, why);
@@ -192,7 +195,7 @@ void site_disk_close(struct run_card *card)
 
 		while (polled && !medium_is_idle(card->medium) && clock_now_ns() < limit_ns)
 			if (polled->ops->poll(NULL, polled, clock_now_ns()) == 0)
-				pause_a_little();
+				site_disk_pause();
 		if (!medium_is_idle(card->medium))
 			return;
 		medium_close(card->medium);
@@ -204,6 +207,7 @@ void site_disk_close(struct run_card *card)
 
 /* -- disks -- */
 
+/* Of a mirrored disk, one of the two, which share a hold. */
 static struct run_card *card_of(const struct run_io *io)
 {
 	return &io->run->cards[io->place->member[0].card];
@@ -219,23 +223,19 @@ static const struct disk_namespace *find_namespace(const struct disk_layout *lay
 	return NULL;
 }
 
-static int make_namespace(struct run_io *io, const uint8_t id[SITE_ID_SIZE], uint32_t *nsid,
-			  struct refusal *why)
+static int make_namespace(struct run_io *io, struct run_card *card, struct disk_namespace_conf *conf,
+			  uint32_t *nsid, struct refusal *why)
 {
-	struct run_card *card = card_of(io);
 	char name[2 * SITE_NAME_MAX + 2];
-	struct disk_namespace_conf conf = {
-		.name = name, .size = io->io->size, .block_size = card->medium->block_size,
-	};
 	struct refusal below = { 0 };
 	int err;
 
 	snprintf(name, sizeof name, "%s/%s", io->system->name, io->io->name);
 	if (strlen(name) >= DISK_NAME_SIZE)
 		for (unsigned i = 0; i < SITE_ID_SIZE; i++)
-			snprintf(name + 2 * i, 3, "%02x", id[i]);
-	memcpy(conf.uuid, id, SITE_ID_SIZE);
-	err = disk_card_add_namespace(NULL, card->disk, &conf, nsid, &below);
+			snprintf(name + 2 * i, 3, "%02x", conf->uuid[i]);
+	conf->name = name;
+	err = disk_card_add_namespace(NULL, card->disk, conf, nsid, &below);
 	if (err) {
 		refuse(why, "", "card '%s' has no namespace for '%s/%s': %s", name_of(card),
 		       io->system->name, io->io->name, below.text);
@@ -244,23 +244,44 @@ static int make_namespace(struct run_io *io, const uint8_t id[SITE_ID_SIZE], uin
 	return finish_job(card, why);
 }
 
-static int find_or_make(struct run_io *io, uint32_t *nsid, struct refusal *why)
+/* A namespace of another size is the disk as the site file had it before. */
+static int refuse_size(const struct run_io *io, const struct run_card *card, uint64_t size, struct refusal *why)
 {
-	struct run_card *card = card_of(io);
-	const struct disk_namespace *ns;
-	uint8_t id[SITE_ID_SIZE];
+	uint64_t other = io->place->member_count > 1 ? io->io->size : io->io->size + MIRROR_RESERVED;
 
-	site_io_id(io->run->site, io->place->system, io->place->io, id);
-	ns = find_namespace(disk_card_layout(card->disk), id);
-	if (!ns)
-		return make_namespace(io, id, nsid, why);
-	*nsid = ns->id;
-	if (ns->size == io->io->size)
-		return 0;
-	refuse(why, "", "the disk of '%s/%s' on card '%s' has %" PRIu64 " bytes, the site file says %" PRIu64
-	       ": give it its size back, or the interface another name", io->system->name, io->io->name,
-	       name_of(card), ns->size, io->io->size);
+	if (size == other)
+		refuse(why, "", "the disk of '%s/%s' on card '%s' %s: %s, or give the interface another name",
+		       io->system->name, io->io->name, name_of(card),
+		       io->place->member_count > 1 ? "is not mirrored" : "is half of a mirror",
+		       io->place->member_count > 1 ? "leave 'redundancy' out" : "give it its 'redundancy' back");
+	else
+		refuse(why, "", "the disk of '%s/%s' on card '%s' has %" PRIu64 " bytes, the site file says %"
+		       PRIu64 ": give it its size back, or the interface another name", io->system->name,
+		       io->io->name, name_of(card),
+		       io->place->member_count > 1 && size > MIRROR_RESERVED ? size - MIRROR_RESERVED : size,
+		       io->io->size);
 	return -EINVAL;
+}
+
+int site_disk_namespace(struct run_io *io, unsigned member, uint64_t size, uint32_t block_size, uint32_t *nsid,
+			struct refusal *why)
+{
+	struct run_card *card = &io->run->cards[io->place->member[member].card];
+	struct disk_namespace_conf conf = { .size = size, .block_size = block_size };
+	const struct disk_namespace *ns;
+
+	site_io_id(io->run->site, io->place->system, io->place->io, conf.uuid);
+	ns = find_namespace(disk_card_layout(card->disk), conf.uuid);
+	if (!ns)
+		return make_namespace(io, card, &conf, nsid, why);
+	*nsid = ns->id;
+	return ns->size == size ? 0 : refuse_size(io, card, ns->size, why);
+}
+
+void site_disk_plug(struct run_io *io, int member)
+{
+	site_guard_move(io, member);
+	io->bound = member;
 }
 
 static int bind_held(struct run_io *io, uint32_t nsid, struct refusal *why)
@@ -285,8 +306,7 @@ static int bind_held(struct run_io *io, uint32_t nsid, struct refusal *why)
 	}
 	if (io->block->ops->namespaces_changed)
 		io->block->ops->namespaces_changed(NULL, io->block);
-	site_guard_move(io, 0);
-	io->bound = 0;
+	site_disk_plug(io, 0);
 	return 0;
 }
 
@@ -294,11 +314,14 @@ int site_disk_bind(struct run_io *io, struct refusal *why)
 {
 	struct run_card *card = card_of(io);
 	uint32_t nsid;
-	int err = find_or_make(io, &nsid, why);
+	int err;
 
+	if (io->place->member_count > 1)
+		return site_mirror_bind(io, why);
+	err = site_disk_namespace(io, 0, io->io->size, card->medium->block_size, &nsid, why);
 	if (err)
 		return err;
-	must(disk_card_hold(NULL, card->disk, give_way, HOLD_TRIES));
+	must(disk_card_hold(NULL, card->disk, site_disk_give_way, HOLD_TRIES));
 	err = bind_held(io, nsid, why);
 	disk_card_release(NULL, card->disk);
 	return err;
@@ -310,11 +333,12 @@ static bool is_unbound(struct run_io *io)
 	struct run_card *card = card_of(io);
 	unsigned vf = io->place->member[0].vf;
 
-	if (io->attachment->ops->end(io->attachment) || disk_card_unbind(NULL, card->disk, vf) != 0)
+	if (io->attachment->ops->end(io->attachment))
 		return false;
-	site_guard_move(io, -1);
+	if (io->mirror ? !site_mirror_unbound(io) : disk_card_unbind(NULL, card->disk, vf) != 0)
+		return false;
 	io->block->namespaces[0] = NULL;
-	io->bound = -1;
+	site_disk_plug(io, -1);
 	return true;
 }
 
@@ -326,7 +350,7 @@ bool site_disk_unbind(struct run_io *io)
 	while (io->bound >= 0) {
 		bool done;
 
-		if (!disk_card_hold(NULL, card->disk, give_way, HOLD_TRIES))
+		if (!disk_card_hold(NULL, card->disk, site_disk_give_way, HOLD_TRIES))
 			return false;
 		done = is_unbound(io);
 		disk_card_release(NULL, card->disk);
@@ -336,25 +360,47 @@ bool site_disk_unbind(struct run_io *io)
 			return false;
 		if (card->served)
 			workers_wake(io->run->workers, card->worker);
-		pause_a_little();
+		site_disk_pause();
 	}
 	return true;
 }
 
 bool site_disk_detach(struct run_card *card, bool detach)
 {
-	if (!disk_card_hold(NULL, card->disk, give_way, HOLD_TRIES))
+	if (!disk_card_hold(NULL, card->disk, site_disk_give_way, HOLD_TRIES))
 		return false;
 	if (detach)
 		disk_card_pull(NULL, card->disk);
 	else
 		disk_card_insert(NULL, card->disk);
+	site_mirror_detach(card, detach);
 	disk_card_release(NULL, card->disk);
 	workers_wake(card->run->workers, card->worker);
 	return true;
 }
 
 /* -- telling -- */
+
+bool site_disk_is_away(struct run_io *io, char *text, size_t size)
+{
+	struct run_card *card = card_of(io);
+	enum failover_card_state state = failover_card_state(&io->run->failover, card->index);
+	char say[SITE_MIRROR_TEXT];
+
+	if (io->mirror) {
+		if (strcmp(site_mirror_state(io), "away") != 0)
+			return false;
+		site_mirror_say(io, say);
+		snprintf(text, size, "%s", say);
+		return true;
+	}
+	if (state == FAILOVER_CARD_PULLED)
+		snprintf(text, size, "commands end with an error; its card is pulled: midplane card insert %s",
+			 name_of(card));
+	else if (state == FAILOVER_CARD_DEAD)
+		snprintf(text, size, "the worker of its card '%s' does not answer", name_of(card));
+	return state == FAILOVER_CARD_PULLED || state == FAILOVER_CARD_DEAD;
+}
 
 void site_disk_describe_card(struct run_card *card, struct tree_out *out)
 {
@@ -377,7 +423,7 @@ static void put_front(const struct block_front *front, struct tree_out *out)
 	tree_put_integer(out, "dma_blocked", counter_get(&front->dma_blocked));
 }
 
-void site_disk_describe_function(struct run_card *card, unsigned vf, const struct run_io *io_or_null,
+void site_disk_describe_function(struct run_card *card, unsigned vf, struct run_io *io_or_null,
 				 struct tree_out *out)
 {
 	const struct disk_counters *counters = disk_card_counters(card->disk, vf);
@@ -387,6 +433,8 @@ void site_disk_describe_function(struct run_card *card, unsigned vf, const struc
 		tree_put_integer(out, "iops", io_or_null->io->iops);
 		tree_put_integer(out, "byte_rate", io_or_null->io->byte_rate);
 		put_front(io_or_null->block, out);
+		if (io_or_null->mirror)
+			site_mirror_describe_function(io_or_null, card, out);
 	}
 #define X(name, unit, text) tree_put_integer(out, #name, counter_get(&counters->name));
 	DISK_COUNTERS(X)

@@ -16,6 +16,17 @@ int site_disk_open(struct run_card *card, struct refusal *why);
 /* Closes it; the worker has let go of the card.  Without site_disk_open() it does nothing. */
 void site_disk_close(struct run_card *card);
 
+/* Finds or makes a namespace of a disk, on the card of that member of its placement. */
+int site_disk_namespace(struct run_io *io, unsigned member, uint64_t size, uint32_t block_size, uint32_t *nsid,
+			struct refusal *why);
+/* With the hold of its card: the front is heard as the function of that member from now on. */
+void site_disk_plug(struct run_io *io, int member);
+
+/* How a card's hold is waited for, and its medium. */
+enum { SITE_DISK_HOLD_TRIES = 200000 };
+void site_disk_give_way(void);
+void site_disk_pause(void);
+
 /* Finds or makes the namespace of a disk, and binds its front.  Before a worker runs the card. */
 int site_disk_bind(struct run_io *io, struct refusal *why);
 /* Ends what it does, and takes it off its card, waiting a few seconds for a medium; false when the medium keeps
@@ -31,10 +42,14 @@ static inline bool site_disk_is(const struct run_io *io)
 	return io->block != NULL;
 }
 
+/* Whether its guest's commands end with an error since no card is there to carry them out; then 'text' says why, and
+ * what to do. */
+bool site_disk_is_away(struct run_io *io, char *text, size_t size);
+
 /* What a card and a function say for `midplane`. */
 struct tree_out;
 void site_disk_describe_card(struct run_card *card, struct tree_out *out);
-void site_disk_describe_function(struct run_card *card, unsigned vf, const struct run_io *io_or_null,
+void site_disk_describe_function(struct run_card *card, unsigned vf, struct run_io *io_or_null,
 				 struct tree_out *out);
 
 #endif

@@ -186,6 +186,8 @@ static void report(struct run_io *io, const struct run_move *move)
 	char object[104];
 
 	snprintf(object, sizeof object, "system %s/%s", io->system->name, io->io->name);
+	if (io->mirror)
+		return; /* site_mirror.c tells */
 	if (site_disk_is(io) || site_external_is(io)) {
 		event = events_add(&io->run->events, move->to < 0 ? "unplugged" : "plugged", object,
 				   move->to < 0 ? site_disk_is(io) ?
@@ -238,6 +240,16 @@ static void move_held(struct run_io *io, struct run_move *move)
 	nic_card_announce(NULL, cards[to->card].card, to->vf);
 }
 
+/* A mirrored disk is served all the time; only the function that its guest's DMA is heard as changes. */
+static bool hear_at(struct run_io *io, int member)
+{
+	if (member == io->bound || !disk_card_hold(NULL, card_of(io, member)->disk, give_way, HOLD_TRIES))
+		return false;
+	site_disk_plug(io, member);
+	disk_card_release(NULL, card_of(io, member)->disk);
+	return true;
+}
+
 /* The step during which traffic is away.  False when a worker does not let go of its card, or nothing
  * is to be done. */
 static bool carry_out(struct run_io *io, int to, uint64_t since_ns)
@@ -247,6 +259,8 @@ static bool carry_out(struct run_io *io, int to, uint64_t since_ns)
 	struct run_card *b = to >= 0 ? card_of(io, to) : NULL;
 
 	*move = (struct run_move){ .from = io->bound, .to = to };
+	if (io->mirror && to >= 0)
+		return hear_at(io, to);
 	if (site_disk_is(io) || site_external_is(io))
 		return true; /* it stays where it is: its card answers for it */
 	if (io->bound == to || (a && !site_move_hold(a)))

@@ -4,6 +4,7 @@
 #include "prog/site_faults.h"
 #include "prog/site_guard.h"
 #include "prog/site_heart.h"
+#include "prog/site_mirror.h"
 #include "prog/site_move.h"
 
 #include "os/clock.h"
@@ -262,6 +263,7 @@ static int cards_create(struct site_run *run, struct refusal *why)
 		};
 		must(site_card_at(run->site, i, &card->place));
 	}
+	site_mirror_connect(run);
 	for (unsigned i = 0; i < run->card_count; i++) {
 		struct run_card *card = &run->cards[i];
 		int err = card_create(card, why);
@@ -334,7 +336,9 @@ static int ios_create(struct site_run *run, struct refusal *why)
 		refuse(why, "", "no memory for %u interfaces", run->io_count);
 		return -ENOMEM;
 	}
-	err = placement_make(run->site, run->places, why);
+	err = site_mirror_create(run, why);
+	if (!err)
+		err = placement_make(run->site, run->places, why);
 	if (err)
 		return err;
 	for (unsigned i = 0; i < run->io_count; i++) {
@@ -433,6 +437,11 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 		workers_add_card(run->workers, run->cards[i].worker, site_run_polled(&run->cards[i]));
 		run->cards[i].served = true;
 	}
+	err = site_mirror_start(run, why);
+	if (err) {
+		site_run_destroy(run);
+		return err;
+	}
 	settle(run);
 	site_heart_start(run);
 	*out = run;
@@ -471,11 +480,13 @@ static void ios_destroy(struct site_run *run)
 /* A worker that never comes back from its driver keeps the memory that it would come back to. */
 static void cards_destroy(struct site_run *run)
 {
+	site_mirror_withdraw(run);
 	for (unsigned i = 0; i < run->card_count; i++) {
 		struct run_card *card = &run->cards[i];
 
 		if ((card->card || card->disk) &&
 		    workers_remove_card(run->workers, card->worker, site_run_polled(card)) == -EBUSY) {
+			card->lost = true;
 			card->card = NULL;
 			card->disk = NULL;
 			card->medium = NULL;
@@ -489,6 +500,7 @@ static void cards_destroy(struct site_run *run)
 		site_disk_close(&run->cards[i]);
 		site_external_close(&run->cards[i]);
 	}
+	site_mirror_destroy(run);
 	free(run->cards);
 }
 
@@ -497,6 +509,7 @@ void site_run_destroy(struct site_run *run)
 	if (!run)
 		return;
 	site_heart_stop(run);
+	site_mirror_stop(run);
 	for (unsigned i = 0; i < run->card_count; i++)
 		if (run->cards[i].uplink)
 			uplink_hang(run->cards[i].uplink, false);

@@ -42,6 +42,8 @@ struct run_card {
 	struct disk_card *disk; /* of class disk: prog/site_disk.h */
 	struct medium *medium;
 	struct run_external *external; /* of class external: prog/site_external.h */
+	unsigned held_with;     /* card whose hold it has: a mirror connects them; else itself */
+	bool lost;              /* its worker never came back: what it uses is left to it */
 	bool served;            /* its worker runs it */
 	bool line_up;
 	bool detached;          /* pulled or dead: no worker touches its functions */
@@ -74,6 +76,7 @@ struct run_io {
 	struct nic_front *front;   /* NULL for a disk */
 	struct block_front *block; /* of a disk, which stays bound to its card; else NULL */
 	struct front *external;    /* of a function of another process, which stays, too; else NULL */
+	struct run_mirror *mirror; /* of a disk on two cards: prog/site_mirror.h; else NULL */
 	int bound;              /* member of the placement the front is bound to; -1: none */
 	int fds[RUN_IO_FDS_MAX];
 	unsigned fd_count;
@@ -102,6 +105,10 @@ struct site_run {
 	struct faults faults;
 	struct site_guard *guard; /* its remapping units: prog/site_guard.h */
 	uv_timer_t *heartbeat;
+	struct mirror_set *mirror_sets; /* by worker: prog/site_mirror.h */
+	struct mirror **mirrors;
+	uv_timer_t *mirror_timer;
+	bool mirrors_lost;        /* a worker never came back from one */
 	uint64_t started_wall_ns, started_ns;
 	char run_dir[96];
 };

@@ -347,7 +347,8 @@ static const struct site_row io_rows[] = {
 	  .help = "Queue pairs offered to the guest, of a virtio disk queues; tap has 1." },
 	{ .key = "redundancy", .type = SITE_TYPE_REF, AT(site_io, redundancy),
 	  .absent = "no standby",
-	  .help = "The group whose two cards each hold a function for this interface." },
+	  .help = "The group whose two cards each hold a function for this interface. A disk is mirrored on the two "
+		  "cards of a group of mode 1+1." },
 	{ .key = "spoof_check", .type = SITE_TYPE_BOOL, .preset = "true",
 	  AT(site_io, spoof_check),
 	  .help = "Drop frames that the guest sends from another MAC address." },

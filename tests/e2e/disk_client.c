@@ -5,6 +5,9 @@
  *   fill SEED     writes a pattern of the seed over the disk, and flushes
  *   compare SEED  reads the disk and compares it with that pattern
  *   follow        reads the first block until standard input ends, and prints "good" or "bad" at each change
+ *   work SEED     as verify, at depth 32, until standard input ends; a line "say" is answered with how many commands
+ *                 there were, and after a line "lost", which says that the server was killed and is there again,
+ *                 all that was acknowledged is compared before work goes on: "checked"
  *
  * The last line says what was done: "commands=N bytes=N".  Exit code 1: something is not as it should be. */
 #include "disk_client.h"
@@ -22,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COMMANDS = 1000, /* at each depth */ FILL_DEPTH = 16, SILENCE_S = 20, CONFIG_REGION = 7 };
+enum { COMMANDS = 1000, /* at each depth */ FILL_DEPTH = 16, WORK_DEPTH = 32, SILENCE_S = 20, CONFIG_REGION = 7 };
 
 static struct {
 	const struct client_kind *kind;
@@ -39,6 +42,9 @@ static struct {
 		unsigned status;
 	} command[CLIENT_DEPTH_MAX];
 	bool *locked; /* by block: a command in flight has it */
+	const char *path;
+	bool keeps_old, lost; /* of work: the server is gone */
+	uint8_t *old;  /* of each tag that writes: what was there before */
 } d;
 
 static _Noreturn void fail(const char *what, long long value)
@@ -77,6 +83,10 @@ static void take_turn(void)
 {
 	int count = d.kind->turn(on_done);
 
+	if (count < 0 && d.keeps_old) {
+		d.lost = true;
+		return;
+	}
 	if (count < 0)
 		fail(strerror(-count), count);
 	if (count == 0)
@@ -121,6 +131,8 @@ static void begin_random(uint32_t tag)
 		return;
 	for (uint32_t i = 0; i < size; i += 8)
 		put_le64(data(tag) + i, rand_u64(&d.seed)); /* what a read must replace */
+	if (op == CLIENT_WRITE && d.keeps_old)
+		memcpy(d.old + (size_t)tag * CLIENT_PIECE, d.model + offset, size);
 	if (op == CLIENT_WRITE)
 		memcpy(d.model + offset, data(tag), size);
 	post(tag, op, offset, size);
@@ -264,6 +276,103 @@ static void follow(void)
 	}
 }
 
+/* -- work -- */
+
+static void dial(const char *path);
+
+/* Blocks of writes whose fate nobody was told have what was there or what was to be there. */
+static bool may_be(uint64_t at, const uint8_t *got)
+{
+	for (uint32_t tag = 0; tag < WORK_DEPTH; tag++) {
+		const struct command *c = &d.command[tag];
+
+		if (c->size && c->op == CLIENT_WRITE && at >= c->offset && at < c->offset + c->size)
+			return memcmp(d.old + (size_t)tag * CLIENT_PIECE + (at - c->offset), got, CLIENT_BLOCK) == 0;
+	}
+	return false;
+}
+
+/* Reads a piece and compares; what is found is the truth from now on. */
+static void check_piece(uint64_t at, uint32_t size)
+{
+	post(WORK_DEPTH, CLIENT_READ, at, size);
+	while (d.busy_count)
+		take_turn();
+	if (d.command[WORK_DEPTH].status)
+		fail("a read failed", d.command[WORK_DEPTH].status);
+	for (uint32_t i = 0; i < size; i += CLIENT_BLOCK) {
+		const uint8_t *got = data(WORK_DEPTH) + i;
+
+		if (memcmp(got, d.model + at + i, CLIENT_BLOCK) == 0)
+			continue;
+		if (!may_be(at + i, got))
+			fail("a block has lost what was acknowledged", (long long)(at + i));
+		memcpy(d.model + at + i, got, CLIENT_BLOCK);
+	}
+}
+
+/* The server was killed: its successor must have everything that was acknowledged. */
+static void look_again(void)
+{
+	d.busy_count = 0;
+	d.lost = false;
+	for (uint32_t tag = 0; tag < CLIENT_DEPTH_MAX; tag++)
+		d.command[tag].busy = false;
+	vfio_user_client_close(d.client);
+	munmap(d.memory, CLIENT_MEMORY);
+	dial(d.path);
+	open_disk(WORK_DEPTH);
+	for (unsigned times = 0; times < 2; times++) /* a mirror answers from one half and from the other */
+		for (uint64_t at = 0; at < d.bytes; at += CLIENT_PIECE)
+			check_piece(at, (uint32_t)min_u64(CLIENT_PIECE, d.bytes - at));
+	for (uint32_t tag = 0; tag < CLIENT_DEPTH_MAX; tag++)
+		d.command[tag].size = 0;
+	memset(d.locked, 0, d.bytes / CLIENT_BLOCK);
+	printf("checked\n");
+	fflush(stdout);
+}
+
+/* What standard input says; false: it has ended. */
+static bool obey(void)
+{
+	char line[16] = "";
+
+	if (!fgets(line, sizeof line, stdin))
+		return false;
+	if (strcmp(line, "lost\n") == 0)
+		look_again();
+	else if (strcmp(line, "say\n") == 0)
+		printf("%u\n", d.commands);
+	fflush(stdout);
+	return true;
+}
+
+static void work(void)
+{
+	struct pollfd in = { .fd = 0, .events = POLLIN };
+	bool go_on = true;
+
+	setvbuf(stdin, NULL, _IONBF, 0); /* what is not read yet must be seen by poll() */
+	read_all();
+	d.keeps_old = true;
+	d.old = malloc((size_t)WORK_DEPTH * CLIENT_PIECE);
+	if (!d.old)
+		fail("no memory", 0);
+	open_disk(WORK_DEPTH);
+	while (go_on || d.busy_count) {
+		for (uint32_t tag = 0; go_on && !d.lost && tag < WORK_DEPTH; tag++)
+			if (!d.command[tag].busy)
+				begin_random(tag);
+		if (!d.lost)
+			take_turn();
+		for (uint32_t tag = 0; tag < WORK_DEPTH; tag++)
+			if (!d.command[tag].busy)
+				end_random(tag);
+		if (go_on && poll(&in, 1, d.lost ? 1000 : 0) > 0)
+			go_on = obey();
+	}
+}
+
 static void dial(const char *path)
 {
 	struct vfio_user_client_window window = { .address = CLIENT_IOVA, .size = CLIENT_MEMORY, .flags = 3 };
@@ -294,6 +403,8 @@ static bool run(const char *verb)
 		sweep(CLIENT_READ);
 	else if (strcmp(verb, "follow") == 0)
 		follow();
+	else if (strcmp(verb, "work") == 0)
+		work();
 	else if (strcmp(verb, "fill") != 0)
 		return false;
 	else
@@ -308,7 +419,7 @@ int main(int argc, char **argv)
 
 	if (argc < 4) {
 		fprintf(stderr, "Usage: disk_client nvme|virtio-blk|virtio-blk-silent SOCKET "
-				"verify|fill|compare|follow [SEED]\n");
+				"verify|fill|compare|follow|work [SEED]\n");
 		return 2;
 	}
 	for (unsigned i = 0; i < array_len(kinds); i++)
@@ -317,6 +428,7 @@ int main(int argc, char **argv)
 	if (!d.kind)
 		return 2;
 	d.seed = argc > 4 ? strtoull(argv[4], NULL, 10) : 1;
+	d.path = argv[2];
 	dial(argv[2]);
 	if (!run(argv[3]))
 		return 2;
