@@ -118,7 +118,7 @@ def numbers(daemon):
           and function["read_bytes"] >= 8 * MIB and function["failed"] == 0, "its function counts")
     for verb in (("card", "fdb", "file"), ("card", "hang", "file"), ("card", "hang", "file", "--off")):
         code, text = daemon.tool(*verb, check_code=False)
-        check(code == 1 and "class disk" in text, f"{' '.join(verb)} is refused: {text.strip()}")
+        check(code == 1 and "of class" in text, f"{' '.join(verb)} is refused: {text.strip()}")
     daemon.tool("host", "lspci", "blade")
     daemon.tool("worker", "list")
     rows = daemon.facts("system", "show", "a")["ios"]
