@@ -449,16 +449,17 @@ static always_inline uint16_t decide(struct esw *esw, unsigned in, struct esw_bu
 
 unsigned esw_decide(struct esw *esw, unsigned in, struct esw_burst *b, unsigned n)
 {
-	struct esw_meter *meter = &esw->ports[in].meter;
+	struct esw_meter meter;
+	uint64_t bytes = 0;
 	unsigned i;
 
 	must(n <= FRAME_BURST && in < esw->port_count);
+	meter = esw->ports[in].meter; /* in registers for the burst */
 	parse(esw, in, b, n);
 	b->many = false;
-	b->bytes = 0;
 	b->stop = ESW_STOP_NONE;
 	for (i = 0; i < n; i++) {
-		if (unlikely(!esw_meter_allows(meter))) {
+		if (unlikely(!esw_meter_allows(&meter))) {
 			b->stop = ESW_STOP_RATE;
 			break;
 		}
@@ -467,9 +468,11 @@ unsigned esw_decide(struct esw *esw, unsigned in, struct esw_burst *b, unsigned 
 			b->stop = ESW_STOP_LINE;
 			break;
 		}
-		esw_meter_charge(meter, b->frames[i].size);
-		b->bytes += b->frames[i].size;
+		esw_meter_charge(&meter, b->frames[i].size);
+		bytes += b->frames[i].size;
 	}
+	esw->ports[in].meter = meter;
+	b->bytes = bytes;
 	counter_add(&esw->counters[in].in_frames, i);
 	counter_add(&esw->counters[in].in_bytes, b->bytes);
 	return i;

@@ -99,10 +99,10 @@ static struct esw_fdb_bucket *place(struct esw_fdb *fdb, uint64_t key, unsigned 
 {
 	struct esw_fdb_spot spot = esw_fdb_spot(fdb, key);
 
-	if (free_way(fdb, &fdb->buckets[spot.first], way))
-		return &fdb->buckets[spot.first];
-	if (free_way(fdb, &fdb->buckets[spot.second], way))
-		return &fdb->buckets[spot.second];
+	if (free_way(fdb, esw_fdb_first(fdb, spot), way))
+		return esw_fdb_first(fdb, spot);
+	if (free_way(fdb, esw_fdb_second(fdb, spot), way))
+		return esw_fdb_second(fdb, spot);
 	return NULL;
 }
 
@@ -149,7 +149,7 @@ enum esw_learn esw_fdb_learn(struct esw_fdb *fdb, uint64_t key, uint16_t port)
 static struct esw_fdb_bucket *displace(struct esw_fdb *fdb, uint64_t key, unsigned *way)
 {
 	struct esw_fdb_spot spot = esw_fdb_spot(fdb, key);
-	struct esw_fdb_bucket *of[] = { &fdb->buckets[spot.first], &fdb->buckets[spot.second] };
+	struct esw_fdb_bucket *of[] = { esw_fdb_first(fdb, spot), esw_fdb_second(fdb, spot) };
 
 	for (unsigned i = 0; i < array_len(of); i++)
 		for (*way = 0; *way < ESW_FDB_WAYS; ++*way)
@@ -187,7 +187,7 @@ int esw_fdb_fix(struct esw_fdb *fdb, uint64_t key, uint16_t port)
 void esw_fdb_unfix(struct esw_fdb *fdb, uint64_t key, uint16_t port)
 {
 	struct esw_fdb_spot spot = esw_fdb_spot(fdb, key);
-	struct esw_fdb_bucket *of[] = { &fdb->buckets[spot.first], &fdb->buckets[spot.second] };
+	struct esw_fdb_bucket *of[] = { esw_fdb_first(fdb, spot), esw_fdb_second(fdb, spot) };
 
 	for (unsigned i = 0; i < array_len(of); i++)
 		for (unsigned way = 0; way < ESW_FDB_WAYS; way++)

@@ -58,9 +58,9 @@ struct esw_fdb {
 	uint32_t learned_of[ESW_PORTS_MAX];
 };
 
-/* Where a key may be: computed early, so that both lines can be fetched meanwhile. */
+/* Where a key may be: computed early, so that its lines can be fetched meanwhile. */
 struct esw_fdb_spot {
-	uint32_t first, second;
+	uint64_t hash;
 };
 
 /* One row for people. */
@@ -117,14 +117,25 @@ static inline struct esw_fdb_spot esw_fdb_spot(const struct esw_fdb *fdb, uint64
 	uint64_t x = key ^ fdb->seed;
 
 	x ^= x >> 29;
-	x *= UINT64_C(0x9e3779b97f4a7c15);
-	return (struct esw_fdb_spot){ (uint32_t)(x >> fdb->shift) & fdb->mask,
-				      (uint32_t)(x >> fdb->shift2) & fdb->mask };
+	return (struct esw_fdb_spot){ x * UINT64_C(0x9e3779b97f4a7c15) };
+}
+
+/* The two buckets of a spot. */
+static always_inline struct esw_fdb_bucket *esw_fdb_first(const struct esw_fdb *fdb,
+							  struct esw_fdb_spot spot)
+{
+	return &fdb->buckets[spot.hash >> fdb->shift]; /* its highest bits: never beyond the table */
+}
+
+static always_inline struct esw_fdb_bucket *esw_fdb_second(const struct esw_fdb *fdb,
+							   struct esw_fdb_spot spot)
+{
+	return &fdb->buckets[(uint32_t)(spot.hash >> fdb->shift2) & fdb->mask];
 }
 
 static inline void esw_fdb_prefetch(const struct esw_fdb *fdb, struct esw_fdb_spot spot)
 {
-	prefetch(&fdb->buckets[spot.first]);
+	prefetch(esw_fdb_first(fdb, spot));
 }
 
 static inline bool esw_fdb_alive(const struct esw_fdb *fdb, const struct esw_fdb_entry *entry)
@@ -145,9 +156,9 @@ static always_inline struct esw_fdb_entry *esw_fdb_find_in(struct esw_fdb_bucket
 static always_inline struct esw_fdb_entry *esw_fdb_find(struct esw_fdb *fdb, uint64_t key,
 							struct esw_fdb_spot spot)
 {
-	struct esw_fdb_entry *entry = esw_fdb_find_in(&fdb->buckets[spot.first], key);
+	struct esw_fdb_entry *entry = esw_fdb_find_in(esw_fdb_first(fdb, spot), key);
 
-	return likely(entry != NULL) ? entry : esw_fdb_find_in(&fdb->buckets[spot.second], key);
+	return likely(entry != NULL) ? entry : esw_fdb_find_in(esw_fdb_second(fdb, spot), key);
 }
 
 /* The address was seen as a source at 'port'. */
