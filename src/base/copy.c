@@ -3,7 +3,11 @@
 #include <string.h>
 
 #ifdef for_avx2
-enum { LINE = 64, HALF = LINE / 2 };
+enum {
+	LINE = 64,
+	HALF = LINE / 2,
+	SHORT = 512, /* bytes up to which the C library's copy has no loop, and is quicker */
+};
 
 _Static_assert(sizeof(bytes32) == HALF, "two moves a cache line");
 
@@ -17,7 +21,7 @@ static always_inline for_avx2 void move_line(uint8_t *to, const uint8_t *from)
 	memcpy(to + HALF, &second, HALF);
 }
 
-/* At least a line.  What does not fill a line of 'to' is moved as part of a whole line's bytes,
+/* More than a line.  What does not fill a line of 'to' is moved as part of a whole line's bytes,
  * too. */
 static for_avx2 void copy_lines(uint8_t *to, const uint8_t *from, size_t size)
 {
@@ -32,7 +36,7 @@ static for_avx2 void copy_lines(uint8_t *to, const uint8_t *from, size_t size)
 
 void copy_far(uint8_t *to, const uint8_t *from, uint32_t size)
 {
-	if (likely(size >= LINE && has_avx2()))
+	if (size > SHORT && has_avx2())
 		copy_lines(to, from, size);
 	else
 		memmove(to, from, size);

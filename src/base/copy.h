@@ -1,7 +1,7 @@
 /* base/copy.h -- copies bytes that lie in a far cache, as frames between two guests do.
  *
- * A C library's copy reads several cache lines before it writes any of them, which is best for what
- * is near. Here each line is written as soon as it was read: from the level-3 cache that takes a
+ * A C library's loop reads several cache lines before it writes any of them, which is best for what
+ * is near.  Here each line is written as soon as it was read: from the level-3 cache that takes a
  * tenth less.
  *
  * Threads: any.  Memory: the caller's. */
