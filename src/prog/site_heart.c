@@ -41,14 +41,30 @@ static void look_at(struct run_card *card, uint64_t now_ns)
 	}
 }
 
+/* What its card is asked ends with an error by then; that is told once. */
+static void look_at_medium(struct run_card *card)
+{
+	char object[104];
+
+	if (!card->medium || card->medium_dead || !medium_is_dead(card->medium))
+		return;
+	card->medium_dead = true;
+	snprintf(object, sizeof object, "card %s", card->place.card->name);
+	events_add(&card->run->events, "dead", object, "its medium %.64s is %s", card->place.card->medium,
+		   medium_how(card->medium));
+	events_publish(&card->run->events);
+}
+
 static void on_beat(uv_timer_t *timer)
 {
 	struct site_run *run = timer->data;
 	uint64_t now_ns = clock_now_ns();
 
-	for (unsigned i = 0; i < run->card_count; i++)
+	for (unsigned i = 0; i < run->card_count; i++) {
 		if (!run->cards[i].external) /* no worker runs it */
 			look_at(&run->cards[i], now_ns);
+		look_at_medium(&run->cards[i]);
+	}
 }
 
 void site_heart_start(struct site_run *run)

@@ -44,6 +44,7 @@ struct run_card {
 	struct run_external *external; /* of class external: prog/site_external.h */
 	unsigned held_with;     /* card whose hold it has: a mirror connects them; else itself */
 	bool lost;              /* its worker never came back: what it uses is left to it */
+	bool medium_dead;       /* it has died, and that was told */
 	bool served;            /* its worker runs it */
 	bool line_up;
 	bool detached;          /* pulled or dead: no worker touches its functions */

@@ -87,7 +87,8 @@ def site():
     cards = [{"name": "ssd", "class": "disk", "medium": VF, "namespace": 1, "vfs": 4}]
     disks = [{"name": "data", "pool": "all", "attachment": "nvme", "size": "8MiB", "queues": 2,
               "socket": "/tmp/data.sock"}]
-    return {"name": "guest", "workers": 1,
+    # In an emulated machine a CPU that the host takes away looks like a worker that hangs.
+    return {"name": "guest", "workers": 1, "heartbeat_ms": 6000,
             "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": cards}]}],
             "hosts": [{"name": "blade", "chassis": "shelf"}], "pools": [{"name": "all", "cards": ["ssd"]}],
             "systems": [{"name": "a", "host": "blade", "io": disks}]}
@@ -128,6 +129,20 @@ def serve(guest):
     stop_daemon(guest)
     start_daemon(guest)
     client(guest, "compare", "4")
+
+
+def die(guest):
+    """The function is reset under the card, as a host's administrator can: its controller is no longer enabled."""
+    guest.spawn("disk_client nvme /tmp/data.sock verify 5", "client")
+    guest.run(f"sleep 0.3; echo 1 >/sys/bus/pci/devices/{VF}/reset")
+    done = guest.finish("client", 90)
+    check(done.code == 1, f"commands of a dead disk end with errors: {done.text.strip()}")
+    card = json.loads(guest.tool("--socket /tmp/m.sock -o json card show ssd")[1])
+    check(card["medium_access"].startswith("dead: ") and card["at_medium"] == 0,
+          f"the card says: {card['medium_access']}")
+    told = guest.run(f"i=0; while ! midplane --socket /tmp/m.sock event list | grep -q 'its medium {VF} is dead: ' && "
+                     "[ $i -lt 30 ]; do sleep 1; i=$((i+1)); done; [ $i -lt 30 ]", 90, check=False)
+    check(told.code == 0, "and it is told as an event")
     stop_daemon(guest)
 
 
@@ -144,6 +159,10 @@ def body(world):
     say(f"  booted in {guest.booted_s:.1f} s")
     drive(guest)
     serve(guest)
+    die(guest)
+    start_daemon(guest)
+    client(guest, "verify", "6")
+    stop_daemon(guest)
     guest.stop()
 
 
