@@ -40,6 +40,19 @@ static void enter(struct vfio_user_import *import, enum vfio_user_import_state s
 		import->conf.changed(import->conf.owner, import, text);
 }
 
+/* Nobody is given pieces of a function that has gone. */
+static void close_areas(struct vfio_user_import *import)
+{
+	for (unsigned i = 0; i < VFIO_USER_IMPORT_REGIONS; i++) {
+		struct vfio_user_import_region *region = &import->facts.regions[i];
+
+		if (region->fd >= 0)
+			close(region->fd);
+		region->fd = -1;
+		region->area_count = 0;
+	}
+}
+
 /* Ends the connection; whoever used the function hears of it. */
 static void hang_up(struct vfio_user_import *import, int err)
 {
@@ -49,6 +62,7 @@ static void hang_up(struct vfio_user_import *import, int err)
 	import->there = import->renewing = false; /* nobody asks from now on */
 	vfimport_link_close(import, err);
 	vfimport_forget(&import->heard);
+	close_areas(import);
 	if (was_there && import->used)
 		import->user.went(import->user.owner);
 }
