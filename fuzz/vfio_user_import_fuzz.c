@@ -234,12 +234,16 @@ static void come(void)
 
 static void go(void)
 {
+	int late;
+
 	if (world.process >= 0)
 		close(world.process);
 	world.process = -1;
 	turn(2);
 	if (vfio_user_import_state(world.imports[world.at]) != VFIO_USER_IMPORT_PULLED)
 		vfio_user_import_pull(world.imports[world.at]);
+	while ((late = accept4(world.listeners[world.at], NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(late); /* it dialled again meanwhile */
 }
 
 static void greet(void)
@@ -403,14 +407,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (world.guest >= 0)
 		close(world.guest);
 	world.guest = -1;
+	turn(2);
 	go();
-	for (unsigned i = 0; i < 100 && open_fds() != before; i++) {
-		int late = accept4(world.listeners[world.at], NULL, NULL, SOCK_CLOEXEC);
-
-		if (late >= 0)
-			close(late);
+	for (unsigned i = 0; i < 100 && open_fds() != before; i++)
 		turn(2);
-	}
 	must(open_fds() == before);
 	return 0;
 }
