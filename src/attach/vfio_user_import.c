@@ -12,6 +12,7 @@
 enum {
 	RETRY_FIRST_MS = 20,
 	RETRY_LAST_MS = 1000,
+	RETRY_FLAPS_MS = 30000, /* of one that comes and goes: each time is an event */
 	PULSE_MS = 1000,
 };
 
@@ -26,7 +27,7 @@ static void on_timer(uv_timer_t *timer);
 static void dial_later(struct vfio_user_import *import)
 {
 	uv_timer_start(import->timer, on_timer, import->retry_ms, 0);
-	import->retry_ms = min_u32(import->retry_ms * 2, RETRY_LAST_MS);
+	import->retry_ms = min_u32(import->retry_ms * 2, import->flaps ? RETRY_FLAPS_MS : RETRY_LAST_MS);
 }
 
 /* Tells of a state once; a further attempt that fails the same way is no news. */
@@ -76,6 +77,8 @@ void vfimport_lost(struct vfio_user_import *import, enum vfio_user_import_state 
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	if (import->there)
+		import->flaps = !import->lasts;
 	hang_up(import, err);
 	/* A process that hangs takes connections still: it is dead until it answers or goes. */
 	enter(import, state, text);
@@ -93,9 +96,14 @@ static void on_pulse(uv_timer_t *timer)
 		.least = VFIO_USER_ACCESS_SIZE + 4,
 	};
 
+	if (!import)
+		return;
+	import->lasts = true;
+	import->flaps = false;
+	import->retry_ms = RETRY_FIRST_MS;
 	payload[VFIO_USER_ACCESS_REGION] = VFIO_USER_IMPORT_CONFIG;
 	payload[VFIO_USER_ACCESS_COUNT] = 4;
-	if (import && import->there && !import->first)
+	if (import->there && !import->first)
 		(void)vfimport_ask(import, &question);
 }
 
@@ -108,7 +116,7 @@ void vfimport_arrived(struct vfio_user_import *import)
 		import->heard.regions[i].fd = -1;
 	import->known = true;
 	import->counts.connections++;
-	import->retry_ms = RETRY_FIRST_MS;
+	import->lasts = false;
 	uv_timer_start(import->pulse, on_pulse, PULSE_MS, PULSE_MS);
 	import->there = true;
 	import->renewing = false;
@@ -279,6 +287,7 @@ void vfio_user_import_insert(struct vfio_user_import *import)
 		return;
 	import->state = VFIO_USER_IMPORT_STATE_COUNT;
 	import->retry_ms = RETRY_FIRST_MS;
+	import->flaps = false;
 	uv_timer_start(import->timer, on_timer, 0, 0);
 }
 
@@ -303,7 +312,6 @@ void vfio_user_import_renew(struct vfio_user_import *import)
 		return; /* it forgets by itself */
 	hang_up(import, -ECONNRESET);
 	import->renewing = true;
-	import->retry_ms = RETRY_FIRST_MS;
 	uv_timer_start(import->timer, on_timer, 0, 0);
 }
 

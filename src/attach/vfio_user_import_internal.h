@@ -44,6 +44,8 @@ struct vfio_user_import {
 	uv_timer_t *timer;                          /* the next dial, or the end of patience */
 	uv_timer_t *pulse;                          /* looks whether an idle function is alive */
 	unsigned retry_ms;
+	bool lasts;                                 /* this connection has, for a pulse */
+	bool flaps;                                 /* the last one did not */
 
 	/* Of the connection. */
 	int fd; /* -1: none */

@@ -1,4 +1,5 @@
 #include "fabric/hierarchy.h"
+#include "base/bytes.h"
 #include "spec/pcie.h"
 #include "spec/pcie_ext.h"
 #include "spec/pcie_sriov.h"
@@ -247,6 +248,82 @@ static void more_cards_than_root_ports_are_refused(void **state)
 	assert_non_null(strstr(why.text, "at most 64 root ports"));
 }
 
+/* A card with functions of other processes: the first is there, the second is away. */
+
+static uint8_t foreign_config[CFG_SIZE];
+
+static bool foreign(void *owner, unsigned card, unsigned vf, struct hierarchy_import *import)
+{
+	(void)owner;
+	assert_int_equal(card, 0);
+	*import = (struct hierarchy_import){ .config = foreign_config, .bar_bytes = { 12288, 0, 256 } };
+	return vf == 1;
+}
+
+static void keep(void *arg, const char *text, size_t size)
+{
+	char *all = arg;
+	size_t used = strlen(all);
+
+	if (size > 16383 - used)
+		size = 16383 - used;
+	memcpy(all + used, text, size);
+	all[used + size] = 0;
+}
+
+static void functions_of_other_processes_show_their_own_configuration_space(void **state)
+{
+	static struct site_external_function functions[2] = { { .socket = "/a" }, { .socket = "/b" } };
+	static struct site_card cards[1] = { { .name = "dev", .card_class = SITE_CARD_EXTERNAL, .vfs = 2,
+					       .functions = functions, .functions_count = 2 } };
+	static struct site_carrier carriers[1] = { { .name = "left", .cards = cards, .cards_count = 1 } };
+	static struct site_chassis chassis[1] = { { .name = "shelf", .carriers = carriers,
+						    .carriers_count = 1 } };
+	static struct site_host hosts[1] = { { .name = "blade", .chassis = "shelf" } };
+	static char *names[] = { "dev" };
+	static struct site_pool pools[1] = { { .name = "pool", .cards = names, .cards_count = 1 } };
+	static struct site_io io[2] = { { .name = "x", .pool = "pool", .attachment = SITE_ATTACH_VFIO_USER },
+					{ .name = "y", .pool = "pool", .attachment = SITE_ATTACH_VFIO_USER } };
+	static struct site_system systems[1] = { { .name = "web", .host = "blade", .io = io, .io_count = 2 } };
+	static const struct site site = {
+		.name = "s", .chassis = chassis, .chassis_count = 1, .hosts = hosts, .hosts_count = 1,
+		.pools = pools, .pools_count = 1, .systems = systems, .systems_count = 1,
+	};
+	static char text[16384];
+	struct placement rows[2];
+	struct hierarchy_conf conf = { .site = &site, .placement = rows, .import = foreign };
+	const struct cfg *space;
+	uint64_t at;
+
+	(void)state;
+	put_le32(foreign_config, 0x56781234);
+	put_le32(foreign_config + SPEC_PCI_BAR0, 0xc);      /* 64 bits, prefetchable */
+	put_le32(foreign_config + SPEC_PCI_BAR0 + 8, 0xe1); /* I/O */
+	put_le32(foreign_config + 0x80, 0xabcdef01);
+	assert_int_equal(placement_make(&site, rows, NULL), 0);
+	h = malloc(hierarchy_size(&conf));
+	assert_int_equal(hierarchy_init(h, &conf, NULL), 0);
+	assert_int_equal(h->port_count, 1);
+	assert_false(h->port[0].managed); /* it has no physical function */
+	assert_int_equal(h->port[0].device_count, 2);
+	space = &h->port[0].devices[0].device.functions[0];
+	assert_int_equal(cfg_read(space, 0, 4), 0x56781234);
+	assert_int_equal(cfg_read(space, 0x80, 4), 0xabcdef01);
+	at = cfg_read(space, SPEC_PCI_BAR0, 4) | (uint64_t)cfg_read(space, SPEC_PCI_BAR0 + 4, 4) << 32;
+	assert_int_equal(at & 0xf, 0xc);
+	assert_int_equal((at & ~0xfull) % 16384, 0); /* decoded as a power of two */
+	assert_true((at & ~0xfull) >= h->port[0].window && (at & ~0xfull) + 16384 <= h->port[0].window_end);
+	assert_int_equal(cfg_read(space, SPEC_PCI_BAR0 + 8, 4), 1); /* nowhere */
+	assert_true(h->port[0].devices[1].away);
+	text[0] = 0;
+	hierarchy_tree(h, keep, text);
+	assert_non_null(strstr(text, "dev/vf1  web/x, active\n"));
+	assert_non_null(strstr(text, "dev/vf2  web/y, active, away\n"));
+	text[0] = 0;
+	hierarchy_dump(h, keep, text);
+	assert_null(strstr(text, "dev/vf2"));
+}
+
 #define test(name) cmocka_unit_test_teardown(name, end)
 
 int main(void)
@@ -264,6 +341,7 @@ int main(void)
 		test(the_tree_names_functions_and_who_uses_them),
 		test(the_tree_shows_which_member_is_active_now),
 		test(more_cards_than_root_ports_are_refused),
+		test(functions_of_other_processes_show_their_own_configuration_space),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

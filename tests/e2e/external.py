@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from world import check, main, say, sh
+from world import SOURCE, check, main, say, sh
 
 PATIENCE_MS = 400
 
@@ -146,7 +146,14 @@ def pulled(world, daemon):
     verify(world, 4)
 
 
+def example(world):
+    done = subprocess.run([world.program("src/prog/midplane"), "site", "check",
+                           os.path.join(SOURCE, "examples/08-external.yaml")])
+    check(done.returncode == 0, "examples/08-external.yaml is a good site file")
+
+
 def body(world):
+    example(world)
     front = world.daemon(front_site(world), name="front")
     absent_at_first(world, front)
     sample = world.process(world.program("src/attach/vfio_sample_server"), f"{world.dir}/model.sock")
