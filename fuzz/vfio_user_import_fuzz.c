@@ -1,6 +1,6 @@
-/* fuzz/vfio_user_import_fuzz.c -- a process that serves a function and says anything, on a live connection, while a guest
- * uses the function: answers whole and cut, to what was asked and to what was not, questions about memory, descriptors
- * of all kinds, in any order.
+/* fuzz/vfio_user_import_fuzz.c -- a process that serves a function and says anything, on a live connection, while a
+ * guest uses the function: answers whole and cut, to what was asked and to what was not, questions about memory,
+ * descriptors of all kinds, in any order.
  *
  * The first byte: bit 0 set, the greeting is not answered beforehand; bit 1 set, there is no guest; bit 2 set, the
  * function is trusted.  Then a list of steps, each with an opcode:
