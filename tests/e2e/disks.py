@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import subprocess
+
+from world import check, facts, image
 
 MIB = 1 << 20
 SIZE_MIB = 64
@@ -34,3 +37,40 @@ def write(guest, offset_mib, mib):
     guest.run(f"dd if=/dev/urandom of=/tmp/bytes bs=1M count={mib} 2>/dev/null")
     guest.run(f"dd if=/tmp/bytes of=/dev/vda bs=1M seek={offset_mib} oflag=direct 2>/dev/null && sync")
     return guest.run("sha256sum /tmp/bytes").text.split()[0]
+
+
+def disk_site(world, disks, card_mib=256):
+    """One card of class disk on a file, and system "vm" with these disks, which are made by vhost_disk()."""
+    card = {"name": "ssd", "class": "disk", "medium": os.path.join(world.dir, "medium.img"), "size": f"{card_mib}MiB",
+            "vfs": 4}
+    return {"name": f"e2e-{os.getpid()}",
+            "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": [card]}]}],
+            "hosts": [{"name": "blade", "chassis": "shelf"}],
+            "pools": [{"name": "disks", "cards": ["ssd"]}],
+            "systems": [{"name": "vm", "host": "blade", "io": disks}]}
+
+
+def vhost_disk(world, name, mib, **more):
+    """A disk on NAME.sock in the test's directory."""
+    return {"name": name, "pool": "disks", "attachment": "vhost-user-blk", "size": f"{mib}MiB", "queues": 2,
+            "socket": os.path.join(world.dir, name + ".sock"), **more}
+
+
+ROOT_MIB = 32
+
+
+def install_root(world, path):
+    """Writes a file system with all that a guest needs to the disk on a vhost-user socket."""
+    root = os.path.join(world.dir, "root.img")
+    image.root_image(root, ROOT_MIB)
+    done = subprocess.run([world.program("tests/e2e/hostile_disk"), path], input=f"copy {root}\n",
+                          stdout=subprocess.PIPE, text=True, timeout=60)
+    told = facts(done.stdout)
+    check(done.returncode == 0 and told["wrong"] == 0 and told["bytes"] == ROOT_MIB * MIB,
+          "a root file system is written to the disk")
+
+
+def check_root(guest, size_mib):
+    said = guest.run("mount | grep ' on / ' | cut -d' ' -f1-5; cat /sys/class/block/vda/size").text.split()
+    check(said[:5] == ["/dev/vda", "on", "/", "type", "ext4"], f"{guest.name}: its root is /dev/vda")
+    check(int(said[5]) * 512 == size_mib * MIB, f"which has {size_mib} MiB")

@@ -196,6 +196,7 @@ class UmlGuest(Guest):
 
     memory_mb = 256
     disks = ()                # sockets
+    kernel_args = ()
 
     def command(self):
         initrd = os.path.join(self.workdir, "uml.cpio")
@@ -205,7 +206,7 @@ class UmlGuest(Guest):
         devices += [f"virtio_uml.device={path}:2:{len(devices) + i}" for i, path in enumerate(self.disks)]
         return [image.uml_kernel(), f"mem={self.memory_mb}M", f"umid={self.name}-{os.getpid()}",
                 f"uml_dir={self.workdir}", "con=none", "con0=fd:0,fd:1", "ssl=none",
-                f"initrd={initrd}", "rdinit=/init", "quiet", *devices]
+                f"initrd={initrd}", "rdinit=/init", "quiet", *self.kernel_args, *devices]
 
     def environment(self):
         env = dict(os.environ)

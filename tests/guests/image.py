@@ -7,8 +7,10 @@ static busybox come from the cache that packaging/install-deps fills.
 import glob
 import os
 import re
+import shutil
 import stat
 import subprocess
+import tempfile
 
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /tmp /run /sbin /usr/bin /usr/sbin
@@ -19,9 +21,33 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev 2>/dev/null
 dmesg -n 1
 while read -r module; do insmod "/modules/$module.ko"; done </modules/order
+for word in $(cat /proc/cmdline); do
+	case $word in root=/dev/*) root=${word#root=} ;; esac
+done
+if [ "$root" ]; then
+	mkdir /new
+	for i in 1 2 3 4 5 6 7 8 9; do [ -b "$root" ] && break; sleep 1; done
+	mount -t ext4 -o rw "$root" /new && mount --move /dev /new/dev && umount /proc /sys &&
+		exec switch_root /new /sbin/init
+fi
 ip link set lo up
 echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 2>/dev/null
 echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6 2>/dev/null
+stty -echo -onlcr </dev/console 2>/dev/null
+echo "@@ready 0@@"
+while read -r id command; do
+	(eval "$command") </dev/null 2>&1
+	echo "@@$id $?@@"
+done
+poweroff -f
+"""
+
+# What a guest runs whose root is on a disk.
+DISK_INIT = """#!/bin/busybox sh
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -o remount,rw /
 stty -echo -onlcr </dev/console 2>/dev/null
 echo "@@ready 0@@"
 while read -r id command; do
@@ -162,3 +188,21 @@ def uml_initramfs(path, programs):
 def qemu_initramfs(path, programs, modules=()):
     root = only(os.path.join(cache_dir(), "guest/lib/modules/*"), "run packaging/install-deps unpack")
     build_initramfs(path, root, programs, modules)
+
+
+def root_image(path, size_mib, files=None):
+    """Writes a file system to 'path' that a guest's kernel can run from; files: {name: host file} of /bin."""
+    mkfs = only("/sbin/mkfs.ext4", "install e2fsprogs")
+    with tempfile.TemporaryDirectory() as tree:
+        for directory in ("bin", "dev", "etc", "data", "proc", "sbin", "sys", "tmp"):
+            os.mkdir(os.path.join(tree, directory))
+        for name, source in {"busybox": busybox(), **(files or {})}.items():
+            shutil.copy(source, os.path.join(tree, "bin", name))
+        said = subprocess.run([busybox(), "--list"], stdout=subprocess.PIPE, text=True, check=True)
+        for name in said.stdout.split():
+            if not os.path.lexists(os.path.join(tree, "bin", name)):
+                os.symlink("busybox", os.path.join(tree, "bin", name))
+        with open(os.path.join(tree, "sbin/init"), "w", encoding="ascii") as init:
+            init.write(DISK_INIT)
+        os.chmod(os.path.join(tree, "sbin/init"), 0o755)
+        subprocess.run([mkfs, "-q", "-F", "-d", tree, path, f"{size_mib}M"], check=True, stdout=subprocess.DEVNULL)
