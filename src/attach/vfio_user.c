@@ -99,15 +99,22 @@ bool vfuser_is_quiet(struct vfio_user *vf)
 	return true;
 }
 
+static bool map_is_changing(const struct vfio_user *vf)
+{
+	uint64_t now_ms = uv_now(vf->conf.loop);
+
+	return vf->quiet_until_ms > now_ms || (vf->missing_bytes && vf->missing_until_ms > now_ms);
+}
+
 void vfuser_go_on(struct vfio_user *vf)
 {
 	if (!vf->quiesced || vf->migration.quiet)
 		return;
-	if (vf->quiet_until_ms > uv_now(vf->conf.loop)) {
+	if (map_is_changing(vf)) {
 		look_again(vf);
 		return;
 	}
-	vf->quiet_until_ms = 0;
+	vf->quiet_until_ms = vf->missing_bytes = 0;
 	vf->quiesced = false;
 	vfuser_hold(vf);
 	if (vf->function->ops->resume)
@@ -145,7 +152,7 @@ static void forget_client(struct vfio_user *vf)
 	vfuser_log_drop(vf);
 	vfuser_windows_drop(vf);
 	vfuser_migration_reset(vf);
-	vf->quiet_until_ms = 0;
+	vf->quiet_until_ms = vf->missing_bytes = 0;
 	vfuser_go_on(vf);
 	vf->negotiated = vf->told_refused = vf->told_lost = vf->leaving = false;
 }

@@ -169,6 +169,23 @@ static void drop_unused_files(struct vfio_user *vf)
 	}
 }
 
+static void note_missing(struct vfio_user *vf, uint64_t size)
+{
+	uint64_t now_ms = uv_now(vf->conf.loop);
+
+	vf->quiet_until_ms = now_ms + VFUSER_GRACE_MS;
+	vf->missing_until_ms = now_ms + VFUSER_MISSING_MS;
+	vf->missing_bytes += size;
+}
+
+static void note_given_back(struct vfio_user *vf, uint64_t size)
+{
+	if (!vf->quiet_until_ms)
+		return;
+	vf->quiet_until_ms = uv_now(vf->conf.loop) + VFUSER_GRACE_MS;
+	vf->missing_bytes -= min_u64(vf->missing_bytes, size);
+}
+
 /* Takes windows away from the function, then from us: between them is nothing.  -ENOMEM: they stay. */
 static int end_windows(struct vfio_user *vf, unsigned at, unsigned count)
 {
@@ -179,7 +196,7 @@ static int end_windows(struct vfio_user *vf, unsigned at, unsigned count)
 
 	for (unsigned i = at; i < at + count; i++)
 		if (w->regions[i].size >= VFUSER_LARGE_BYTES)
-			vf->quiet_until_ms = uv_now(vf->conf.loop) + VFUSER_GRACE_MS;
+			note_missing(vf, w->regions[i].size);
 	vfuser_hold(vf);
 	err = vfuser_ungrant(vf, first, last);
 	if (!err) {
@@ -298,8 +315,7 @@ int vfuser_dma_map(struct vfio_user *vf, struct vfuser_msg *msg, struct refusal 
 		drop_file(vf, file);
 	if (err)
 		return refuse_map(&g, err, why);
-	if (vf->quiet_until_ms)
-		vf->quiet_until_ms = uv_now(vf->conf.loop) + VFUSER_GRACE_MS;
+	note_given_back(vf, g.size);
 	if (vf->conf.host.wake)
 		vf->conf.host.wake(vf->conf.host.owner);
 	return 0;

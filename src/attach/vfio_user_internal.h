@@ -27,9 +27,11 @@ enum {
 	VFUSER_SETTLE_MS = 1,    /* how often a busy function is looked at */
 	VFUSER_PATIENCE_MS = 10000, /* a command that needs a quiet function is refused after that */
 	/* A VMM that changes its memory map takes a large window away to give back its parts at once: the
-	 * function stays quiet until no more of that has come for a moment. */
+	 * function stays quiet until as much is there again, for which it waits so long, and no more of that has
+	 * come for a moment. */
 	VFUSER_LARGE_BYTES = 1 << 20,
 	VFUSER_GRACE_MS = 3,
+	VFUSER_MISSING_MS = 500,
 	VFUSER_RECORDS_MAX = 64 << 20, /* bytes of migration data that we take */
 };
 
@@ -129,7 +131,9 @@ struct vfio_user {
 	bool leaving;                /* the client went: the function is being quieted */
 	bool quiesced;               /* we asked it to */
 	uint64_t waits_since_ms;     /* by the loop's clock */
-	uint64_t quiet_until_ms;     /* the memory map is being changed */
+	uint64_t quiet_until_ms;     /* the memory map is being changed; 0: it is not */
+	uint64_t missing_until_ms;   /* and so long what went is waited for */
+	uint64_t missing_bytes;      /* of large windows that went, and have not come back */
 
 	struct vfuser_windows windows;
 	struct iommu_domain plain; /* of a function that has none: the windows themselves */

@@ -218,11 +218,14 @@ static bool blk_arm(struct worker *worker, struct block_front *front)
 	return busy && !front->stopped[0];
 }
 
+/* While it is paused its rings may be nowhere: they stay armed until the worker wakes another time. */
 static void blk_disarm(struct worker *worker, struct block_front *front)
 {
 	struct virtio_blk *blk = blk_of(front);
 
 	(void)worker;
+	if (blk->paused)
+		return;
 	for (unsigned i = 0; i < blk->conf.queues; i++)
 		if (blk->queues[i].ring.armed && ring_is_live(&blk->queues[i].ring))
 			ring_disarm(&blk->queues[i].ring);

@@ -494,6 +494,34 @@ static void a_paused_front_takes_nothing_new_and_finishes_what_it_has(void **sta
 	close_front();
 }
 
+/* As when a VMM changes its memory map: the worker is woken while some of it is there. */
+static void a_paused_front_that_was_armed_does_not_look_for_its_rings(void **state)
+{
+	struct dma_region region = { .base = BASE, .size = MEMORY };
+
+	(void)state;
+	open_started(BASIC);
+	region.host = memory;
+	assert_false(front->ops->arm(NULL, front));
+	virtio_blk_pause(blk, VIRTIO_BLK_PAUSE);
+	assert_int_equal(grants->domain.ops->unmap(&grants->domain, (struct iommu_range){ BASE, MEMORY }), 0);
+	grants->domain.ops->flush(&grants->domain);
+	front->ops->disarm(NULL, front);
+	front->ops->poll(NULL, front, 0);
+	front->ops->flush(NULL, front);
+	assert_false(front->ops->arm(NULL, front));
+	plain_domain_grant(grants, &region);
+	virtio_blk_pause(blk, VIRTIO_BLK_RUN);
+	assert_string_equal(front->stopped, "");
+	assert_int_equal(grants->blocked, 0);
+	front->ops->disarm(NULL, front);
+	post(0, VIRTIO_BLK_T_OUT, 0, 512, false, 1, GUEST_DIRECT);
+	guest_ring_publish(ring);
+	run();
+	assert_int_equal(status_of(0), VIRTIO_BLK_S_OK);
+	close_front();
+}
+
 static void an_armed_front_sleeps_while_requests_are_out_and_wakes_for_new_ones(void **state)
 {
 	(void)state;
@@ -531,6 +559,7 @@ int main(void)
 		cmocka_unit_test(requests_that_end_after_a_reset_are_dropped),
 		cmocka_unit_test(with_an_in_flight_region_requests_end_in_order),
 		cmocka_unit_test(a_paused_front_takes_nothing_new_and_finishes_what_it_has),
+		cmocka_unit_test(a_paused_front_that_was_armed_does_not_look_for_its_rings),
 		cmocka_unit_test(an_armed_front_sleeps_while_requests_are_out_and_wakes_for_new_ones),
 	};
 

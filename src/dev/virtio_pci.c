@@ -91,7 +91,7 @@ void virtio_pci_reset(struct virtio_pci *p)
 	p->device_select = p->driver_select = 0;
 	p->driver_features = 0;
 	p->status = 0;
-	p->told_stopped = p->kicked = p->quiesced = false;
+	p->told_stopped = p->kicked = false; /* who made it quiet lets it go on */
 	virtio_pci_note_polled(p);
 	p->isr = 0;
 	p->config_vector = SPEC_VIRTIO_NO_VECTOR;

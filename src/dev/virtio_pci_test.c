@@ -498,10 +498,29 @@ static void random_accesses_are_harmless(void **state)
 	close_card(&one);
 }
 
+static void a_quiet_function_stays_quiet_when_its_driver_resets_it(void **state)
+{
+	uint64_t seed = check_seed();
+
+	(void)state;
+	make(&one, 1);
+	make(&two, 1);
+	bring_up(&two, BASIC);
+	one.pci.function.ops->quiesce(&one.pci.function);
+	bring_up(&one, BASIC); /* begins with a reset */
+	assert_false(one.pci.device->ops->ring_runs(one.pci.device, 0));
+	one.pci.function.ops->resume(&one.pci.function);
+	assert_true(one.pci.device->ops->ring_runs(one.pci.device, 0));
+	pass_one(&one, &two, &seed);
+	close_card(&one);
+	close_card(&two);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_pass_through_rings_set_up_by_registers),
+		cmocka_unit_test(a_quiet_function_stays_quiet_when_its_driver_resets_it),
 		cmocka_unit_test(features_that_were_not_offered_are_not_ok),
 		cmocka_unit_test(features_come_in_halves),
 		cmocka_unit_test(a_queue_that_is_not_there_has_size_0),
