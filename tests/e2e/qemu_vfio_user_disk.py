@@ -1,0 +1,183 @@
+"""Disks of the daemon plugged in whole: QEMU 11's vfio-user-pci, Linux's own drivers (make test-vfio-user).
+
+A stock Debian guest has an NVMe controller and a virtio block device, each a VF of a disk card on a vfio-user
+socket, its IOMMU off and strict: it writes them through its page cache and past it, its drivers reset the functions,
+the card is pulled and put back under it, and the next guest finds what was written.
+
+Last the daemon is killed under a guest, and started again.  QEMU's vfio-user-pci never connects a second time: its
+device answers ones from then on.  The guest goes on; the device is taken out and plugged in anew, as the root port can,
+and the guest has its disks again, with all that it wrote.
+"""
+
+import json
+import os
+import socket
+import time
+
+from disks import disk_site
+from world import check, guests, main, need, newer_qemu, say
+
+DISK_MIB = 48
+WRITE_MIB = 4
+KINDS = {"nvme": "nvme0n1", "virtio-blk": "vda"}
+KERNELS = {"no IOMMU": "intel_iommu=off", "strict IOMMU": "intel_iommu=on iommu=nopt iommu.strict=1"}
+
+
+def disk(world, kind, **more):
+    return {"name": kind, "pool": "disks", "attachment": kind, "size": f"{DISK_MIB}MiB", "queues": 2,
+            "socket": os.path.join(world.dir, kind + ".sock"), **more}
+
+
+class Guest(guests.QemuGuest):
+    def device(self, kind):
+        return {"driver": "vfio-user-pci", "id": kind, "bus": f"rp-{kind}",
+                "socket": {"type": "unix", "path": f"{self.workdir}/{kind}.sock"}}
+
+    def devices(self):
+        made = ["-device", "intel-iommu,intremap=on,caching-mode=on",
+                "-qmp", f"unix:{self.workdir}/{self.name}.qmp,server=on,wait=off"]
+        for i, kind in enumerate(KINDS, 1):
+            made += ["-device", f"pcie-root-port,id=rp-{kind},chassis={i},slot={i}",
+                     "-device", json.dumps(self.device(kind))]
+        return made
+
+    def command(self):
+        return ["q35,kernel-irqchip=split" if word == "q35" else word for word in super().command()]
+
+
+class Monitor:
+    """QEMU's, by its protocol."""
+
+    def __init__(self, guest):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(60)
+        self.socket.connect(f"{guest.workdir}/{guest.name}.qmp")
+        self.lines = self.socket.makefile("rw")
+        self.lines.readline()
+        self.do("qmp_capabilities")
+
+    def do(self, command, **arguments):
+        self.lines.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.lines.flush()
+        answer = self.until(lambda line: "return" in line or "error" in line)
+        check("return" in answer, f"QEMU does {command} ({answer.get('error', '')})")
+
+    def until(self, wanted):
+        while True:
+            line = json.loads(self.lines.readline())
+            if wanted(line):
+                return line
+
+
+def boot(world, name, kernel):
+    guest = Guest(name, world.dir, [], world.guest_programs(), vectors=None, kernel_args=kernel + " no_timer_check",
+                  extra=["-smp", "2"])
+    guest.program = newer_qemu()
+    world.guest(guest).wait_ready(200)
+    say(f"{name}: booted in {guest.booted_s:.1f} s")
+    return guest
+
+
+def digest(guest, device, skip):
+    return guest.run(f"dd if=/dev/{device} bs=1M skip={skip} count={WRITE_MIB} iflag=direct 2>/dev/null | sha256sum",
+                     seconds=120).text.split()[0]
+
+
+def write(guest, device, skip, how):
+    guest.run(f"dd if=/dev/urandom of=/x bs=1M count={WRITE_MIB} 2>/dev/null; "
+              f"dd if=/x of=/dev/{device} bs=1M seek={skip} {how} 2>/dev/null; sync; "
+              "echo 3 >/proc/sys/vm/drop_caches", seconds=120)
+    return guest.run("sha256sum </x; rm /x").text.split()[0]
+
+
+def use(guest, strict):
+    """What is on each disk afterwards, by its place."""
+    wrote = {}
+    for kind, device in KINDS.items():
+        guest.run(f"for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/{device} ] && break; sleep 1; done; "
+                  f"[ $(cat /sys/block/{device}/size) = {DISK_MIB * 2048} ]")
+        check(True, f"{guest.name}: the guest's driver has /dev/{device}, {DISK_MIB} MiB")
+        group = guest.run(f"d=$(readlink -f /sys/block/{device}/device); while [ ! -e $d/iommu_group ] && [ $d != / ]; "
+                          "do d=$(dirname $d); done; cat $d/iommu_group/type", check=False).text.strip()
+        check(group.startswith("DMA") if strict else not group.startswith("DMA"),
+              f"{guest.name}: {'behind' if strict else 'without'} the guest's IOMMU")
+        for skip, how in ((0, ""), (WRITE_MIB, "oflag=direct")):
+            wrote[device, skip] = write(guest, device, skip, how)
+        check(all(digest(guest, device, skip) == wrote[device, skip] for skip in (0, WRITE_MIB)),
+              f"{guest.name}: 2 x {WRITE_MIB} MiB are read back as they were written")
+        interrupts = guest.run("grep -E 'nvme|virtio' /proc/interrupts").text
+        check("MSI" in interrupts, f"{guest.name}: queues have MSI-X vectors")
+    return wrote
+
+
+def rebind(guest, wrote):
+    """Drivers let go of their functions, which are reset, and take them anew."""
+    guest.run("for d in /sys/bus/pci/drivers/nvme/0000* /sys/bus/pci/drivers/virtio-pci/0000*; do "
+              "[ -e $d ] || continue; r=$(dirname $d); a=$(basename $d); "
+              "echo $a >$r/unbind; echo 1 >/sys/bus/pci/devices/$a/reset; "
+              "echo $a >$r/bind; done", seconds=120)
+    for device in KINDS.values():
+        guest.run(f"for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/{device} ] && break; sleep 1; done; [ -b /dev/{device} ]")
+        check(digest(guest, device, 0) == wrote[device, 0], f"{guest.name}: after a reset /dev/{device} has its data")
+
+
+def pull(daemon, guest, wrote):
+    daemon.tool("card", "pull", "ssd")
+    for device in KINDS.values():
+        code = guest.run(f"dd if=/dev/{device} of=/dev/null bs=4k count=1 skip=9 iflag=direct 2>/dev/null",
+                         check=False, seconds=120).code
+        check(code != 0, f"{guest.name}: its card is pulled: a read of /dev/{device} fails")
+    daemon.tool("card", "insert", "ssd")
+    for device in KINDS.values():
+        check(digest(guest, device, 0) == wrote[device, 0], f"{guest.name}: it is back: /dev/{device} has its data")
+
+
+def restarted(daemon, guest, wrote):
+    """The daemon is killed under the guest, and started again: its devices are taken out, and plugged in anew."""
+    daemon.process.kill()
+    daemon.process.wait()
+    daemon.start()
+    check(guest.run("echo alive").text.strip() == "alive", "the daemon was killed, and the guest goes on")
+    states = {row["state"] for row in daemon.facts("system", "show", "vm")["ios"]}
+    time.sleep(2)
+    check(states == {"waiting"}, "QEMU does not connect again by itself")
+    monitor = Monitor(guest)
+    for kind, device in KINDS.items():
+        monitor.do("device_del", id=kind)
+        monitor.until(lambda line: line.get("event") == "DEVICE_DELETED" and line["data"].get("device") == kind)
+        check(guest.run(f"for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/{device} ] || break; sleep 1; done; "
+                        f"[ ! -b /dev/{device} ]", check=False).code == 0, f"{kind}: it is taken out")
+        monitor.do("device_add", **guest.device(kind))
+        guest.run(f"for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/{device} ] && break; sleep 1; done; [ -b /dev/{device} ]",
+                  seconds=60)
+        check(all(digest(guest, device, skip) == wrote[device, skip] for skip in (0, WRITE_MIB)),
+              f"{kind}: the guest has it again, with all that it wrote")
+        again = write(guest, device, 0, "oflag=direct")
+        check(digest(guest, device, 0) == again, f"{kind}: and writes on")
+
+
+def body(world):
+    need("debootstrap")
+    daemon = world.daemon(disk_site(world, [disk(world, kind) for kind in KINDS]))
+    wrote = {}
+    for name, kernel in KERNELS.items():
+        guest = boot(world, name.split()[0], kernel)
+        if wrote:
+            check(all(digest(guest, device, skip) == wrote[device, skip] for device, skip in wrote),
+                  f"{guest.name}: finds what the last guest wrote, on another daemon")
+        wrote = use(guest, name == "strict IOMMU")
+        rebind(guest, wrote)
+        pull(daemon, guest, wrote)
+        kinds = [event["kind"] for event in daemon.facts("event", "list")]
+        # The firmware leaves its ring to itself when a kernel turns the IOMMU on.
+        allowed = 1 if name == "strict IOMMU" else 0
+        check(kinds.count("stopped") <= allowed and kinds.count("fault") <= allowed and "refused" not in kinds,
+              f"{guest.name}: nothing of the kernel's drivers was blocked, refused or stopped")
+        if name == "strict IOMMU":
+            restarted(daemon, guest, wrote)
+        guest.stop()
+        daemon.stop()
+        daemon.start()
+
+
+main("qemu_vfio_user_disk", body)
