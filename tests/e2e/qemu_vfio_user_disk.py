@@ -4,14 +4,13 @@ A stock Debian guest has an NVMe controller and a virtio block device, each a VF
 socket, its IOMMU off and strict: it writes them through its page cache and past it, its drivers reset the functions,
 the card is pulled and put back under it, and the next guest finds what was written.
 
-Last the daemon is killed under a guest, and started again.  QEMU's vfio-user-pci never connects a second time: its
-device answers ones from then on.  The guest goes on; the device is taken out and plugged in anew, as the root port can,
-and the guest has its disks again, with all that it wrote.
+The daemon is killed under the first guest, and started again.  QEMU's vfio-user-pci never connects a second time, and
+QEMU fails an assertion of its own when such a device is taken out, so there is no way back for that guest; it goes on
+without its disks, and the next has them with all that was written.
 """
 
 import json
 import os
-import socket
 import time
 
 from disks import disk_site
@@ -34,8 +33,7 @@ class Guest(guests.QemuGuest):
                 "socket": {"type": "unix", "path": f"{self.workdir}/{kind}.sock"}}
 
     def devices(self):
-        made = ["-device", "intel-iommu,intremap=on,caching-mode=on",
-                "-qmp", f"unix:{self.workdir}/{self.name}.qmp,server=on,wait=off"]
+        made = ["-device", "intel-iommu,intremap=on,caching-mode=on"]
         for i, kind in enumerate(KINDS, 1):
             made += ["-device", f"pcie-root-port,id=rp-{kind},chassis={i},slot={i}",
                      "-device", json.dumps(self.device(kind))]
@@ -43,30 +41,6 @@ class Guest(guests.QemuGuest):
 
     def command(self):
         return ["q35,kernel-irqchip=split" if word == "q35" else word for word in super().command()]
-
-
-class Monitor:
-    """QEMU's, by its protocol."""
-
-    def __init__(self, guest):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(60)
-        self.socket.connect(f"{guest.workdir}/{guest.name}.qmp")
-        self.lines = self.socket.makefile("rw")
-        self.lines.readline()
-        self.do("qmp_capabilities")
-
-    def do(self, command, **arguments):
-        self.lines.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.lines.flush()
-        answer = self.until(lambda line: "return" in line or "error" in line)
-        check("return" in answer, f"QEMU does {command} ({answer.get('error', '')})")
-
-    def until(self, wanted):
-        while True:
-            line = json.loads(self.lines.readline())
-            if wanted(line):
-                return line
 
 
 def boot(world, name, kernel):
@@ -132,28 +106,18 @@ def pull(daemon, guest, wrote):
         check(digest(guest, device, 0) == wrote[device, 0], f"{guest.name}: it is back: /dev/{device} has its data")
 
 
-def restarted(daemon, guest, wrote):
-    """The daemon is killed under the guest, and started again: its devices are taken out, and plugged in anew."""
+def restarted(daemon, guest):
     daemon.process.kill()
     daemon.process.wait()
     daemon.start()
-    check(guest.run("echo alive").text.strip() == "alive", "the daemon was killed, and the guest goes on")
-    states = {row["state"] for row in daemon.facts("system", "show", "vm")["ios"]}
     time.sleep(2)
-    check(states == {"waiting"}, "QEMU does not connect again by itself")
-    monitor = Monitor(guest)
-    for kind, device in KINDS.items():
-        monitor.do("device_del", id=kind)
-        monitor.until(lambda line: line.get("event") == "DEVICE_DELETED" and line["data"].get("device") == kind)
-        check(guest.run(f"for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/{device} ] || break; sleep 1; done; "
-                        f"[ ! -b /dev/{device} ]", check=False).code == 0, f"{kind}: it is taken out")
-        monitor.do("device_add", **guest.device(kind))
-        guest.run(f"for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/{device} ] && break; sleep 1; done; [ -b /dev/{device} ]",
-                  seconds=60)
-        check(all(digest(guest, device, skip) == wrote[device, skip] for skip in (0, WRITE_MIB)),
-              f"{kind}: the guest has it again, with all that it wrote")
-        again = write(guest, device, 0, "oflag=direct")
-        check(digest(guest, device, 0) == again, f"{kind}: and writes on")
+    check(guest.run("echo alive").text.strip() == "alive",
+          "the daemon was killed and started again, and the guest goes on")
+    states = {row["state"] for row in daemon.facts("system", "show", "vm")["ios"]}
+    check(states == {"waiting"}, "QEMU does not connect again")
+    code = guest.run("dd if=/dev/nvme0n1 of=/dev/null bs=4k count=1 skip=9 iflag=direct 2>/dev/null", check=False,
+                     seconds=120).code
+    check(code != 0, "a read of its disk fails")
 
 
 def body(world):
@@ -173,11 +137,9 @@ def body(world):
         allowed = 1 if name == "strict IOMMU" else 0
         check(kinds.count("stopped") <= allowed and kinds.count("fault") <= allowed and "refused" not in kinds,
               f"{guest.name}: nothing of the kernel's drivers was blocked, refused or stopped")
-        if name == "strict IOMMU":
-            restarted(daemon, guest, wrote)
+        if name == "no IOMMU":
+            restarted(daemon, guest)
         guest.stop()
-        daemon.stop()
-        daemon.start()
 
 
 main("qemu_vfio_user_disk", body)
