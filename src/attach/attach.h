@@ -16,6 +16,8 @@
 #include <uv.h>
 
 struct attachment;
+struct nvme_subsystem;
+struct nvme_wish;
 struct vfio_user_import;
 
 /* What the daemon gives to every attachment. */
@@ -46,6 +48,9 @@ struct attach_disk {
 	const char *serial; /* up to 20 bytes count; what its driver shows */
 	uint8_t id[SITE_ID_SIZE]; /* site_io_id() */
 	uint64_t now_ms;          /* since 1970 */
+	/* NVMe: what struct nvme_subsystem_conf has so; NULL: its guest makes no namespaces. */
+	void (*wish)(void *owner, const struct nvme_wish *wish);
+	void *wish_owner;
 };
 
 struct attach_conf {
@@ -79,6 +84,8 @@ struct attach_ops {
 	 * Handles of the loop close when it runs next. */
 	void (*destroy)(struct attachment *);
 	struct nic_front *(*front)(struct attachment *);
+	/* Of an NVMe function, or NULL. */
+	struct nvme_subsystem *(*subsystem)(struct attachment *);
 	/* The front of a disk, when it was made with attach_conf.disk.  NULL: the kind has none. */
 	struct block_front *(*disk)(struct attachment *);
 	/* What stands for the front of a function that is another process's.  NULL: the kind has none. */

@@ -197,7 +197,8 @@ static int make_nvme(struct vfio_disk *disk, const struct attach_conf *conf)
 	const struct nvme_subsystem_conf subsystem = {
 		.serial = disk->serial, .model = "midplane disk", .firmware = "1.0", .nqn = nqn,
 		.vendor = PCIE_KINDS_VENDOR, .subsystem_vendor = PCIE_KINDS_VENDOR,
-		.capacity = conf->io->size,
+		.capacity = conf->io->size + conf->io->manage, .wish = conf->disk->wish,
+		.owner = conf->disk->wish_owner,
 	};
 	struct nvme_function_conf function = {
 		.kind = &disk->nvme_kinds.lent, .role = NVME_ALONE, .queues = disk->queues,
@@ -338,6 +339,11 @@ static int create(struct attachment **attachment, const struct attach_host *host
 	return 0;
 }
 
+static struct nvme_subsystem *subsystem_of(struct attachment *attachment)
+{
+	return of(attachment)->subsystem;
+}
+
 static struct block_front *disk_front(struct attachment *attachment)
 {
 	return of(attachment)->front;
@@ -410,6 +416,7 @@ const struct attach_ops attach_vfio_user_disk = {
 	.name = "vfio-user disk",
 	.create = create,
 	.destroy = destroy,
+	.subsystem = subsystem_of,
 	.disk = disk_front,
 	.facts = facts,
 	.rebound = rebound,

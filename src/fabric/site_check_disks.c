@@ -176,6 +176,7 @@ static void check_network(struct site_check *check, unsigned s, unsigned i, cons
 {
 	const struct stray strays[] = {
 		{ "size", io->size != 0 }, { "iops", io->iops != 0 }, { "byte_rate", io->byte_rate != 0 },
+		{ "manage", io->manage != 0 },
 	};
 
 	check_strays(check, s, i, strays, array_len(strays),
@@ -211,6 +212,10 @@ static void check_disk(struct site_check *check, unsigned s, unsigned i, const s
 	if (io->packed && io->attachment != SITE_ATTACH_VHOST_USER_BLK)
 		find_at(check, s, i, "packed", "this key is for vhost-user and vhost-user-blk");
 	check_redundancy(check, s, i, io);
+	if (io->manage && io->attachment != SITE_ATTACH_NVME)
+		find_at(check, s, i, "manage", "this key is for nvme, whose guests can make namespaces");
+	else if (io->manage && io->redundancy)
+		find_at(check, s, i, "manage", "is for a disk of one card; leave this key or redundancy out");
 	if (!io->size)
 		find_at(check, s, i, "size", "is missing: a disk needs it, such as 10GiB");
 	else if (io->size % 4096)

@@ -1,6 +1,7 @@
 #include "prog/site_disk.h"
 #include "prog/site_guard.h"
 #include "prog/site_mirror.h"
+#include "prog/site_namespaces.h"
 #include "prog/vfio_user_medium.h"
 
 #include "os/clock.h"
@@ -333,11 +334,13 @@ static bool is_unbound(struct run_io *io)
 	struct run_card *card = card_of(io);
 	unsigned vf = io->place->member[0].vf;
 
+	site_namespaces_end(io);
 	if (io->attachment->ops->end(io->attachment))
 		return false;
 	if (io->mirror ? !site_mirror_unbound(io) : disk_card_unbind(NULL, card->disk, vf) != 0)
 		return false;
-	io->block->namespaces[0] = NULL;
+	for (unsigned i = 0; i < BLOCK_NAMESPACES_MAX; i++)
+		io->block->namespaces[i] = NULL;
 	site_disk_plug(io, -1);
 	return true;
 }

@@ -4,6 +4,7 @@
 #include "prog/site_faults.h"
 #include "prog/site_guard.h"
 #include "prog/site_heart.h"
+#include "prog/site_namespaces.h"
 #include "prog/site_mirror.h"
 #include "prog/site_move.h"
 
@@ -290,11 +291,14 @@ static int disk_create(struct run_io *io, const struct attach_host *host, struct
 	site_io_id(io->run->site, io->place->system, io->place->io, disk.id);
 	for (unsigned i = 0; i < 8; i++)
 		snprintf(serial + 2 * i, 3, "%02x", disk.id[i]);
-	err = attach_kinds[io->io->attachment]->create(&io->attachment, host, &conf, why);
+	err = site_namespaces_open(io, &disk, why);
+	if (!err)
+		err = attach_kinds[io->io->attachment]->create(&io->attachment, host, &conf, why);
 	if (err)
 		return err;
 	io->block = io->attachment->ops->disk(io->attachment);
-	return site_disk_bind(io, why);
+	err = site_disk_bind(io, why);
+	return err ? err : site_namespaces_bind(io, why);
 }
 
 static int io_create(struct run_io *io, const struct attach_host *host, struct refusal *why)
@@ -452,11 +456,13 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 static void disk_destroy(struct run_io *io)
 {
 	site_move_unwatch_all(io);
-	if (site_disk_unbind(io))
+	if (site_disk_unbind(io)) {
 		io->attachment->ops->destroy(io->attachment);
-	else
-		log_error("prog", "a medium does not give back what it has of a disk io=%s/%s",
-			  io->system->name, io->io->name);
+		site_namespaces_close(io);
+		return;
+	}
+	log_error("prog", "a medium does not give back what it has of a disk io=%s/%s", io->system->name,
+		  io->io->name);
 }
 
 static void ios_destroy(struct site_run *run)
@@ -474,6 +480,7 @@ static void ios_destroy(struct site_run *run)
 			site_move_unbind(&run->ios[i]);
 		if (run->ios[i].attachment)
 			run->ios[i].attachment->ops->destroy(run->ios[i].attachment);
+		site_namespaces_close(&run->ios[i]);
 	}
 }
 

@@ -88,6 +88,7 @@ struct run_io {
 	unsigned events_told, events_held; /* in that window */
 	struct run_faults faults;
 	bool quarantined;       /* barred by its faults */
+	struct site_namespaces *namespaces; /* of its guest's making; NULL: it may make none */
 };
 
 struct site_run {

@@ -1,5 +1,6 @@
 """Disks of the site: data through the daemon's sockets, pulled cards, a killed daemon, and what is refused."""
 
+import json
 import os
 import re
 import subprocess
@@ -25,7 +26,7 @@ def site(world, **more):
             "pools": [{"name": "mem", "cards": ["mem"]}, {"name": "file", "cards": ["file"]}],
             "systems": [{"name": "a", "host": "blade", "io": [
                 disk(world, "nvme-mem", "mem", "nvme"), disk(world, "blk-mem", "mem", "virtio-blk"),
-                disk(world, "nvme-file", "file", "nvme"), disk(world, "blk-file", "file", "virtio-blk"),
+                disk(world, "nvme-file", "file", "nvme", manage="16MiB"), disk(world, "blk-file", "file", "virtio-blk"),
                 disk(world, "nvme-slow", "mem", "nvme", byte_rate="4MiB", iops=400)]}]}
 
 
@@ -160,6 +161,57 @@ def killed(world, daemon):
         good(world, name, "compare", str(200 + seed))
 
 
+def nvme(world, name, *words):
+    """nvme-cli on a disk's function: what it says, in one piece."""
+    bridge = {"NVME_BRIDGE": os.path.join(world.dir, name + ".sock"),
+              "LD_PRELOAD": world.program("tests/nvme_cli/libnvme_bridge.so")}
+    done = subprocess.run(["nvme", *words], env={**os.environ, **bridge}, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60)
+    return done.stdout
+
+
+def spaces(world, *words):
+    said = json.loads(nvme(world, "nvme-file", "list-ns", "/dev/nvme0", *words, "-o", "json"))
+    return [row["nsid"] for row in said["nsid_list"]]
+
+
+def make(world, mib, flbas="0"):
+    blocks = str(mib * MIB // (4096 if flbas == "1" else 512))
+    return nvme(world, "nvme-file", "create-ns", "/dev/nvme0", "-s", blocks, "-c", blocks, "-f", flbas)
+
+
+def managed(world, daemon):
+    """A guest makes, attaches, uses and removes namespaces within what the site file lets it have."""
+    said = nvme(world, "nvme-mem", "create-ns", "/dev/nvme0", "-s", "2048", "-c", "2048", "-f", "0")
+    check("Invalid Command Opcode" in said, f"not where the site file says nothing of it: {said.strip()}")
+    check("nsid:2" in make(world, 8), "a guest makes namespace 2, of 8 MiB")
+    check((spaces(world), spaces(world, "--all")) == ([1], [1, 2]), "it is there, and not attached")
+    check("Success" in nvme(world, "nvme-file", "attach-ns", "/dev/nvme0", "-n", "2", "-c", "0") and
+          spaces(world) == [1, 2], "it attaches it")
+    check("nsid:3" in make(world, 4, "1"), "and makes another, with blocks of 4096 bytes")
+    said = make(world, 8)
+    check("Insufficient Capacity" in said, f"not more than it may have: {said.strip()}")
+    path = os.path.join(world.dir, "bytes")
+    with open(path, "wb") as file:
+        file.write(os.urandom(65536))
+    at = ("/dev/nvme0n1", "-n", "2", "-s", "64", "-c", "127", "-z", "65536", "-d", path)
+    check("Success" in nvme(world, "nvme-file", "write", *at, "-f"), "it writes there")
+    daemon.process.kill()
+    daemon.process.wait()
+    daemon.start()
+    check(spaces(world) == [1, 2, 3], "after a kill they are there, attached")
+    check("Success" in nvme(world, "nvme-file", "compare", *at), "with what was written")
+    good(world, "nvme-file", "compare", "200")
+    for nsid in ("1", "0xffffffff"):
+        said = nvme(world, "nvme-file", "delete-ns", "/dev/nvme0", "-n", nsid)
+        check("denied" in said.lower(), f"the disk of the site file is not the guest's to remove: {said.strip()}")
+    for nsid in ("2", "3"):
+        said = nvme(world, "nvme-file", "delete-ns", "/dev/nvme0", "-n", nsid)
+        check("Success" in said, f"it removes namespace {nsid}: {said.strip()}")
+    check(spaces(world, "--all") == [1], "they are gone")
+    check(daemon.facts("card", "show", "file")["free_bytes"] == 64 * MIB - 17 * MIB, "and so is what they took")
+
+
 def stopped_under_load(world, daemon):
     """A stop with a client that reads does not hang, and ends the client."""
     process = subprocess.Popen(client(world, "nvme-file", "nvme", "follow"), stdin=subprocess.PIPE,
@@ -196,6 +248,7 @@ def body(world):
     for name in DISKS:
         pulled(world, daemon, name)
     killed(world, daemon)
+    managed(world, daemon)
     stopped_under_load(world, daemon)
     refused(world, daemon)
     example = subprocess.run([world.program("src/prog/midplane"), "site", "check",
