@@ -88,6 +88,8 @@ static struct share share_of(const struct hierarchy_conf *conf, unsigned card)
 	struct share share = { 0 };
 
 	must(site_card_at(conf->site, card, &place));
+	if (place.card->card_class == SITE_CARD_VFIO)
+		return share; /* real hardware is in the real tree */
 	share.vfs = place.card->vfs;
 	share.managed = place.card->card_class != SITE_CARD_EXTERNAL &&
 			hierarchy_manager(conf->site, card) == (int)conf->host;

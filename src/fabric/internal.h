@@ -46,6 +46,7 @@ void site_check_disks(struct site_check *check);      /* keys of disks and of th
 /* A card of class external; and the keys of an interface whose pool has such. */
 void site_check_external_card(struct site_check *check, unsigned n, const struct site_card *card);
 void site_check_external_io(struct site_check *check, unsigned system, unsigned io);
+void site_check_hardware(struct site_check *check);   /* keys of real cards and of their functions */
 /* Enough bytes on the cards that disks were placed on. */
 void site_check_disk_space(struct site_check *check, const struct placement *rows);
 void site_check_capacity(struct site_check *check);   /* enough functions; mirrors on their card */

@@ -35,7 +35,10 @@ enum site_card_class {
 	SITE_CARD_NIC,
 	SITE_CARD_DISK,
 	SITE_CARD_EXTERNAL, /* functions that other processes serve */
+	SITE_CARD_VFIO,     /* real hardware of this machine */
 };
+/* What becomes of a real card's functions when the daemon stops. */
+enum site_at_stop { SITE_AT_STOP_RELEASE, SITE_AT_STOP_KEEP };
 enum site_attachment {
 	SITE_ATTACH_VHOST_USER,
 	SITE_ATTACH_TAP,
@@ -43,6 +46,7 @@ enum site_attachment {
 	SITE_ATTACH_NVME,       /* of disk cards, as whole PCI functions over vfio-user */
 	SITE_ATTACH_VIRTIO_BLK,
 	SITE_ATTACH_VHOST_USER_BLK, /* of disk cards, by its rings */
+	SITE_ATTACH_VFIO,           /* of vfio cards: a real function, which VFIO hands out */
 };
 enum site_socket_mode { SITE_SOCKET_SERVER, SITE_SOCKET_CLIENT };
 enum site_spread { SITE_SPREAD_CARD, SITE_SPREAD_CARRIER, SITE_SPREAD_CHASSIS };
@@ -94,6 +98,8 @@ struct site_card {
 	uint64_t size;                   /* disk: bytes; 0: what the medium has */
 	struct site_external_function *functions; /* external: as many as 'vfs' */
 	unsigned functions_count;
+	char *address;                   /* vfio: PCI address of the PF, "0000:01:00.0"; or NULL */
+	enum site_at_stop at_stop;       /* vfio; default release */
 	uint64_t line_rate_bps;          /* 0: unlimited */
 	uint16_t mtu;                    /* bytes; default 1500 */
 	uint32_t fdb_entries;            /* default 4096 */

@@ -104,6 +104,7 @@ unsigned site_check(const struct site *site, site_finding_fn *report, void *arg)
 	site_check_paths(&check);
 	site_check_io(&check);
 	site_check_disks(&check);
+	site_check_hardware(&check);
 	/* Counting functions makes sense only when every name leads somewhere, and all cards are known. */
 	if (check.found == 0 && site_open_groups(site) == 0)
 		site_check_capacity(&check);

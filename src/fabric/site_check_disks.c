@@ -129,6 +129,7 @@ static void check_pool(struct site_check *check, unsigned p)
 {
 	static const char *const words[] = {
 		[SITE_CARD_NIC] = "nic", [SITE_CARD_DISK] = "disk", [SITE_CARD_EXTERNAL] = "external",
+		[SITE_CARD_VFIO] = "vfio",
 	};
 	const struct site_pool *pool = &check->site->pools[p];
 	enum site_card_class first;

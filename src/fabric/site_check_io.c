@@ -160,10 +160,15 @@ static bool same_derived_socket(const struct place *a, const struct place *b)
 	return false;
 }
 
+static bool has_socket(const struct site_io *io)
+{
+	return io->attachment != SITE_ATTACH_TAP && io->attachment != SITE_ATTACH_VFIO;
+}
+
 /* Whether both would listen at, or connect to, the same path. */
 static bool same_socket(const struct place *a, const struct place *b)
 {
-	if (a->io->attachment == SITE_ATTACH_TAP || b->io->attachment == SITE_ATTACH_TAP)
+	if (!has_socket(a->io) || !has_socket(b->io))
 		return false;
 	if (a->io->socket || b->io->socket)
 		return a->io->socket && b->io->socket && same_text(a->io->socket, b->io->socket);
@@ -267,7 +272,7 @@ void site_check_io(struct site_check *check)
 		check_duplicates(check, &at, macs, n);
 		if (io->attachment == SITE_ATTACH_TAP)
 			check_tap(check, &at);
-		else
+		else if (has_socket(io))
 			check_socket(check, &at);
 		if (io->mirror_to)
 			check_mirror(check, &at);

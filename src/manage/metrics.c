@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROPERTIES_MAX = 64 };
+enum { PROPERTIES_MAX = 128 };
 
 /* The samples of one noun: a text for each property, since a metric's samples stand together. */
 struct metrics_view {

@@ -67,38 +67,53 @@ static bool read_link(const struct pci_bus *bus, const char *address, const char
 	return true;
 }
 
-static void read_interface(const struct pci_bus *bus, struct pci_bus_function *f)
+/* The first name in a folder of the function's; "" when there is none. */
+static void read_folder(const struct pci_bus *bus, const char *address, const char *name,
+			char text[PCI_BUS_WORD_MAX])
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
 	DIR *dir;
 
-	path_of(bus, f->address, "net", path, sizeof path);
+	text[0] = '\0';
+	path_of(bus, address, name, path, sizeof path);
 	dir = opendir(path);
-	while (dir && !f->interface[0] && (entry = readdir(dir)) != NULL) {
+	while (dir && !text[0] && (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] != '.')
-			snprintf(f->interface, sizeof f->interface, "%.*s", PCI_BUS_WORD_MAX - 1,
+			snprintf(text, PCI_BUS_WORD_MAX, "%.*s", PCI_BUS_WORD_MAX - 1,
 				 entry->d_name);
 	}
 	if (dir)
 		closedir(dir);
 }
 
+/* Whether the host uses the interface: IFF_UP. */
+static bool interface_is_up(const struct pci_bus *bus, const struct pci_bus_function *f)
+{
+	char name[PCI_BUS_WORD_MAX + 16];
+
+	if (!f->interface[0])
+		return false;
+	snprintf(name, sizeof name, "net/%s/flags", f->interface);
+	return read_number(bus, f->address, name, 0) & 1;
+}
+
+static void read_vfio(const struct pci_bus *bus, struct pci_bus_function *f)
+{
+	f->vfio_group[0] = f->vfio_device[0] = '\0';
+	if (f->group != PCI_BUS_NO_GROUP)
+		snprintf(f->vfio_group, sizeof f->vfio_group, "%d", f->group);
+	if (strcmp(f->driver, "vfio-pci") == 0)
+		read_folder(bus, f->address, "vfio-dev", f->vfio_device);
+}
+
 /* A function that is gone reads all ones; so do a VF's IDs, but not its header type. */
 static bool does_answer(const struct pci_bus *bus, const char *address)
 {
 	uint8_t header[16] = { 0 };
-	char path[PATH_MAX];
-	ssize_t got = -1;
-	int fd;
 
-	path_of(bus, address, "config", path, sizeof path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		got = read(fd, header, sizeof header);
-		close(fd);
-	}
-	return got == (ssize_t)sizeof header && header[14] != 0xff;
+	return pci_bus_config(bus, address, header, sizeof header) == (int)sizeof header &&
+	       header[14] != 0xff;
 }
 
 /* Which of its PF's links leads here. */
@@ -138,14 +153,15 @@ static void read_function(const struct pci_bus *bus, const char *address,
 	f->group = read_link(bus, address, "iommu_group", group, sizeof group)
 			   ? (int)strtol(group, NULL, 10)
 			   : PCI_BUS_NO_GROUP;
-	if (read_link(bus, address, "physfn", f->pf, sizeof f->pf))
-		f->vf = index_of_vf(bus, f);
-	read_interface(bus, f);
+	read_link(bus, address, "physfn", f->pf, sizeof f->pf);
+	read_folder(bus, address, "net", f->interface);
+	f->interface_up = interface_is_up(bus, f);
+	read_vfio(bus, f);
 	f->answers = does_answer(bus, address);
 }
 
 /* "0000:3b:00.0" and nothing else: a name that a path is made of. */
-static bool is_address(const char *name)
+bool pci_bus_is_address(const char *name)
 {
 	static const char form[] = "hhhh:hh:hh.h";
 
@@ -164,13 +180,65 @@ static int by_address(const void *a, const void *b)
 		      ((const struct pci_bus_function *)b)->address);
 }
 
+bool pci_bus_look(const struct pci_bus *bus, const char *address, struct pci_bus_function *f)
+{
+	char path[PATH_MAX];
+
+	memset(f, 0, sizeof *f);
+	if (!pci_bus_is_address(address))
+		return false;
+	path_of(bus, address, "config", path, sizeof path);
+	if (access(path, F_OK) != 0)
+		return false;
+	read_function(bus, address, f);
+	return true;
+}
+
+bool pci_bus_vf_address(const struct pci_bus *bus, const char *pf, unsigned vf,
+			char address[PCI_BUS_ADDRESS_MAX])
+{
+	char name[32];
+
+	snprintf(name, sizeof name, "virtfn%u", vf);
+	return read_link(bus, pf, name, address, PCI_BUS_ADDRESS_MAX) &&
+	       pci_bus_is_address(address);
+}
+
+int pci_bus_config(const struct pci_bus *bus, const char *address, uint8_t *bytes, size_t size)
+{
+	char path[PATH_MAX];
+	ssize_t got;
+	int fd;
+
+	path_of(bus, address, "config", path, sizeof path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	got = read(fd, bytes, size);
+	if (got < 0)
+		got = -errno;
+	close(fd);
+	return (int)got;
+}
+
+int pci_bus_autoprobe(const struct pci_bus *bus, const char *pf)
+{
+	return (int)read_number(bus, pf, "sriov_drivers_autoprobe", -1);
+}
+
 int pci_bus_read(struct pci_bus *bus, const char *sysfs, struct refusal *why)
+{
+	return pci_bus_read_by(bus, sysfs, &pci_hand_kernel, why);
+}
+
+int pci_bus_read_by(struct pci_bus *bus, const char *sysfs, const struct pci_hand *hand,
+		    struct refusal *why)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
 	DIR *dir;
 
-	*bus = (struct pci_bus){ .sysfs = sysfs };
+	*bus = (struct pci_bus){ .sysfs = sysfs, .hand = hand };
 	snprintf(path, sizeof path, "%s/bus/pci/devices", sysfs);
 	dir = opendir(path);
 	if (!dir) {
@@ -185,8 +253,13 @@ int pci_bus_read(struct pci_bus *bus, const char *sysfs, struct refusal *why)
 	bus->functions = calloc(PCI_BUS_FUNCTIONS_MAX, sizeof *bus->functions);
 	while (bus->functions && bus->count < PCI_BUS_FUNCTIONS_MAX &&
 	       (entry = readdir(dir)) != NULL) {
-		if (is_address(entry->d_name))
-			read_function(bus, entry->d_name, &bus->functions[bus->count++]);
+		struct pci_bus_function *f = &bus->functions[bus->count];
+
+		if (!pci_bus_is_address(entry->d_name))
+			continue;
+		read_function(bus, entry->d_name, f);
+		f->vf = f->pf[0] ? index_of_vf(bus, f) : 0;
+		bus->count++;
 	}
 	closedir(dir);
 	if (!bus->functions) {

@@ -2,7 +2,6 @@
 #include "os/pci_bus.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,14 +10,11 @@
 
 enum { APPEAR_MS = 2000 }; /* VFs are there, or a driver has bound, within that time */
 
-static int write_text(const char *path, const char *text, struct refusal *why)
+static int write_text(const struct pci_bus *bus, const char *path, const char *text,
+		      struct refusal *why)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+	int err = bus->hand->write(bus->hand->owner, path, text);
 
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err = -errno;
-	if (fd >= 0)
-		close(fd);
 	if (err)
 		refuse(why, "", "cannot write '%.*s' to %.200s: %s%s", (int)strcspn(text, "\n"),
 		       text, path, strerror(-err), err == -EACCES ? "; be root" : "");
@@ -31,7 +27,7 @@ static int write_function(const struct pci_bus *bus, const struct pci_bus_functi
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof path, "%s/bus/pci/devices/%s/%s", bus->sysfs, f->address, name);
-	return write_text(path, text, why);
+	return write_text(bus, path, text, why);
 }
 
 static void pause_ms(unsigned ms)
@@ -43,7 +39,7 @@ static void pause_ms(unsigned ms)
 static bool look_again(const struct pci_bus *bus, const char *address, struct pci_bus *now,
 		       const struct pci_bus_function **f)
 {
-	if (pci_bus_read(now, bus->sysfs, NULL) != 0)
+	if (pci_bus_read_by(now, bus->sysfs, bus->hand, NULL) != 0)
 		return false;
 	*f = pci_bus_find(now, address);
 	return *f != NULL;
@@ -129,10 +125,27 @@ int pci_bus_set_vfs(const struct pci_bus *bus, const struct pci_bus_function *pf
 	return err ? err : -ENODEV;
 }
 
+const struct pci_bus_function *pci_bus_in_the_way(const struct pci_bus *bus,
+						  const struct pci_bus_function *f,
+						  const char *driver)
+{
+	for (unsigned i = 0; i < bus->count; i++) {
+		const struct pci_bus_function *other = &bus->functions[i];
+		bool bridge = (other->class_code >> 8) == 0x0604;
+
+		if (other->group == f->group && strcmp(other->address, f->address) != 0 &&
+		    !bridge && other->driver[0] && strcmp(other->driver, driver) != 0)
+			return other;
+	}
+	return NULL;
+}
+
 /* All other functions of the group must be out of the host's hands: VFIO hands out whole groups. */
 static int check_group(const struct pci_bus *bus, const struct pci_bus_function *f,
 		       const char *driver, struct refusal *why)
 {
+	const struct pci_bus_function *other;
+
 	if (f->group == PCI_BUS_NO_GROUP) {
 		refuse(why, "",
 		       "%s is in no IOMMU group: boot with the IOMMU on (intel_iommu=on, or "
@@ -140,20 +153,12 @@ static int check_group(const struct pci_bus *bus, const struct pci_bus_function 
 		       f->address);
 		return -ENODEV;
 	}
-	for (unsigned i = 0; i < bus->count; i++) {
-		const struct pci_bus_function *other = &bus->functions[i];
-		bool bridge = (other->class_code >> 8) == 0x0604;
-
-		if (other == f || other->group != f->group || bridge || !other->driver[0] ||
-		    strcmp(other->driver, driver) == 0)
-			continue;
-		refuse(why, "",
-		       "%s is in IOMMU group %d with %s, which driver %s has: release that "
-		       "first",
-		       f->address, f->group, other->address, other->driver);
-		return -EBUSY;
-	}
-	return 0;
+	other = pci_bus_in_the_way(bus, f, driver);
+	if (!other)
+		return 0;
+	refuse(why, "", "%s is in IOMMU group %d with %s, which driver %s has: release that first",
+	       f->address, f->group, other->address, other->driver);
+	return -EBUSY;
 }
 
 static int check_driver(const struct pci_bus *bus, const char *driver, struct refusal *why)
@@ -175,7 +180,7 @@ static int unbind(const struct pci_bus *bus, const struct pci_bus_function *f, s
 		return 0;
 	snprintf(path, sizeof path, "%s/bus/pci/drivers/%s/unbind", bus->sysfs, f->driver);
 	snprintf(text, sizeof text, "%s\n", f->address);
-	return write_text(path, text, why);
+	return write_text(bus, path, text, why);
 }
 
 static int probe(const struct pci_bus *bus, const struct pci_bus_function *f, struct refusal *why)
@@ -184,23 +189,40 @@ static int probe(const struct pci_bus *bus, const struct pci_bus_function *f, st
 
 	snprintf(path, sizeof path, "%s/bus/pci/drivers_probe", bus->sysfs);
 	snprintf(text, sizeof text, "%s\n", f->address);
-	return write_text(path, text, why);
+	return write_text(bus, path, text, why);
 }
 
 static bool has_driver(const struct pci_bus *bus, const char *address, const char *driver)
 {
-	const struct pci_bus_function *f;
-	struct pci_bus now;
-	bool has = look_again(bus, address, &now, &f) && strcmp(f->driver, driver) == 0;
+	struct pci_bus_function f;
 
-	pci_bus_free(&now);
-	return has;
+	return pci_bus_look(bus, address, &f) && strcmp(f.driver, driver) == 0;
+}
+
+static int wait_for_driver(const struct pci_bus *bus, const struct pci_bus_function *f,
+			   const char *driver, struct refusal *why)
+{
+	for (unsigned ms = 0; ms < APPEAR_MS; ms += 20) {
+		if (has_driver(bus, f->address, driver))
+			return 0;
+		pause_ms(20);
+	}
+	refuse(why, "", "driver %s does not take %s", driver, f->address);
+	return -ENODEV;
+}
+
+static int write_override(const struct pci_bus *bus, const struct pci_bus_function *f,
+			  const char *override, struct refusal *why)
+{
+	char text[PCI_BUS_WORD_MAX + 1];
+
+	snprintf(text, sizeof text, "%s\n", override);
+	return write_function(bus, f, "driver_override", text, why);
 }
 
 int pci_bus_bind(const struct pci_bus *bus, const struct pci_bus_function *f, const char *driver,
 		 struct refusal *why)
 {
-	char text[PCI_BUS_WORD_MAX + 1];
 	int err;
 
 	if (strcmp(f->driver, driver) == 0)
@@ -212,21 +234,13 @@ int pci_bus_bind(const struct pci_bus *bus, const struct pci_bus_function *f, co
 	err = check_driver(bus, driver, why);
 	if (!err)
 		err = check_group(bus, f, driver, why);
-	snprintf(text, sizeof text, "%s\n", driver);
 	if (!err)
-		err = write_function(bus, f, "driver_override", text, why);
+		err = write_override(bus, f, driver, why);
 	if (!err)
 		err = unbind(bus, f, why);
 	if (!err)
 		err = probe(bus, f, why);
-	for (unsigned ms = 0; !err && ms < APPEAR_MS; ms += 20) {
-		if (has_driver(bus, f->address, driver))
-			return 0;
-		pause_ms(20);
-	}
-	if (!err)
-		refuse(why, "", "driver %s does not take %s", driver, f->address);
-	return err ? err : -ENODEV;
+	return err ? err : wait_for_driver(bus, f, driver, why);
 }
 
 int pci_bus_release(const struct pci_bus *bus, const struct pci_bus_function *f,
@@ -238,4 +252,32 @@ int pci_bus_release(const struct pci_bus *bus, const struct pci_bus_function *f,
 		err = unbind(bus, f, why);
 	/* No driver at all is an answer, too: that of a VF that nobody has a driver for. */
 	return err ? err : probe(bus, f, why);
+}
+
+int pci_bus_restore(const struct pci_bus *bus, const struct pci_bus_function *f, const char *driver,
+		    const char *override, struct refusal *why)
+{
+	bool there = strcmp(f->driver, driver) == 0;
+	/* A kernel that does not let drivers take VFs by themselves lets the override's have one.
+	 */
+	int err = there || !driver[0] ? 0 : write_override(bus, f, driver, why);
+
+	if (!err && !there)
+		err = unbind(bus, f, why);
+	if (!err && !there && driver[0])
+		err = probe(bus, f, why);
+	if (!err && !there && driver[0])
+		err = wait_for_driver(bus, f, driver, why);
+	if (!err)
+		err = write_override(bus, f, override, why);
+	return err;
+}
+
+int pci_bus_set_autoprobe(const struct pci_bus *bus, const char *pf, int autoprobe)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/bus/pci/devices/%s/sriov_drivers_autoprobe", bus->sysfs,
+		 pf);
+	return write_text(bus, path, autoprobe ? "1\n" : "0\n", NULL);
 }

@@ -3,6 +3,7 @@
 #include "prog/midplane.h"
 #include "prog/midplane_pci_decode.h"
 #include "prog/midplane_table.h"
+#include "prog/pci_arguments.h"
 
 #include "base/bytes.h"
 #include "os/pci_bus.h"
@@ -149,18 +150,11 @@ static json_t *capabilities(const struct call *call, const struct pci_bus_functi
 
 static void add_arguments(json_t *object, const struct pci_bus_function *f)
 {
-	unsigned domain = 0, bus = 0, device = 0, function = 0;
-	char text[256];
+	char text[PCI_ARGUMENTS_MAX];
 
-	if (sscanf(f->address, "%x:%x:%x.%x", &domain, &bus, &device, &function) != 4)
-		return;
-	snprintf(text, sizeof text, "-device vfio-pci,host=%s", f->address);
+	pci_arguments_qemu(f->address, text);
 	json_object_set_new(object, "qemu", json_string(text));
-	snprintf(text, sizeof text,
-		 "<hostdev mode='subsystem' type='pci' managed='no'><source><address "
-		 "domain='0x%04x' "
-		 "bus='0x%02x' slot='0x%02x' function='0x%x'/></source></hostdev>",
-		 domain, bus, device, function);
+	pci_arguments_libvirt(f->address, text);
 	json_object_set_new(object, "libvirt", json_string(text));
 }
 

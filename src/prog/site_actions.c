@@ -17,6 +17,15 @@ static void report_card(struct run_card *card, const char *kind, const char *tex
 	events_publish(&card->run->events);
 }
 
+/* What is real is not pulled by a command. */
+static bool refuse_real(const struct run_card *card, struct refusal *why)
+{
+	if (card->hardware)
+		refuse(why, "", "card '%s' is real hardware, at %s: what happens to it there is seen here",
+		       card->place.card->name, card->place.card->address);
+	return card->hardware != NULL;
+}
+
 static enum failover_card_state state_of(struct run_card *card)
 {
 	return failover_card_state(&card->run->failover, card->index);
@@ -24,6 +33,8 @@ static enum failover_card_state state_of(struct run_card *card)
 
 int site_run_pull(struct site_run *run, struct run_card *card, struct refusal *why)
 {
+	if (refuse_real(card, why))
+		return -EINVAL;
 	if (state_of(card) == FAILOVER_CARD_PULLED) {
 		refuse(why, "", "card '%s' is pulled already", card->place.card->name);
 		return -EALREADY;
@@ -47,6 +58,8 @@ static void set_reverts(struct site_run *run, enum run_switch_back back)
 int site_run_insert(struct site_run *run, struct run_card *card, enum run_switch_back back,
 		    struct refusal *why)
 {
+	if (refuse_real(card, why))
+		return -EINVAL;
 	if (state_of(card) != FAILOVER_CARD_PULLED) {
 		refuse(why, "", "card '%s' is not pulled: it is %s", card->place.card->name,
 		       failover_card_state_text[state_of(card)]);
@@ -63,6 +76,8 @@ int site_run_insert(struct site_run *run, struct run_card *card, enum run_switch
 int site_run_hang(struct site_run *run, struct run_card *card, bool hang, struct refusal *why)
 {
 	(void)run;
+	if (refuse_real(card, why))
+		return -EINVAL;
 	if (card->disk || card->external) {
 		refuse(why, "", "card '%s' is of class %s: it has no line driver that could hang",
 		       card->place.card->name, card->disk ? "disk" : "external");

@@ -3,7 +3,9 @@
 #include "fabric/hierarchy.h"
 #include "pcie/kinds_nvme.h"
 #include "prog/conform_json.h"
+#include "prog/conform_sysfs.h"
 #include "prog/site_external.h"
+#include "prog/site_hardware.h"
 #include "spec/pcie_sriov.h"
 
 #include <errno.h>
@@ -69,6 +71,31 @@ static int conform_external(struct run_card *card, unsigned vf, const char *name
 	return -ENOMEM;
 }
 
+/* A real function is judged itself, not a model of it. */
+static int judge_real(const struct run_card *card, unsigned vf, const char *name, enum conform_care care,
+		      char **text, struct refusal *why)
+{
+	struct conform_sysfs *sysfs;
+	struct conform_report *report;
+	json_t *json;
+	int err = conform_sysfs_open(&sysfs, site_hardware_address(card, vf),
+				     care == CONFORM_DESTRUCTIVE ? CONFORM_SYSFS_DESTRUCTIVE
+								 : CONFORM_SYSFS_GENTLE,
+				     why);
+
+	if (err)
+		return err;
+	report = malloc(sizeof *report);
+	must(report != NULL);
+	conform_run(report, conform_sysfs_target(sysfs), care);
+	conform_sysfs_close(sysfs);
+	json = conform_json(report, name);
+	*text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+	json_decref(json);
+	free(report);
+	return *text ? 0 : -ENOMEM;
+}
+
 int site_conform(struct site_run *run, const char *name, enum conform_care care, char **text,
 		 struct refusal *why)
 {
@@ -86,6 +113,8 @@ int site_conform(struct site_run *run, const char *name, enum conform_care care,
 	vf = slash ? (unsigned)strtoul(slash + strlen("/vf"), NULL, 10) : 0;
 	if (card->external)
 		return conform_external(card, vf, name, care, text, why);
+	if (card->hardware)
+		return judge_real(card, vf, name, care, text, why);
 	s = make(run, card, vf);
 	if (!s) {
 		refuse(why, "", "no memory for a report");

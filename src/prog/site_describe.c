@@ -1,6 +1,7 @@
 #include "prog/site_describe.h"
 #include "prog/site_disk.h"
 #include "prog/site_external.h"
+#include "prog/site_hardware.h"
 #include "prog/site_mirror.h"
 
 #include "os/clock.h"
@@ -20,6 +21,7 @@ static const char *const attachment_words[] = {
 	[SITE_ATTACH_NVME] = "nvme",
 	[SITE_ATTACH_VIRTIO_BLK] = "virtio-blk",
 	[SITE_ATTACH_VHOST_USER_BLK] = "vhost-user-blk",
+	[SITE_ATTACH_VFIO] = "vfio",
 };
 
 void site_describe_function_name(const struct run_card *card, unsigned vf,
@@ -62,6 +64,10 @@ void site_describe_io_state(struct run_io *io, char state[32])
 {
 	struct attach_facts facts;
 
+	if (site_hardware_is(io)) {
+		snprintf(state, 32, "%s", site_hardware_state(io));
+		return;
+	}
 	snprintf(state, 32, "%s", look_at(io, &facts));
 }
 
@@ -180,16 +186,30 @@ static unsigned functions_bound(const struct run_card *card)
 	return count;
 }
 
+static const char *class_of(const struct run_card *card)
+{
+	static const char *const words[] = {
+		[SITE_CARD_NIC] = "nic", [SITE_CARD_DISK] = "disk", [SITE_CARD_EXTERNAL] = "external",
+		[SITE_CARD_VFIO] = "vfio",
+	};
+
+	return words[card->place.card->card_class];
+}
+
 void site_describe_card(struct run_card *card, struct tree_out *out)
 {
 	const struct site_card *asked = card->place.card;
 
 	tree_put_text(out, "chassis", card->place.chassis->name);
 	tree_put_text(out, "carrier", card->place.carrier->name);
-	tree_put_text(out, "class", card->external ? "external" : card->disk ? "disk" : "nic");
+	tree_put_text(out, "class", class_of(card));
 	tree_put_text(out, "state", site_describe_card_state(card));
 	tree_put_integer(out, "vfs", asked->vfs);
 	tree_put_integer(out, "vfs_bound", functions_bound(card));
+	if (card->hardware) {
+		site_hardware_describe_card(card, out);
+		return;
+	}
 	tree_put_integer(out, "worker", card->worker);
 	if (card->disk) {
 		site_disk_describe_card(card, out);
@@ -249,6 +269,14 @@ static void put_wishes(const struct run_io *io, struct tree_out *out)
 	tree_put_text(out, "front", attachment_words[io->io->attachment]);
 	if (site_external_is(io))
 		return;
+	if (site_hardware_is(io)) {
+		if (!site_hardware_has_link(io))
+			return;
+		put_mac(out, "mac", io->mac);
+		tree_put_integer(out, "vlan", io->io->vlan);
+		tree_put_integer(out, "rate_bps", io->io->rate_bps);
+		return;
+	}
 	if (site_disk_is(io)) {
 		tree_put_integer(out, "weight", io->io->weight);
 		tree_put_integer(out, "priority", io->io->priority);
@@ -289,6 +317,10 @@ void site_describe_function(struct run_card *card, unsigned vf, struct tree_out 
 	tree_put_text(out, "role", !io ? "free" : bound ? "active" : io->mirror ? "mirror" : "standby");
 	if (io)
 		put_wishes(io, out);
+	if (card->hardware) {
+		site_hardware_describe_function(card, vf, out);
+		return;
+	}
 	if (bound || (io && io->mirror))
 		put_front(io, out);
 	else
@@ -326,7 +358,7 @@ static void put_binding(const struct run_io *io, struct tree_out *out)
 static void put_io(struct run_io *io, struct tree_out *out)
 {
 	struct attach_facts facts;
-	const char *state = look_at(io, &facts);
+	const char *state;
 	char features[24];
 
 	tree_row_begin(out, "ios");
@@ -335,6 +367,14 @@ static void put_io(struct run_io *io, struct tree_out *out)
 	put_word(out, "group", io->io->redundancy);
 	put_binding(io, out);
 	tree_put_text(out, "attachment", attachment_words[io->io->attachment]);
+	if (site_hardware_is(io)) {
+		if (site_hardware_has_link(io))
+			put_mac(out, "mac", io->mac);
+		site_hardware_describe_io(io, out);
+		tree_row_end(out);
+		return;
+	}
+	state = look_at(io, &facts);
 	tree_put_text(out, "where", facts.where);
 	tree_put_text(out, "state", state);
 	if (io->mirror)
@@ -356,13 +396,13 @@ static void put_io(struct run_io *io, struct tree_out *out)
 /* How good a state is; the system is as good as its worst interface. */
 static unsigned rank(const char *state)
 {
-	static const char *const order[] = { "quarantined", "stopped", "away", "held", "leaving", "waiting",
+	static const char *const order[] = { "dead", "quarantined", "stopped", "away", "held", "leaving", "waiting",
 					     "connected", "running" };
 
 	for (unsigned i = 0; i < array_len(order); i++)
 		if (strcmp(order[i], state) == 0)
 			return i;
-	return 2;
+	return 3;
 }
 
 /* The cards that its interfaces use now, each once. */

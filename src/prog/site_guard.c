@@ -48,7 +48,7 @@ struct site_guard {
 
 static bool reaches_memory(const struct run_io *io)
 {
-	return io->io->attachment != SITE_ATTACH_TAP;
+	return io->io->attachment != SITE_ATTACH_TAP && io->io->attachment != SITE_ATTACH_VFIO;
 }
 
 static unsigned host_of(const struct run_io *io)
@@ -118,6 +118,8 @@ static int find_rids(struct site_run *run, unsigned host, struct refusal *why)
 	for (unsigned i = 0; !err && i < run->io_count; i++) {
 		struct run_io *io = &run->ios[i];
 
+		if (io->io->attachment == SITE_ATTACH_VFIO)
+			continue; /* it has a real one */
 		for (unsigned m = 0; host_of(io) == host && m < io->place->member_count; m++)
 			run->guard->ios[i].rid[m] = find_rid(h, io->place->member[m].card,
 							     io->place->member[m].vf);

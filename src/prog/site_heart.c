@@ -61,7 +61,7 @@ static void on_beat(uv_timer_t *timer)
 	uint64_t now_ns = clock_now_ns();
 
 	for (unsigned i = 0; i < run->card_count; i++) {
-		if (!run->cards[i].external) /* no worker runs it */
+		if (run->cards[i].served) /* by a worker */
 			look_at(&run->cards[i], now_ns);
 		look_at_medium(&run->cards[i]);
 	}

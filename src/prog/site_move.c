@@ -1,6 +1,7 @@
 #include "prog/site_disk.h"
 #include "prog/site_external.h"
 #include "prog/site_guard.h"
+#include "prog/site_hardware.h"
 #include "prog/site_move.h"
 
 #include "os/clock.h"
@@ -259,6 +260,8 @@ static bool carry_out(struct run_io *io, int to, uint64_t since_ns)
 	struct run_card *b = to >= 0 ? card_of(io, to) : NULL;
 
 	*move = (struct run_move){ .from = io->bound, .to = to };
+	if (site_hardware_is(io))
+		return false; /* prog/site_hardware.h finds it another function */
 	if (io->mirror && to >= 0)
 		return hear_at(io, to);
 	if (site_disk_is(io) || site_external_is(io))
@@ -331,7 +334,7 @@ static void cut_off_or_bring_back(struct run_card *card)
 	enum failover_card_state state = failover_card_state(&card->run->failover, card->index);
 	bool detach = state == FAILOVER_CARD_PULLED || state == FAILOVER_CARD_DEAD;
 
-	if (detach == card->detached)
+	if (detach == card->detached || card->hardware)
 		return;
 	if (card->external) {
 		site_external_detach(card, detach);

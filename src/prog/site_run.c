@@ -3,6 +3,7 @@
 #include "prog/site_external.h"
 #include "prog/site_faults.h"
 #include "prog/site_guard.h"
+#include "prog/site_hardware.h"
 #include "prog/site_heart.h"
 #include "prog/site_namespaces.h"
 #include "prog/site_mirror.h"
@@ -54,6 +55,8 @@ struct run_io *site_run_function_user(struct site_run *run, unsigned card, unsig
 
 struct polled *site_run_polled(struct run_card *card)
 {
+	if (card->hardware)
+		return NULL;
 	return card->disk ? disk_card_polled(card->disk) : nic_card_polled(card->card);
 }
 
@@ -243,6 +246,8 @@ static int card_create(struct run_card *card, struct refusal *why)
 		return site_disk_open(card, why);
 	case SITE_CARD_EXTERNAL:
 		return site_external_open(card, why);
+	case SITE_CARD_VFIO:
+		return site_hardware_open(card, why);
 	default:
 		return nic_create(card, why);
 	}
@@ -363,12 +368,14 @@ static int ios_create(struct site_run *run, struct refusal *why)
 	if (err)
 		return err;
 	for (unsigned i = 0; i < run->io_count; i++) {
+		if (site_hardware_is(&run->ios[i]))
+			continue;
 		err = any_create(&run->ios[i], &host, why);
 		if (err)
 			return err;
 	}
 	failover_init(&run->failover, run->card_count, run->failover_ios, run->io_count);
-	return 0;
+	return site_hardware_assign(run, why);
 }
 
 /* A line that has no link at start is lost from the beginning. */
@@ -419,6 +426,7 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 		return -ENOMEM;
 	run->site = site;
 	run->loop = loop;
+	run->lock_dir = run_dir;
 	run->started_ns = clock_now_ns();
 	run->started_wall_ns = clock_wall_ns();
 	events_init(&run->events);
@@ -436,7 +444,7 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 		return err;
 	}
 	for (unsigned i = 0; i < run->card_count; i++) {
-		if (run->cards[i].external)
+		if (run->cards[i].external || run->cards[i].hardware)
 			continue; /* no worker has anything to do with it */
 		workers_add_card(run->workers, run->cards[i].worker, site_run_polled(&run->cards[i]));
 		run->cards[i].served = true;
@@ -447,6 +455,7 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 		return err;
 	}
 	settle(run);
+	site_hardware_start(run);
 	site_heart_start(run);
 	*out = run;
 	return 0;
@@ -516,6 +525,7 @@ void site_run_destroy(struct site_run *run)
 	if (!run)
 		return;
 	site_heart_stop(run);
+	site_hardware_destroy(run);
 	site_mirror_stop(run);
 	for (unsigned i = 0; i < run->card_count; i++)
 		if (run->cards[i].uplink)

@@ -45,6 +45,7 @@ struct run_card {
 	unsigned held_with;     /* card whose hold it has: a mirror connects them; else itself */
 	bool lost;              /* its worker never came back: what it uses is left to it */
 	bool medium_dead;       /* it has died, and that was told */
+	struct hardware_card *hardware; /* of class vfio: prog/site_hardware.h */
 	bool served;            /* its worker runs it */
 	bool line_up;
 	bool detached;          /* pulled or dead: no worker touches its functions */
@@ -78,6 +79,7 @@ struct run_io {
 	struct block_front *block; /* of a disk, which stays bound to its card; else NULL */
 	struct front *external;    /* of a function of another process, which stays, too; else NULL */
 	struct run_mirror *mirror; /* of a disk on two cards: prog/site_mirror.h; else NULL */
+	struct hardware_seat *seat; /* of a vfio card's function, which has no front and no attachment */
 	int bound;              /* member of the placement the front is bound to; -1: none */
 	int fds[RUN_IO_FDS_MAX];
 	unsigned fd_count;
@@ -105,6 +107,7 @@ struct site_run {
 	struct failover_action *actions; /* room for one step */
 	struct events events;
 	struct faults faults;
+	struct site_hardware *hardware; /* its real cards; NULL: it has none */
 	struct site_guard *guard; /* its remapping units: prog/site_guard.h */
 	uv_timer_t *heartbeat;
 	struct mirror_set *mirror_sets; /* by worker: prog/site_mirror.h */
@@ -112,6 +115,7 @@ struct site_run {
 	uv_timer_t *mirror_timer;
 	bool mirrors_lost;        /* a worker never came back from one */
 	uint64_t started_wall_ns, started_ns;
+	const char *lock_dir;     /* of what outlives the daemon: records of real cards */
 	char run_dir[96];
 };
 

@@ -4,6 +4,7 @@
 #include "prog/site_external.h"
 #include "prog/site_faults.h"
 #include "prog/site_guard.h"
+#include "prog/site_hardware.h"
 #include "prog/site_tree.h"
 
 #include "fabric/hierarchy.h"
@@ -185,6 +186,9 @@ static int write_hierarchy(struct site_run *run, unsigned host, enum manage_deta
 		hierarchy_dump(hierarchy, write_text, out);
 	else if (!err)
 		hierarchy_tree(hierarchy, write_text, out);
+	if (!err)
+		site_hardware_lspci(run, host, detail == MANAGE_DUMP ? SITE_HARDWARE_DUMP
+								     : SITE_HARDWARE_LINES, out);
 	free(hierarchy);
 	free(absent);
 	free(active);

@@ -275,7 +275,7 @@ static void put_rid(struct site_run *run, const struct run_card *card, unsigned 
 	};
 	struct hierarchy *hierarchy;
 
-	if (put_user_rid(run, card, vf, out) || manager < 0)
+	if (card->hardware || put_user_rid(run, card, vf, out) || manager < 0)
 		return;
 	hierarchy = malloc(hierarchy_size(&conf));
 	if (!hierarchy || hierarchy_init(hierarchy, &conf, NULL) != 0) {

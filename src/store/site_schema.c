@@ -11,6 +11,11 @@ static const cyaml_strval_t classes[] = {
 	{ "nic", SITE_CARD_NIC },
 	{ "disk", SITE_CARD_DISK },
 	{ "external", SITE_CARD_EXTERNAL },
+	{ "vfio", SITE_CARD_VFIO },
+};
+static const cyaml_strval_t at_stops[] = {
+	{ "release", SITE_AT_STOP_RELEASE },
+	{ "keep", SITE_AT_STOP_KEEP },
 };
 static const cyaml_strval_t modes[] = {
 	{ "1+1", SITE_REDUNDANCY_ONE_PLUS_ONE },
@@ -44,6 +49,7 @@ static const cyaml_strval_t attachments[] = {
 	{ "nvme", SITE_ATTACH_NVME },
 	{ "virtio-blk", SITE_ATTACH_VIRTIO_BLK },
 	{ "vhost-user-blk", SITE_ATTACH_VHOST_USER_BLK },
+	{ "vfio", SITE_ATTACH_VFIO },
 };
 static const cyaml_strval_t socket_modes[] = {
 	{ "server", SITE_SOCKET_SERVER },
@@ -165,7 +171,7 @@ static const struct site_row card_rows[] = {
 	{ .key = "vfs", .type = SITE_TYPE_UINT, .min = 1, .max = SITE_VFS_MAX, .preset = "16",
 	  .unit = "functions", AT(site_card, vfs),
 	  .help = "Virtual functions of the card; a disk card has at most 64, an external card as many as "
-		  "it lists." },
+		  "it lists, a vfio card what its hardware has." },
 	{ .key = "line", .type = SITE_TYPE_TEXT, .min = 1, .max = 256, AT(site_card, line),
 	  .absent = "none; needed for nic",
 	  .help = "nic: the port behind the card: a DPDK device with its arguments "
@@ -186,6 +192,14 @@ static const struct site_row card_rows[] = {
 	{ .key = "functions", .type = SITE_TYPE_SECTION, .max = SITE_EXTERNAL_VFS_MAX,
 	  .section = SITE_SECTION_EXTERNAL, LIST(site_card, functions),
 	  .help = "external: the functions that other processes serve, each a function of the card." },
+	{ .key = "address", .type = SITE_TYPE_TEXT, .min = 1, .max = 32, AT(site_card, address),
+	  .absent = "none; needed for vfio",
+	  .help = "vfio: PCI address of the physical function, as in `0000:3b:00.0`; `midplane "
+		  "hardware list` has those of this machine." },
+	{ .key = "at_stop", WORDS(at_stops), .preset = "release", AT(site_card, at_stop),
+	  .help = "vfio: what becomes of functions when the daemon stops: those that nobody has "
+		  "open go back to their drivers, and virtual functions that it made away "
+		  "(release), or all stay for the next start (keep)." },
 	{ .key = "line_rate", .type = SITE_TYPE_RATE, .max = RATE_MAX_BPS, .preset = "0",
 	  .unit = "bit/s", AT(site_card, line_rate_bps),
 	  .help = "What the arbitration sends into the port at most; 0 is no limit." },
@@ -311,10 +325,11 @@ static const struct site_row io_rows[] = {
 		  "(tap), or as a whole PCI function (vfio-user); functions of external cards by vfio-user "
 		  "alone.  Of a pool of disk cards: as an NVMe "
 		  "controller (nvme) or a virtio disk (virtio-blk), both whole PCI functions, or by its "
-		  "rings (vhost-user-blk)." },
+		  "rings (vhost-user-blk).  Of a pool of vfio cards: as a real function of this machine "
+		  "(vfio)." },
 	{ .key = "socket", .type = SITE_TYPE_TEXT, .min = 1, .max = 4096, AT(site_io, socket),
 	  .absent = "`RUN_DIR/SITE/SYSTEM-NAME.sock`",
-	  .help = "All but tap: path of the socket, absolute, at most 107 characters." },
+	  .help = "All but tap and vfio: path of the socket, absolute, at most 107 characters." },
 	{ .key = "socket_mode", WORDS(socket_modes), .preset = "server",
 	  AT(site_io, socket_mode),
 	  .help = "vhost-user and vhost-user-blk: whether the daemon listens (`server`) or the guest's VMM does." },
@@ -332,7 +347,7 @@ static const struct site_row io_rows[] = {
 	  .help = "VLAN that the interface is in; the card adds and removes the tag. 0 is none." },
 	{ .key = "rate", .type = SITE_TYPE_RATE, .max = RATE_MAX_BPS, .preset = "0",
 	  .unit = "bit/s", AT(site_io, rate_bps),
-	  .help = "What the guest may send; 0 is no limit." },
+	  .help = "What the guest may send; 0 is no limit; whole Mbit/s of a real function." },
 	{ .key = "pps", .type = SITE_TYPE_PPS, .max = RATE_MAX_PPS, .preset = "0",
 	  .unit = "packets/s", AT(site_io, rate_pps),
 	  .help = "What the guest may send; 0 is no limit." },

@@ -98,4 +98,5 @@ def body(world):
     guest.stop()
 
 
-main("hardware", body)
+if __name__ == "__main__":
+    main("hardware", body)
