@@ -62,7 +62,7 @@ static unsigned owns_go_on(struct worker *worker, struct mirror *m)
 		n += own_go_on(worker, m, &m->half[i].own);
 	for (unsigned i = 0; i < MIRROR_COPIERS; i++)
 		n += own_go_on(worker, m, &m->copiers[i].own);
-	return n;
+	return n + own_go_on(worker, m, &m->flush);
 }
 
 /* -- rounds -- */
@@ -207,6 +207,7 @@ void mirror_init(struct mirror *m, const struct mirror_conf *conf)
 		m->copiers[i].bytes = p.chunks + (size_t)i * MIRROR_CHUNK;
 		m->copiers[i].own.mirror = m;
 	}
+	m->flush.mirror = m;
 }
 
 struct polled *mirror_polled(struct mirror *m)

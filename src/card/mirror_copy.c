@@ -1,4 +1,5 @@
-/* Bringing the target up to date: marked regions, one after the other, while writes go on. */
+/* Bringing the target up to date: marked regions, several side by side in one copy, while writes go on.  A copied
+ * region stays marked until a flush of the target has made it durable; one flush does for many. */
 #include "card/mirror_internal.h"
 
 static bool is_needed(const struct mirror *m)
@@ -32,6 +33,36 @@ static void stop(struct copier *c)
 	c->active = false;
 }
 
+/* Its regions are on the target, for all that a flush will tell. */
+static void remember(struct mirror *m, const struct copier *c)
+{
+	for (uint32_t i = 0; i < c->count; i++)
+		bitmap_set(&m->copied, c->region + i);
+	m->unflushed += (uint64_t)c->count * m->region_bytes;
+}
+
+static bool copier_has(const struct copier *c, uint32_t region)
+{
+	return c->active && region >= c->region && region - c->region < c->count;
+}
+
+void mirror_copy_again(struct mirror *m)
+{
+	m->copied = m->flushing = (struct bitmap){ 0 };
+	m->unflushed = 0;
+	for (unsigned i = 0; i < MIRROR_COPIERS; i++)
+		m->copiers[i].again = true;
+}
+
+void mirror_is_behind(struct mirror *m, uint32_t region)
+{
+	bitmap_set(&m->behind, region);
+	bitmap_clear(&m->copied, region);
+	bitmap_clear(&m->flushing, region);
+	for (unsigned i = 0; i < MIRROR_COPIERS; i++)
+		m->copiers[i].again |= copier_has(&m->copiers[i], region);
+}
+
 static void chunk_written(struct worker *worker, struct block_request *request)
 {
 	struct copier *c = container_of((struct own_request *)request, struct copier, own);
@@ -52,7 +83,8 @@ static void chunk_written(struct worker *worker, struct block_request *request)
 	c->at += request->size;
 	if (c->at < c->end)
 		return;
-	bitmap_clear(&m->behind, c->region);
+	if (!c->again)
+		remember(m, c);
 	stop(c);
 }
 
@@ -82,35 +114,65 @@ static void chunk_read(struct worker *worker, struct block_request *request)
 		return;
 	}
 	c->own.request.op = BLOCK_WRITE;
-	c->own.request.flags = BLOCK_FUA; /* its mark goes when it is there */
 	c->own.request.done = chunk_written;
 	c->own.half = m->target;
 	own_begin(&c->own);
 }
 
-/* Finds a region that is behind and that nobody copies. */
+/* Whether a region is behind, not copied yet, and nobody copies it. */
+static bool is_open(const struct mirror *m, uint32_t region)
+{
+	if (!bitmap_has(&m->behind, region) || bitmap_has(&m->copied, region) ||
+	    bitmap_has(&m->flushing, region))
+		return false;
+	for (unsigned k = 0; k < MIRROR_COPIERS; k++)
+		if (copier_has(&m->copiers[k], region))
+			return false;
+	return true;
+}
+
+static bool none_in_word(const struct mirror *m, uint32_t region)
+{
+	unsigned w = region / 64;
+
+	return (m->behind.word[w] & ~m->copied.word[w] & ~m->flushing.word[w]) == 0;
+}
+
 static bool find_region(struct mirror *m, uint32_t *found)
 {
 	for (uint32_t i = 0; i < m->regions; i++) {
 		uint32_t region = (m->copy_region + i) % m->regions;
-		bool taken = false;
 
-		if (region % 64 == 0 && m->behind.word[region / 64] == 0 && i + 64 <= m->regions &&
+		if (region % 64 == 0 && none_in_word(m, region) && i + 64 <= m->regions &&
 		    region + 64 <= m->regions) {
 			i += 63;
 			continue;
 		}
-		if (!bitmap_has(&m->behind, region))
-			continue;
-		for (unsigned k = 0; k < MIRROR_COPIERS; k++)
-			taken |= m->copiers[k].active && m->copiers[k].region == region;
-		if (taken)
+		if (!is_open(m, region))
 			continue;
 		*found = region;
 		m->copy_region = region;
 		return true;
 	}
 	return false;
+}
+
+/* Takes on a region, and those behind it that fit into the same copy. */
+static bool take_on(struct mirror *m, struct copier *c)
+{
+	uint32_t most = MIRROR_CHUNK / m->region_bytes, region, count = 1; /* 0: it takes several copies */
+
+	if (!find_region(m, &region))
+		return false;
+	while (count < most && region + count < m->regions && is_open(m, region + count))
+		count++;
+	c->active = true;
+	c->again = false;
+	c->region = region;
+	c->count = count;
+	c->at = (uint64_t)region * m->region_bytes;
+	c->end = min_u64(c->at + (uint64_t)count * m->region_bytes, m->back.size);
+	return true;
 }
 
 static bool begin_chunk(struct mirror *m, struct copier *c)
@@ -140,25 +202,59 @@ static void finish(struct mirror *m)
 	m->save_wanted = true;
 }
 
+static void flushed(struct worker *worker, struct block_request *request)
+{
+	struct own_request *own = (struct own_request *)request;
+	struct mirror *m = own->mirror;
+	unsigned target = own->half;
+
+	(void)worker;
+	m->half[target].in_flight--;
+	own->busy = false;
+	m->look = true;
+	if (request->result != BLOCK_DONE) {
+		if (half_is_written(m, target))
+			mirror_half_failed(m, target);
+	} else if (is_needed(m)) {
+		for (unsigned i = 0; i < MARK_WORDS; i++)
+			m->behind.word[i] &= ~m->flushing.word[i];
+	}
+	m->flushing = (struct bitmap){ 0 };
+}
+
+/* One flush for all that was copied since the last, when that is much, or all. */
+static unsigned flush_target(struct mirror *m)
+{
+	if (m->unflushed == 0 || m->flush.busy)
+		return 0;
+	if (m->unflushed < MIRROR_UNFLUSHED && mirror_copies(m))
+		return 0;
+	m->flushing = m->copied;
+	m->copied = (struct bitmap){ 0 };
+	m->unflushed = 0;
+	m->flush.half = m->target;
+	m->flush.request = (struct block_request){ .op = BLOCK_FLUSH, .done = flushed };
+	own_begin(&m->flush);
+	return 1;
+}
+
 unsigned mirror_copy(struct mirror *m)
 {
-	unsigned begun = 0;
+	unsigned begun = 0, most = m->in_flight ? MIRROR_COPIERS_BUSY : MIRROR_COPIERS, active = 0;
 
 	if (!is_needed(m))
 		return 0;
+	for (unsigned i = 0; i < MIRROR_COPIERS; i++)
+		active += m->copiers[i].active;
 	for (unsigned i = 0; i < MIRROR_COPIERS; i++) {
 		struct copier *c = &m->copiers[i];
-		uint32_t region;
 
-		if (!c->active && !c->own.busy && find_region(m, &region)) {
-			c->active = true;
-			c->region = region;
-			c->at = (uint64_t)region * m->region_bytes;
-			c->end = min_u64(c->at + m->region_bytes, m->back.size);
-		}
+		if (!c->active && !c->own.busy && active < most)
+			active += take_on(m, c);
 		if (c->active)
 			begun += begin_chunk(m, c);
 	}
+	begun += flush_target(m);
 	if (!mirror_copies(m) && bitmap_is_empty(&m->behind))
 		finish(m);
 	return begun;

@@ -17,6 +17,7 @@ static void begin_copy(struct mirror *m, unsigned source, unsigned target)
 	m->target = target;
 	m->copy_region = 0;
 	m->copy_stuck = false;
+	mirror_copy_again(m);
 	m->copyings++;
 	m->copy_began_ns = m->copy_ended_ns = m->now_ns;
 	m->copy_began_bytes = m->copied_bytes;
@@ -230,6 +231,7 @@ void mirror_half_known(struct mirror *m, unsigned n)
 		m->generation++; /* above what the other may have been told */
 		m->save_wanted = true;
 		/* The other may have what this one has not taken. */
+		mirror_copy_again(m);
 		bitmap_add(&m->behind, &m->intent);
 		bitmap_add(&m->behind, &m->saved);
 		if (other->state == MIRROR_KNOWN)

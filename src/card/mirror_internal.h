@@ -11,8 +11,10 @@ enum {
 	MARK_COPY_SIZE = 16384,       /* bytes of one copy of what stands on a half */
 	MARK_COPIES = 2,
 	MARK_WORDS = MIRROR_REGIONS_MAX / 64,
-	MIRROR_COPIERS = 4,           /* regions copied at once */
-	MIRROR_CHUNK = 256 << 10,     /* bytes copied at once */
+	MIRROR_COPIERS = 8,           /* copies under way at once */
+	MIRROR_COPIERS_BUSY = 2,      /* while fronts want something, too */
+	MIRROR_CHUNK = 512 << 10,     /* bytes of one copy: regions that lie side by side, or a part of one */
+	MIRROR_UNFLUSHED = 64 << 20,  /* bytes copied until the target is flushed */
 };
 
 struct bitmap {
@@ -78,7 +80,8 @@ struct mirror_command {
 struct copier {
 	struct own_request own;
 	bool active;
-	uint32_t region;
+	bool again;       /* a write to its regions has failed meanwhile: they stay behind */
+	uint32_t region, count;
 	uint64_t at, end; /* bytes */
 	uint8_t *bytes;   /* MIRROR_CHUNK */
 };
@@ -113,6 +116,10 @@ struct mirror {
 	unsigned source, target;
 	bool copy_stuck;
 	uint32_t copy_region;  /* where to look next */
+	struct bitmap copied;     /* behind, and copied, but perhaps not durable on the target yet */
+	struct bitmap flushing;   /* those of them that the flush which is under way makes durable */
+	uint64_t unflushed;       /* bytes of 'copied' */
+	struct own_request flush;
 	uint64_t copied_bytes;
 	unsigned copyings;        /* how often copying began */
 	uint64_t copy_began_ns, copy_ended_ns, copy_began_bytes;
@@ -236,6 +243,10 @@ void mirror_set_size(struct mirror *m, uint64_t size);
 unsigned mirror_copy(struct mirror *m);
 bool mirror_is_copied_now(const struct mirror *m, uint64_t first, uint64_t size);
 bool mirror_copies(const struct mirror *m);
+/* What was copied and is not durable yet is to be copied once more. */
+void mirror_copy_again(struct mirror *m);
+/* The region differs again, whatever was copied of it. */
+void mirror_is_behind(struct mirror *m, uint32_t region);
 
 /* mirror.c: hands an own request to its half, now or in a later round. */
 void own_begin(struct own_request *own);

@@ -231,7 +231,7 @@ static void mark_behind(struct mirror *m, const struct block_request *parent)
 	uint64_t last = (parent->first + parent->size - 1) / m->region_bytes;
 
 	for (uint64_t r = parent->first / m->region_bytes; r <= last; r++)
-		bitmap_set(&m->behind, (uint32_t)r);
+		mirror_is_behind(m, (uint32_t)r);
 }
 
 /* No half that counts has taken a write: the halves may differ where it was to go. */
