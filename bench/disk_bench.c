@@ -161,10 +161,13 @@ static void resync(uint8_t *bytes)
 	mirror_pull_half(NULL, mirror, 1);
 	mirror_facts(NULL, mirror, &before);
 	load = (struct load){ .back = back, .op = BLOCK_WRITE };
-	for (uint64_t at = 0; at + BLOCK <= back->size; at += before.region_bytes) {
-		begin(&load, 0, at, bytes);
-		while (load.busy[0])
-			poll_all();
+	for (uint64_t at = 0; at + BLOCK <= back->size; at += (uint64_t)DEPTH_MAX * before.region_bytes) {
+		for (unsigned i = 0; i < DEPTH_MAX; i++) /* their marks are made durable together */
+			if (at + (uint64_t)i * before.region_bytes + BLOCK <= back->size)
+				begin(&load, i, at + (uint64_t)i * before.region_bytes, bytes);
+		for (unsigned i = 0; i < DEPTH_MAX; i++)
+			while (load.busy[i])
+				poll_all();
 	}
 	disk_card_insert(NULL, cards[1]);
 	while (!mirror_half_is_quiet(NULL, mirror, 1))
