@@ -4,7 +4,7 @@ import hashlib
 import os
 import subprocess
 
-from world import check, facts, image
+from world import check, facts, guests, image
 
 MIB = 1 << 20
 SIZE_MIB = 64
@@ -59,15 +59,25 @@ def vhost_disk(world, name, mib, **more):
 ROOT_MIB = 32
 
 
-def install_root(world, path):
-    """Writes a file system with all that a guest needs to the disk on a vhost-user socket."""
+def install_root(world, path, mib=ROOT_MIB, programs=None):
+    """Writes a file system with all that a guest needs, and these programs, to the disk on a vhost-user socket."""
     root = os.path.join(world.dir, "root.img")
-    image.root_image(root, ROOT_MIB)
+    image.root_image(root, mib, programs)
     done = subprocess.run([world.program("tests/e2e/hostile_disk"), path], input=f"copy {root}\n",
                           stdout=subprocess.PIPE, text=True, timeout=60)
     told = facts(done.stdout)
-    check(done.returncode == 0 and told["wrong"] == 0 and told["bytes"] == ROOT_MIB * MIB,
+    check(done.returncode == 0 and told["wrong"] == 0 and told["bytes"] == mib * MIB,
           "a root file system is written to the disk")
+
+
+class RootGuest(guests.UmlGuest):
+    """User-mode Linux whose root is the first of its disks, which are sockets."""
+
+    kernel_args = ("root=/dev/vda",)
+
+    def __init__(self, world, name, disks):
+        super().__init__(name, world.dir, [], world.guest_programs())
+        self.disks = disks
 
 
 def check_root(guest, size_mib):

@@ -244,8 +244,8 @@ def refused(world, daemon):
 
 def body(world):
     example = subprocess.run([world.program("src/prog/midplane"), "site", "check",
-                              os.path.join(SOURCE, "examples/07-mirrored-disk.yaml")])
-    check(example.returncode == 0, "examples/07-mirrored-disk.yaml is a good site file")
+                              os.path.join(SOURCE, "examples/09-mirrored-disk.yaml")])
+    check(example.returncode == 0, "examples/09-mirrored-disk.yaml is a good site file")
     daemon = world.daemon(site(world))
     say(f"  started in {daemon.started_s * 1000:.0f} ms")
     shown(daemon)

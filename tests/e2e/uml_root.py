@@ -4,22 +4,14 @@ killed."""
 
 import os
 
-from disks import check_root, disk_site, install_root, vhost_disk
+from disks import RootGuest, check_root, disk_site, install_root, vhost_disk
 from world import Skip, check, guests, main, say
 
 DISK_MIB = 48
 
 
-class RootGuest(guests.UmlGuest):
-    kernel_args = ("root=/dev/vda",)
-
-    def __init__(self, world, name, path):
-        super().__init__(name, world.dir, [], world.guest_programs())
-        self.disks = [path]
-
-
 def boot(world, name, path):
-    guest = world.guest(RootGuest(world, name, path)).wait_ready()
+    guest = world.guest(RootGuest(world, name, [path])).wait_ready()
     say(f"booted in {guest.booted_s:.1f} s")
     check_root(guest, DISK_MIB)
     return guest

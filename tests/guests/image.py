@@ -190,14 +190,19 @@ def qemu_initramfs(path, programs, modules=()):
     build_initramfs(path, root, programs, modules)
 
 
-def root_image(path, size_mib, files=None):
-    """Writes a file system to 'path' that a guest's kernel can run from; files: {name: host file} of /bin."""
+def root_image(path, size_mib, programs=None):
+    """Writes a file system to 'path' that a guest's kernel can run from; programs of the host to put into /bin,
+    {name: file}, with the libraries that they need."""
     mkfs = only("/sbin/mkfs.ext4", "install e2fsprogs")
     with tempfile.TemporaryDirectory() as tree:
         for directory in ("bin", "dev", "etc", "data", "proc", "sbin", "sys", "tmp"):
             os.mkdir(os.path.join(tree, directory))
-        for name, source in {"busybox": busybox(), **(files or {})}.items():
+        programs = {"busybox": busybox(), **(programs or {})}
+        for name, source in programs.items():
             shutil.copy(source, os.path.join(tree, "bin", name))
+        for library in sorted({library for source in programs.values() for library in libraries(source)}):
+            os.makedirs(tree + os.path.dirname(library), exist_ok=True)
+            shutil.copy(library, tree + library)
         said = subprocess.run([busybox(), "--list"], stdout=subprocess.PIPE, text=True, check=True)
         for name in said.stdout.split():
             if not os.path.lexists(os.path.join(tree, "bin", name)):
