@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/nvme_ioctl.h>
 #include <stdio.h>
@@ -46,7 +47,7 @@ static int open_controller(struct card *card)
 		closedir(dir);
 	if (err == -ENOTSUP)
 		refuse(card->why, "", "no kernel driver of NVMe has %s, which gives its virtual functions their "
-		       "queues: release it to driver nvme", card->pf);
+		       "queues: let driver nvme have it", card->pf);
 	else if (err)
 		refuse(card->why, "", "cannot open %.200s: %s%s", path, strerror(-err),
 		       err == -EACCES ? "; be root" : "");
@@ -100,29 +101,92 @@ static int manage(const struct card *card, uint32_t action, uint32_t controller,
 	return status < 0 ? status : -EIO;
 }
 
-/* The controller of a virtual function, by the card's list. */
-static int find_controller(const struct card *card, unsigned vf, const uint8_t *list, uint16_t *id)
+/* The controller of a virtual function, and what it has. */
+struct secondary {
+	uint16_t id, queues, interrupts;
+};
+
+static int find_controller(const struct card *card, unsigned vf, struct secondary *secondary)
 {
+	uint8_t list[NVME_IDENTIFY_SIZE];
+	int err = identify(card, NVME_CNS_SECONDARY, list);
+
+	if (err)
+		return err;
 	for (unsigned i = 0; i < min_u32(list[NVME_SECONDARY_COUNT], NVME_SECONDARY_MAX); i++) {
 		const uint8_t *row = list + NVME_SECONDARY_FIRST + i * NVME_SECONDARY_SIZE;
 
 		if (get_le16(row + NVME_SECONDARY_VFN) != vf + 1)
 			continue;
-		*id = get_le16(row + NVME_SECONDARY_SCID);
+		secondary->id = get_le16(row + NVME_SECONDARY_SCID);
+		secondary->queues = get_le16(row + NVME_SECONDARY_NVQ);
+		secondary->interrupts = get_le16(row + NVME_SECONDARY_NVI);
 		return 0;
 	}
 	refuse(card->why, "", "%s lists no controller of its virtual function %u", card->pf, vf);
 	return -ENOTSUP;
 }
 
-/* Whether the pool of the card has so many; 'at': NVME_PRIMARY_VQ or _VI. */
-static bool has_free(const uint8_t *primary, unsigned at, uint16_t count)
+/* What the card's pool has for a virtual function that has 'has' of it; 'at': NVME_PRIMARY_VQ or _VI.
+ * Beside what others have ('kept' alone: what the physical function keeps and can give up). */
+struct pool {
+	uint32_t all, free, kept, most;
+};
+
+static struct pool read_pool(const uint8_t *primary, unsigned at, uint16_t has)
 {
 	uint32_t all = get_le32(primary + at + NVME_PRIMARY_FRT);
 	uint32_t given = get_le32(primary + at + NVME_PRIMARY_RFA);
-	uint32_t kept = get_le16(primary + at + NVME_PRIMARY_RFAP);
 
-	return (uint64_t)given + kept + count <= all;
+	given -= min_u32(given, has);
+	return (struct pool){ .all = all,
+			      .free = all - min_u32(given, all),
+			      .kept = get_le16(primary + at + NVME_PRIMARY_RFAP),
+			      .most = get_le16(primary + at + NVME_PRIMARY_FRSM) };
+}
+
+static int check_pool(const struct card *card, const struct pool *pool, uint16_t wanted,
+		      const char *what)
+{
+	if (wanted > pool->most)
+		refuse(card->why, "", "%s gives one virtual function %" PRIu32 " %s at most, not %u",
+		       card->pf, pool->most, what, wanted);
+	else if (wanted > pool->free)
+		refuse(card->why, "",
+		       "%s has %" PRIu32 " of its %" PRIu32 " %s for virtual functions free, not %u: "
+		       "take some from another", card->pf, pool->free, pool->all, what, wanted);
+	else
+		return 0;
+	return -ENOSPC;
+}
+
+/* A reset of the card takes the ground from under whoever drives another of its functions. */
+static int check_others(const struct card *card, const char *vf)
+{
+	for (unsigned i = 0; i < card->bus->count; i++) {
+		const struct pci_bus_function *f = &card->bus->functions[i];
+
+		if (!f->driver[0] || strcmp(f->pf, card->pf) != 0 || strcmp(f->address, vf) == 0)
+			continue;
+		refuse(card->why, "", "%s must be reset to give up what it keeps itself, and driver %s "
+		       "has its virtual function %s: release that first", card->pf, f->driver, f->address);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* Whether so much can be had; '*keeps': the physical function must first give up what it keeps. */
+static int check_room(const struct card *card, const uint8_t *primary,
+		      const struct secondary *secondary, const struct nvme_resources *wanted,
+		      bool *keeps)
+{
+	const struct pool vq = read_pool(primary, NVME_PRIMARY_VQ, secondary->queues);
+	const struct pool vi = read_pool(primary, NVME_PRIMARY_VI, secondary->interrupts);
+	int err = check_pool(card, &vq, wanted->queues, "queue pairs");
+
+	*keeps = vq.kept + (uint64_t)wanted->queues > vq.free ||
+		 vi.kept + (uint64_t)wanted->interrupts > vi.free;
+	return err ? err : check_pool(card, &vi, wanted->interrupts, "interrupts");
 }
 
 static int reset(const struct card *card)
@@ -142,45 +206,78 @@ static int reset(const struct card *card)
 	return err;
 }
 
-/* What the physical function has beyond its own goes back to the pool, where that is needed. */
-static int make_room(const struct card *card, const struct nvme_resources *wanted)
+/* A reset of the card takes its virtual functions away behind the kernel's back: they go before and come again. */
+static int reset_without_vfs(const struct card *card)
 {
-	uint8_t primary[NVME_IDENTIFY_SIZE];
-	uint16_t id;
-	int err = identify(card, NVME_CNS_PRIMARY, primary);
+	const struct pci_bus_function *found = pci_bus_find(card->bus, card->pf);
+	struct pci_bus_function pf;
+	unsigned count;
+	int err;
 
-	if (err || (has_free(primary, NVME_PRIMARY_VQ, wanted->queues) &&
-		    has_free(primary, NVME_PRIMARY_VI, wanted->interrupts)))
+	if (!found) {
+		refuse(card->why, "", "%s is gone", card->pf);
+		return -ENODEV;
+	}
+	pf = *found;
+	count = pf.vfs;
+	err = pci_bus_set_vfs(card->bus, &pf, 0, card->why);
+	if (err)
 		return err;
-	id = get_le16(primary + NVME_PRIMARY_CNTLID);
-	err = manage(card, NVME_VIRT_PRIMARY_ALLOCATION, id, NVME_VIRT_RT_VQ, 0);
+	pf.vfs = 0;
+	err = reset(card);
 	if (!err)
-		err = manage(card, NVME_VIRT_PRIMARY_ALLOCATION, id, NVME_VIRT_RT_VI, 0);
-	return err ? err : reset(card);
+		return pci_bus_set_vfs(card->bus, &pf, count, card->why);
+	pci_bus_set_vfs(card->bus, &pf, count, &(struct refusal){ "", "" });
+	return err;
 }
 
-static int give(const struct card *card, unsigned vf, const struct nvme_resources *wanted)
+/* What the physical function has beyond its own goes back to the pool. */
+static int make_room(const struct card *card, const uint8_t *primary)
 {
-	uint8_t list[NVME_IDENTIFY_SIZE];
-	uint16_t id = 0;
-	int err = identify(card, NVME_CNS_SECONDARY, list);
+	uint16_t id = get_le16(primary + NVME_PRIMARY_CNTLID);
+	int err = manage(card, NVME_VIRT_PRIMARY_ALLOCATION, id, NVME_VIRT_RT_VQ, 0);
 
 	if (!err)
-		err = find_controller(card, vf, list, &id);
-	if (!err)
-		err = manage(card, NVME_VIRT_OFFLINE, id, NVME_VIRT_RT_VQ, 0);
+		err = manage(card, NVME_VIRT_PRIMARY_ALLOCATION, id, NVME_VIRT_RT_VI, 0);
+	return err ? err : reset_without_vfs(card);
+}
+
+static int take(const struct card *card, uint16_t id)
+{
+	int err = manage(card, NVME_VIRT_OFFLINE, id, NVME_VIRT_RT_VQ, 0);
+
 	if (!err)
 		err = manage(card, NVME_VIRT_ASSIGN, id, NVME_VIRT_RT_VQ, 0);
+	return err ? err : manage(card, NVME_VIRT_ASSIGN, id, NVME_VIRT_RT_VI, 0);
+}
+
+/* Nothing is taken before all is known to be there. */
+static int give(const struct card *card, const struct pci_bus_function *vf,
+		const struct nvme_resources *wanted)
+{
+	uint8_t primary[NVME_IDENTIFY_SIZE];
+	struct secondary secondary = { 0 };
+	bool keeps = false;
+	int err = find_controller(card, vf->vf, &secondary);
+
 	if (!err)
-		err = manage(card, NVME_VIRT_ASSIGN, id, NVME_VIRT_RT_VI, 0);
+		err = identify(card, NVME_CNS_PRIMARY, primary);
+	if (!err && wanted->queues)
+		err = check_room(card, primary, &secondary, wanted, &keeps);
+	if (!err && keeps)
+		err = check_others(card, vf->address);
+	if (!err)
+		err = take(card, secondary.id);
 	if (err || !wanted->queues)
 		return err;
-	err = make_room(card, wanted);
+	if (keeps)
+		err = make_room(card, primary);
 	if (!err)
-		err = manage(card, NVME_VIRT_ASSIGN, id, NVME_VIRT_RT_VQ, wanted->queues);
+		err = manage(card, NVME_VIRT_ASSIGN, secondary.id, NVME_VIRT_RT_VQ, wanted->queues);
 	if (!err)
-		err = manage(card, NVME_VIRT_ASSIGN, id, NVME_VIRT_RT_VI, wanted->interrupts);
-	return err ? err : manage(card, NVME_VIRT_ONLINE, id, NVME_VIRT_RT_VQ, 0);
+		err = manage(card, NVME_VIRT_ASSIGN, secondary.id, NVME_VIRT_RT_VI,
+			     wanted->interrupts);
+	return err ? err : manage(card, NVME_VIRT_ONLINE, secondary.id, NVME_VIRT_RT_VQ, 0);
 }
 
 int nvme_resources_give(const struct pci_bus *bus, const struct pci_bus_function *vf,
@@ -199,7 +296,7 @@ int nvme_resources_give(const struct pci_bus *bus, const struct pci_bus_function
 	}
 	err = open_controller(&card);
 	if (!err)
-		err = give(&card, vf->vf, resources);
+		err = give(&card, vf, resources);
 	if (card.fd >= 0)
 		close(card.fd);
 	return err;

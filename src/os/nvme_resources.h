@@ -15,13 +15,16 @@ struct nvme_resources {
 	uint16_t interrupts; /* 1 or more */
 };
 
-/* Gives virtual function 'vf' so much and brings it online; 0: it takes it offline and what it had away.  Where
- * the card has too little free, what its physical function has beyond its own is taken, for which that is reset:
- * its kernel driver goes on with what it was doing.
+/* Gives virtual function 'vf' so much and brings it online; 0 queues: it takes it offline and what it had
+ * away.  Where the card has too little free, what its physical function has beyond its own is taken, for which
+ * that is reset: its kernel driver goes on with what it was doing; its virtual functions, of which none may have a
+ * driver, go and come again, the others offline.  Nothing changes where it does not fit.
  *
- * -ENOTSUP  no kernel driver of NVMe has the PF, or the card has no Virtualization Management
- * -EBUSY    a driver has the VF: release it first
- * -ENOSPC   the card has not so much, also for one VF
+ * bus  as read, whole: a driver that has another virtual function of the card forbids the reset
+ *
+ * -ENOTSUP  no virtual function; no kernel driver of NVMe has the PF, or the card has no Virtualization Management
+ * -EBUSY    a driver has the VF, or another one and the card must be reset: release it first
+ * -ENOSPC   the card has not so much, also for one VF; 'why' says how much
  * -EIO      the card refused a command; or -errno; all with 'why'. */
 int nvme_resources_give(const struct pci_bus *bus, const struct pci_bus_function *vf,
 			const struct nvme_resources *resources, struct refusal *why);

@@ -49,6 +49,7 @@ enum midplane_exit {
 	X(MAC, 0, "mac", "ADDRESS", "the virtual function's address")                           \
 	X(VLAN, 0, "vlan", "N", "its VLAN; 0: none")                                            \
 	X(RATE, 0, "rate", "MBIT_S", "what it may send; 0: no limit")                           \
+	X(INTERRUPTS, 0, "interrupts", "N", "interrupts of the function (default: one a queue pair)") \
 	X(DESTRUCTIVE, 0, "destructive", NULL, "also what disturbs a function in use")          \
 	X(JUNIT, 0, "junit", "FILE", "also write the report as JUnit XML")                      \
 	X(TOP, 0, "top", "NAME", "the top or gate that is meant")                               \
@@ -152,6 +153,7 @@ enum midplane_exit midplane_conform(const struct call *call);
 enum midplane_exit midplane_hardware_list(const struct call *call);
 enum midplane_exit midplane_hardware_show(const struct call *call);
 enum midplane_exit midplane_hardware_vfs(const struct call *call);
+enum midplane_exit midplane_hardware_queues(const struct call *call);
 enum midplane_exit midplane_hardware_bind(const struct call *call);
 enum midplane_exit midplane_hardware_release(const struct call *call);
 enum midplane_exit midplane_hardware_set(const struct call *call);

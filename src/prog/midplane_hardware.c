@@ -6,6 +6,7 @@
 #include "prog/pci_arguments.h"
 
 #include "base/bytes.h"
+#include "os/nvme_resources.h"
 #include "os/pci_bus.h"
 #include "os/vf_link.h"
 
@@ -196,24 +197,73 @@ static enum midplane_exit conclude(const struct call *call, struct pci_bus *bus,
 	return MIDPLANE_OK;
 }
 
+/* A decimal number of 'least' to 65535. */
+static bool read_count(const char *text, unsigned long least, uint16_t *count)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end || value < least || value > UINT16_MAX)
+		return false;
+	*count = (uint16_t)value;
+	return true;
+}
+
 enum midplane_exit midplane_hardware_vfs(const struct call *call)
 {
 	const struct pci_bus_function *f;
 	struct refusal why = { "", "" };
 	struct pci_bus bus;
 	enum midplane_exit code;
-	char *end, done[64];
-	unsigned long count = strtoul(call->more[0], &end, 10);
+	char done[64];
+	uint16_t count;
 
-	if (call->more[0][0] < '0' || call->more[0][0] > '9' || *end || count > UINT16_MAX) {
+	if (!read_count(call->more[0], 0, &count)) {
 		midplane_complain(call, "'%s' is no number of virtual functions", call->more[0]);
 		return MIDPLANE_USAGE;
 	}
 	code = find(call, &bus, &f);
 	if (code)
 		return code;
-	snprintf(done, sizeof done, "%lu virtual functions", count);
-	return conclude(call, &bus, pci_bus_set_vfs(&bus, f, (unsigned)count, &why), &why, done);
+	snprintf(done, sizeof done, "%u virtual functions", count);
+	return conclude(call, &bus, pci_bus_set_vfs(&bus, f, count, &why), &why, done);
+}
+
+static enum midplane_exit read_resources(const struct call *call, struct nvme_resources *resources)
+{
+	const char *interrupts = call->option[OPTION_INTERRUPTS];
+
+	if (!read_count(call->more[0], 0, &resources->queues) || resources->queues == 1) {
+		midplane_complain(call,
+				  "'%s' is no number of queue pairs: 2 or more, of which one is the "
+				  "admin queue's, or 0 to take the function offline",
+				  call->more[0]);
+		return MIDPLANE_USAGE;
+	}
+	resources->interrupts = resources->queues;
+	if (!interrupts || read_count(interrupts, 1, &resources->interrupts))
+		return MIDPLANE_OK;
+	midplane_complain(call, "--interrupts: '%s' is none of 1 to 65535", interrupts);
+	return MIDPLANE_USAGE;
+}
+
+enum midplane_exit midplane_hardware_queues(const struct call *call)
+{
+	const struct pci_bus_function *f;
+	struct refusal why = { "", "" };
+	struct nvme_resources resources;
+	struct pci_bus bus;
+	enum midplane_exit code = read_resources(call, &resources);
+	char done[64] = "offline, without queues";
+
+	if (!code)
+		code = find(call, &bus, &f);
+	if (code)
+		return code;
+	if (resources.queues)
+		snprintf(done, sizeof done, "online with %u queue pairs and %u interrupts",
+			 resources.queues, resources.interrupts);
+	return conclude(call, &bus, nvme_resources_give(&bus, f, &resources, &why), &why, done);
 }
 
 enum midplane_exit midplane_hardware_bind(const struct call *call)

@@ -116,6 +116,21 @@ class Hardware(unittest.TestCase):
         self.refused("is no virtual function", "set", DISK, "--vlan", "5")
         self.refused("there is no interface ens1", "set", VF0, "--vlan", "5")
 
+    def test_queues_are_given_to_virtual_functions_of_nvme_cards_alone(self):
+        for words, text in (((VF0, "1"), "'1' is no number of queue pairs: 2 or more"),
+                            ((VF0, "65536"), "is no number of queue pairs"),
+                            ((VF0, "x2"), "is no number of queue pairs"),
+                            ((VF0, "2x"), "is no number of queue pairs"),
+                            ((VF0, "2", "--interrupts", "0"), "--interrupts: '0' is none of 1 to 65535")):
+            done = self.tool("queues", *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(text, done.stderr)
+        self.assertEqual(self.tool("queues", "3b:00.7", "2").returncode, 4)
+        self.refused(f"{DISK} is no virtual function", "queues", DISK, "2")
+        self.refused(f"no kernel driver of NVMe has {PF}", "queues", VF0, "2")
+        os.symlink("../../drivers/vfio-pci", self.path(VF0, "driver"))
+        self.refused(f"driver vfio-pci has {VF0}: release it first", "queues", VF0, "0")
+
     def test_a_machine_without_pci_says_so(self):
         done = subprocess.run([TOOL, "hardware", "list", "--sysfs", self.root + "/none"], capture_output=True,
                               text=True, timeout=60)

@@ -1,8 +1,8 @@
 """midplane hardware against a real kernel: SR-IOV, IOMMU groups and VFIO of Linux, with no hardware.
 
 A Debian kernel boots in QEMU with `intel-iommu` and an NVMe device that can have four virtual functions. The tool runs
-inside it: it lists functions, gives the card VFs, hands one to vfio-pci and takes it back, and refuses what would
-disturb others.
+inside it: it lists functions, gives the card VFs and these their queues, hands one to vfio-pci and takes it back, and
+refuses what would disturb others.
 """
 
 import json
@@ -25,7 +25,7 @@ class Guest(guests.QemuGuest):
                  "-drive", f"file={disk},if=none,id=d0,format=raw,cache=unsafe",
                  "-device", "nvme-subsys,id=ss0",
                  "-device", "nvme,serial=MID0,subsys=ss0,bus=rp0,max_ioqpairs=18,msix_qsize=9,sriov_max_vfs=4,"
-                            "sriov_vq_flexible=8,sriov_vi_flexible=4,sriov_max_vi_per_vf=1,sriov_max_vq_per_vf=2",
+                            "sriov_vq_flexible=8,sriov_vi_flexible=4,sriov_max_vi_per_vf=2,sriov_max_vq_per_vf=6",
                  "-device", "nvme-ns,drive=d0,shared=on"]
         super().__init__("hardware", world.dir, [], {"midplane": world.program("src/prog/midplane")},
                          kernel_args="intel_iommu=on no_timer_check", modules=image.VFIO_MODULES, extra=extra)
@@ -50,6 +50,27 @@ def refused(guest, words, sentence):
     check(code == 1 and sentence in text, f"'{words}' is refused: {text}")
 
 
+def give_queues(guest, first, second):
+    """Eight flexible queue pairs and four interrupts, of which one VF has six and two at most."""
+    refused(guest, f"hardware queues {PF} 2", f"{PF} is no virtual function")
+    refused(guest, f"hardware queues {first} 7", "gives one virtual function 6 queue pairs at most, not 7")
+    refused(guest, f"hardware queues {first} 6", "gives one virtual function 2 interrupts at most, not 6")
+    code, text = guest.tool("hardware queues 0000:01:07.7 2")
+    check(code == 4 and "there is no PCI function" in text, f"one that is not there: {text}")
+    done = f"{first}: online with 6 queue pairs and 2 interrupts"
+    check(guest.tool(f"hardware queues {first} 6 --interrupts 2") == (0, done), "a VF gets queues")
+    check(guest.tool(f"hardware queues {first} 6 --interrupts 2") == (0, done), "again the same")
+    refused(guest, f"hardware queues {second} 3 --interrupts 1",
+            "has 2 of its 8 queue pairs for virtual functions free")
+    check(guest.tool(f"hardware queues {second} 2") == (0, f"{second}: online with 2 queue pairs and 2 interrupts"),
+          "what is left is for the other")
+    check(guest.tool(f"hardware queues {first} 0") == (0, f"{first}: offline, without queues"), "it goes offline")
+    check(guest.tool(f"hardware queues {second} 6 --interrupts 1")[0] == 0, "and the other has what it had")
+    check(guest.tool(f"hardware queues {second} 0")[0] == 0, "until it is offline too")
+    check(guest.run("dd if=/dev/nvme0n1 of=/dev/null bs=1M count=1 iflag=direct 2>/dev/null", check=False).code == 0,
+          "the card's own driver still reads")
+
+
 def body(world):
     need("qemu-system-x86_64")
     guest = world.guest(Guest(world))
@@ -69,6 +90,7 @@ def body(world):
     check(len({rows[name]["iommu_group"] for name in [PF, *vfs]}) == 3, "each is in a group of its own")
     refused(guest, f"hardware vfs {PF} 3", "set 0 first")
 
+    give_queues(guest, *vfs)
     check(guest.tool(f"hardware bind {vfs[0]}") == (0, f"{vfs[0]}: driver vfio-pci has it"), "one is handed to VFIO")
     rows = guest.listed()
     check(rows[vfs[0]]["driver"] == "vfio-pci" and rows[vfs[1]]["driver"] == "" and rows[PF]["driver"] == "nvme",
@@ -89,6 +111,7 @@ def body(world):
         check(report["passed"] > 20, f"conform judges {target}: {report['passed']} passed, {report['failed']} failed: "
                                      f"{', '.join(failed)}")
 
+    refused(guest, f"hardware queues {vfs[0]} 0", f"driver vfio-pci has {vfs[0]}: release it first")
     check(guest.tool(f"hardware release {vfs[0]}")[0] == 0, "it is taken back")
     check(guest.listed()[vfs[0]]["driver"] != "vfio-pci", "from VFIO")
     code, text = guest.tool(f"hardware vfs {PF} 0")

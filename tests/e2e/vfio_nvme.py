@@ -1,9 +1,9 @@
 """A real disk function behind a disk card, by the kernel's own SR-IOV, IOMMU and VFIO, with no hardware.
 
-A Debian kernel boots in QEMU with `intel-iommu` and an NVMe device that can have virtual functions. Inside it a static
-program of ours makes them, gives one its queues, hands it to vfio-pci, maps memory for it and verifies data; what it
-wrote is found through the physical function's own driver and in the file behind QEMU's device. Then midplaned
-runs there with that function as the medium of a disk card, and a client drives the disk that it serves.
+A Debian kernel boots in QEMU with `intel-iommu` and an NVMe device that can have virtual functions. Inside it the tool
+makes them, gives one its queues and hands it to vfio-pci; a static program of ours maps memory for it and verifies
+data; what it wrote is found through the physical function's own driver and in the file behind QEMU's device. Then
+midplaned runs there with that function as the medium of a disk card, and a client drives the disk that it serves.
 
 The remapping unit flushes at each unmapping (strict); with --lazy it does so later, as hardware does by default.
 """
@@ -64,10 +64,26 @@ def pattern(seed, size):
     return struct.pack(f"<{len(words)}Q", *words)
 
 
+def make(guest):
+    """Virtual functions of a card whose physical one keeps all flexible queues to itself."""
+    def hardware(words, code, says):
+        found = guest.tool(f"hardware {words}")
+        check(found[0] == code and says in found[1], f"hardware {words}: {found[1].strip()}")
+
+    guest.disk_tool(f"keep {PF} 8 4")
+    hardware(f"vfs {PF} 2", 0, "2 virtual functions")
+    hardware(f"bind {VF2}", 0, "driver vfio-pci has it")
+    hardware(f"queues {VF} 3 --interrupts 1", 1,
+             f"{PF} must be reset to give up what it keeps itself, and driver vfio-pci has its virtual function {VF2}")
+    hardware(f"release {VF2}", 0, "released")
+    hardware(f"queues {VF} 3 --interrupts 1", 0, f"{VF}: online with 3 queue pairs and 1 interrupts")
+    hardware(f"bind {VF}", 0, "driver vfio-pci has it")
+
+
 def drive(guest):
     """The static program, and what others see of its data."""
     guest.disk_tool(f"fill {VF} 1 1", 1, "no PCI function")
-    guest.disk_tool(f"make {PF} 2 {VF} 3 1")
+    make(guest)
     guest.disk_tool(f"fill {VF2} 1 1", 1, "midplane hardware bind")
     guest.disk_tool(f"fill {VF} {SEED} {FILL_MIB}")
     wanted = hashlib.sha256(pattern(SEED, FILL_MIB << 20)).hexdigest()

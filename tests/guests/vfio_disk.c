@@ -1,8 +1,7 @@
-/* tests/guests/vfio_disk.c -- a virtual function of an NVMe card, from nothing to verified data, through the kernel's
- * SR-IOV, IOMMU and VFIO: a static program for a guest that has little else.
+/* tests/guests/vfio_disk.c -- a virtual function of an NVMe card, to verified data, through the kernel's
+ * IOMMU and VFIO: a static program for a guest that has little else.
  *
- *   vfio_disk make PF VFS VF QUEUES INTERRUPTS   gives a card VFs, one of them its resources, and that to vfio-pci
- *   vfio_disk give VF QUEUES INTERRUPTS          gives resources only
+ *   vfio_disk keep PF QUEUES INTERRUPTS          the physical function /dev/nvme0 keeps so many of the flexible ones
  *   vfio_disk verify VF SEED                     random reads and writes of all kinds at depths 1 to 128, against a
  *                                                plain model, in the second half of the disk
  *   vfio_disk fill VF SEED MIB | check VF SEED MIB   a pattern from the disk's start on
@@ -12,16 +11,20 @@
 #include "base/bytes.h"
 #include "dev/nvme_driver.h"
 #include "media/nvme_medium.h"
-#include "os/nvme_resources.h"
 #include "os/vfio_function.h"
+#include "spec/nvme.h"
+#include "spec/nvme_admin.h"
 #include "spec/pcie.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/nvme_ioctl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,47 +55,43 @@ static uint64_t now_s(void)
 	return (uint64_t)t.tv_sec;
 }
 
-static void read_bus(struct pci_bus *bus, const char *address, const struct pci_bus_function **f)
+static void allocate(int fd, uint32_t type, uint32_t count)
 {
-	struct refusal why = { 0 };
+	uint8_t page[NVME_IDENTIFY_SIZE];
+	struct nvme_passthru_cmd command = {
+		.opcode = NVME_ADMIN_IDENTIFY, .addr = (uintptr_t)page,
+		.data_len = sizeof page, .cdw10 = NVME_CNS_PRIMARY,
+	};
 
-	if (pci_bus_read(bus, "/sys", &why) != 0)
-		give_up("sysfs", why.text);
-	*f = pci_bus_find(bus, address);
-	if (!*f)
-		give_up(address, "there is no such function");
+	if (ioctl(fd, NVME_IOCTL_ADMIN_CMD, &command) != 0)
+		give_up("keep", "no primary controller capabilities");
+	command = (struct nvme_passthru_cmd){
+		.opcode = NVME_ADMIN_VIRTUALIZATION,
+		.cdw10 = NVME_VIRT_PRIMARY_ALLOCATION | type << 8 |
+			 (uint32_t)get_le16(page + NVME_PRIMARY_CNTLID) << 16,
+		.cdw11 = count,
+	};
+	if (ioctl(fd, NVME_IOCTL_ADMIN_CMD, &command) != 0)
+		give_up("keep", "the physical function is refused its share");
 }
 
-static void give(const char *address, const char *queues, const char *interrupts)
+/* Makes the physical function keep so much, as cards do that come so from their maker. */
+static void keep(const char *pf, const char *queues, const char *interrupts)
 {
-	const struct nvme_resources resources = { (uint16_t)atoi(queues), (uint16_t)atoi(interrupts) };
-	const struct pci_bus_function *vf;
-	struct refusal why = { 0 };
-	struct pci_bus bus;
+	char path[80];
+	int fd = open("/dev/nvme0", O_RDWR);
 
-	read_bus(&bus, address, &vf);
-	if (nvme_resources_give(&bus, vf, &resources, &why) != 0)
-		give_up(address, why.text);
-	pci_bus_free(&bus);
-	printf("given=%s queues=%u interrupts=%u\n", address, resources.queues, resources.interrupts);
-}
-
-static void make(char **words)
-{
-	const struct pci_bus_function *f;
-	struct refusal why = { 0 };
-	struct pci_bus bus;
-
-	read_bus(&bus, words[0], &f);
-	if (pci_bus_set_vfs(&bus, f, (unsigned)atoi(words[1]), &why) != 0)
-		give_up(words[0], why.text);
-	pci_bus_free(&bus);
-	give(words[2], words[3], words[4]);
-	read_bus(&bus, words[2], &f);
-	if (pci_bus_bind(&bus, f, "vfio-pci", &why) != 0)
-		give_up(words[2], why.text);
-	pci_bus_free(&bus);
-	printf("vfs=%s bound=%s\n", words[1], words[2]);
+	if (fd < 0)
+		give_up(pf, "no /dev/nvme0");
+	allocate(fd, NVME_VIRT_RT_VQ, (uint32_t)atoi(queues));
+	allocate(fd, NVME_VIRT_RT_VI, (uint32_t)atoi(interrupts));
+	close(fd);
+	snprintf(path, sizeof path, "/sys/bus/pci/devices/%.16s/reset", pf);
+	fd = open(path, O_WRONLY);
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		give_up(pf, "cannot be reset");
+	close(fd);
+	printf("kept=%s queues=%s interrupts=%s\n", pf, queues, interrupts);
 }
 
 static void open_disk(const char *address)
@@ -340,10 +339,8 @@ int main(int argc, char **argv)
 	const char *what = argc > 2 ? argv[1] : "";
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc == 7 && strcmp(what, "make") == 0) {
-		make(argv + 2);
-	} else if (argc == 5 && strcmp(what, "give") == 0) {
-		give(argv[2], argv[3], argv[4]);
+	if (argc == 5 && strcmp(what, "keep") == 0) {
+		keep(argv[2], argv[3], argv[4]);
 	} else if (argc == 3 && strcmp(what, "interrupt") == 0) {
 		interrupt(argv[2]);
 	} else if (argc > 3) {
