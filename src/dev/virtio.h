@@ -43,7 +43,8 @@ struct virtio_device_ops {
 	 * arrive, but with an in-flight region: -EAGAIN, once they were asked for. */
 	int (*ring_start)(struct virtio_device *, unsigned queue, const struct virtio_ring_conf *,
 			  struct refusal *why);
-	/* Stops it and returns the base to go on from. */
+	/* Stops it and returns the base to go on from: nothing from there on was given back, and all
+	 * before was, of a device that was paused and not busy. */
 	uint32_t (*ring_stop)(struct virtio_device *, unsigned queue);
 	/* The same base while it runs: of a device that is paused and not busy. */
 	uint32_t (*ring_base)(const struct virtio_device *, unsigned queue);
@@ -67,7 +68,8 @@ struct virtio_device_ops {
 	const char *(*stopped)(const struct virtio_device *);
 	/* Takes no further requests while it is paused; those that it has go on. */
 	void (*pause)(struct virtio_device *, enum virtio_pause pause);
-	/* Requests taken and not used yet: 0 for a device that finishes in its round. */
+	/* Requests taken that have not ended: 0 for a device that finishes in its round.  One that
+	 * ended, and waits for translations of its ring, does not count: the base has it. */
 	unsigned (*busy)(const struct virtio_device *);
 
 	/* Device reset at any moment: rings stop, features are as new. */

@@ -130,6 +130,7 @@ int virtio_blk_ring_start(struct virtio_blk *blk, unsigned queue,
 	err = ring_start(ring, conf, why);
 	if (!err) {
 		q->ahead = ring->next;
+		q->ordered = ring->inflight || blk->dma.requests;
 		q->generation++;
 	}
 	blk_tell_misses(blk);
@@ -139,15 +140,19 @@ int virtio_blk_ring_start(struct virtio_blk *blk, unsigned queue,
 
 uint32_t virtio_blk_ring_stop(struct virtio_blk *blk, unsigned queue)
 {
-	struct ring *ring = &blk->queues[queue % VIRTIO_BLK_QUEUES_MAX].ring;
+	struct blk_queue *q = &blk->queues[queue % VIRTIO_BLK_QUEUES_MAX];
+	struct ring *ring = &q->ring;
 	uint32_t base;
 
 	if (queue >= blk->conf.queues)
 		return 0;
 	if (!ring->size)
 		return ring_base(ring);
+	/* Translations may have come back while it was paused. */
+	blk_give_back_ended(blk, q);
 	blk_queue_forget(blk, queue);
 	blk->unflushed &= ~(UINT32_C(1) << queue);
+	blk->owed &= ~(UINT32_C(1) << queue);
 	base = ring_stop(ring);
 	note_rings(blk);
 	return base;
@@ -184,13 +189,17 @@ static void blk_flush(struct worker *worker, struct block_front *front)
 	struct virtio_blk *blk = blk_of(front);
 
 	(void)worker;
-	for (unsigned i = 0; blk->unflushed >> i; i++) {
+	for (unsigned i = 0; (blk->unflushed | blk->owed) >> i; i++) {
+		uint32_t bit = UINT32_C(1) << i;
 		struct ring *ring = &blk->queues[i].ring;
+		bool wanted = blk->owed & bit;
 
-		if (!(blk->unflushed >> i & 1) || !ring_is_live(ring))
-			continue;
-		blk->unflushed &= ~(UINT32_C(1) << i);
-		if (!ring_publish(ring))
+		blk->owed &= ~bit;
+		if (blk->unflushed & bit && ring_is_live(ring)) {
+			blk->unflushed &= ~bit;
+			wanted |= ring_publish(ring);
+		}
+		if (!wanted)
 			continue;
 		counter_add(&front->interrupts, 1);
 		blk->conf.host.interrupt(blk->conf.host.owner, i);
@@ -215,6 +224,7 @@ static bool blk_arm(struct worker *worker, struct block_front *front)
 		(void)ring_arm(&q->ring); /* counts what is out as work, which it is not */
 		busy |= !q->held && blk->free_commands && ring_peek(&q->ring, &q->ahead) == RING_OK;
 	}
+	blk_tell_misses(blk);
 	return busy && !front->stopped[0];
 }
 
@@ -317,7 +327,7 @@ void virtio_blk_reset(struct virtio_blk *blk)
 		ring_stop(&blk->queues[i].ring);
 		blk->queues[i].ring.enabled = false;
 	}
-	blk->unflushed = blk->enables = 0;
+	blk->unflushed = blk->owed = blk->enables = 0;
 	blk->features = 0;
 	blk->accepted = false;
 	blk->writeback = true;

@@ -4,10 +4,14 @@
  * What it is not: how a guest reaches it (attach/), or where the bytes are: front.namespaces[0],
  * which the card's owner writes.
  *
- * Requests end in any order, but in theirs where a queue has an in-flight region, since that says
- * only how far a queue was served.  Before rings are stopped, or memory is taken away, the front is
- * paused and in_flight is awaited; a reset does not wait: what then ends is dropped, and the caller
- * keeps memory mapped until in_flight is 0.
+ * Requests are used in the order in which they end; but in that in which they came where a queue
+ * has an in-flight region, which says only how far a queue was served, and behind a guest's IOMMU:
+ * a request that ends while its ring has no translation cannot be written there, and a base names
+ * all from one place on, so nothing behind that request may have been used before it.
+ *
+ * Before rings are stopped, or memory is taken away, the front is paused and in_flight is awaited;
+ * a reset does not wait: what then ends is dropped, and the caller keeps memory mapped until
+ * in_flight is 0.
  *
  * Threads: all calls under front.hold, or unbound.  Memory: caller's, virtio_blk_size() bytes;
  * nothing is allocated later. */
@@ -50,6 +54,7 @@ uint64_t virtio_blk_accepted(const struct virtio_blk *blk);
 void virtio_blk_set_memory(struct virtio_blk *blk, const struct dma_region *regions,
 			   unsigned count);
 struct dma *virtio_blk_dma(struct virtio_blk *blk);
+/* As virtio_net's; no ring runs while it comes or goes, since a start settles the order. */
 void virtio_blk_set_translated(struct virtio_blk *blk, struct page_requests *requests_or_null);
 
 /* Takes no further requests while it is on; those in flight go on. */
@@ -59,6 +64,9 @@ void virtio_blk_pause(struct virtio_blk *blk, enum virtio_blk_pause pause);
 /* As those of virtio_net. */
 int virtio_blk_ring_start(struct virtio_blk *blk, unsigned queue,
 			  const struct virtio_ring_conf *conf, struct refusal *why);
+/* Writes what has ended, where translations allow, and returns the base to go on from: the oldest
+ * request that the driver has not been given back.  Whoever goes on there runs again what ended and
+ * could not be written, which is safe: to the driver it is under way, and so is all behind it. */
 uint32_t virtio_blk_ring_stop(struct virtio_blk *blk, unsigned queue);
 void virtio_blk_ring_enable(struct virtio_blk *blk, unsigned queue, bool on);
 bool virtio_blk_ring_runs(const struct virtio_blk *blk, unsigned queue);

@@ -32,7 +32,8 @@ struct blk_queue {
 	struct ring_cursor ahead;     /* next chain to be read */
 	uint32_t generation;          /* counts starts and stops */
 	struct blk_command *held;     /* read, and not taken by the back yet */
-	/* To be given back in this order: those that ended; with an in-flight region, all. */
+	bool ordered;                 /* requests are used in the order in which they came */
+	/* To be given back in this order: those that ended; of an ordered queue, all. */
 	struct blk_command *first, *last;
 };
 
@@ -44,6 +45,7 @@ struct virtio_blk {
 	uint64_t features;
 	bool accepted, paused, writeback;
 	uint32_t calls, enables, unflushed; /* bit n: queue n */
+	uint32_t owed;                      /* the same: an interrupt for what is published already */
 	uint16_t turn;
 	uint64_t misses_seen;
 	struct blk_command *free_commands;

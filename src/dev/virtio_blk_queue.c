@@ -32,7 +32,7 @@ void blk_queue_forget(struct virtio_blk *blk, unsigned queue)
 	struct blk_queue *q = &blk->queues[queue];
 
 	q->generation++;
-	if (q->held && !q->ring.inflight)
+	if (q->held && !q->ordered)
 		give_command(blk, q->held);
 	/* Those that ended, or never began, are ours again; the others come back by their done(). */
 	while (q->first) {
@@ -65,13 +65,19 @@ static void give_back(struct virtio_blk *blk, struct blk_queue *q, struct blk_co
 
 void blk_give_back_ended(struct virtio_blk *blk, struct blk_queue *q)
 {
+	bool some = false;
+
 	/* A ring whose pages miss a translation takes them later. */
 	while (q->first && q->first->ended && ring_is_live(&q->ring)) {
 		struct blk_command *first = q->first;
 
 		q->first = first->next;
 		give_back(blk, q, first);
+		some = true;
 	}
+	/* Translations may be gone before the round's end, and with them what it would publish. */
+	if (some && blk->dma.requests && ring_publish(&q->ring))
+		blk->owed |= UINT32_C(1) << (q - blk->queues);
 }
 
 static void put_out(struct blk_queue *q, struct blk_command *c)
@@ -94,7 +100,7 @@ static void command_ended(struct virtio_blk *blk, struct blk_command *c)
 		return;
 	}
 	c->ended = true;
-	if (!q->ring.inflight)
+	if (!q->ordered)
 		put_out(q, c);
 	blk_give_back_ended(blk, q);
 }
@@ -296,7 +302,7 @@ static void begin_command(struct virtio_blk *blk, struct blk_queue *q, struct bl
 	c->status = NULL;
 	c->data_bytes = 0;
 	c->code = VIRTIO_BLK_S_OK;
-	if (q->ring.inflight)
+	if (q->ordered)
 		put_out(q, c);
 }
 
@@ -352,8 +358,6 @@ static bool read_next(struct worker *worker, struct virtio_blk *blk, struct blk_
 		return false;
 	outcome = ring_read_chain(&q->ring, &at, RING_BOTH, UINT32_MAX, &chain, blk->pieces,
 				  BLK_PIECES);
-	if (outcome == RING_MISS)
-		blk_tell_misses(blk);
 	if (outcome != RING_OK && outcome != RING_BLOCKED)
 		return false;
 	if (outcome == RING_OK &&
@@ -408,6 +412,7 @@ unsigned blk_poll(struct worker *worker, struct block_front *front, uint64_t now
 		n += poll_queue(worker, blk, &blk->queues[queue]);
 	}
 	blk->turn = (uint16_t)((blk->turn + 1) % blk->conf.queues);
+	blk_tell_misses(blk); /* of rings' own pages, too */
 	if (front->stopped[0])
 		front->ready = false;
 	return n;
