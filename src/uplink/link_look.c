@@ -55,14 +55,15 @@ void link_look(struct link_look *look, uint64_t now_ns)
 		return;
 	look->next_ns = now_ns + LINK_LOOK_NS;
 	running = link_is_running(look->socket, look->interface);
-	if (look->was_running && !running)
+	look->looks++;
+	if ((look->was_running && !running) || look->looks % LINK_LOOKS_TO_ASK == 0)
 		(void)eventfd_write(look->event_fd, 1);
 	look->was_running = running;
 }
 
 void link_look_take(struct link_look *look)
 {
-	eventfd_t losses;
+	eventfd_t events;
 
-	(void)eventfd_read(look->event_fd, &losses);
+	(void)eventfd_read(look->event_fd, &events);
 }

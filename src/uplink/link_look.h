@@ -1,12 +1,13 @@
 /* uplink/link_look.h -- a worker's own look at the link of a kernel interface.
  *
- * When an interface loses its carrier the kernel first closes its queues, which waits for all readers
- * of them, and tells by rtnetlink afterwards: milliseconds later on a busy machine.  The interface's
- * flags say it before that.  A worker that has frames to move is awake anyway, so it asks for them
- * every LINK_LOOK_NS and tells the control thread of a loss; that the link is back, and what happens
- * while the worker sleeps, is for link_watch.h.
+ * When an interface loses its carrier the kernel first closes its queues, which waits for all
+ * readers of them, and tells by rtnetlink afterwards: milliseconds later on a busy machine.  The
+ * interface's flags say it before that.  A worker that has frames to move is awake anyway, so it
+ * asks for them every LINK_LOOK_NS and tells the control thread of a loss, and that it is time to
+ * ask the driver (link_ask.h); that the link is back, and what happens while the worker sleeps, is
+ * for link_watch.h.
  *
- * Threads: open and close on the control thread, link_look_lost() on the worker of the card.
+ * Threads: open and close on the control thread, link_look() on the worker of the card.
  * Memory: the caller's; close gives the descriptors back. */
 #ifndef UPLINK_LINK_LOOK_H
 #define UPLINK_LINK_LOOK_H
@@ -15,10 +16,14 @@
 
 #define LINK_LOOK_NS UINT64_C(100000)
 
+enum { LINK_LOOKS_TO_ASK = 20 };
+
 struct link_look {
-	int socket;        /* to ask through; -1: nothing is looked at */
-	int event_fd;      /* readable after a loss, until link_look_take() */
+	int socket;   /* to ask through; -1: nothing is looked at */
+	int event_fd; /* readable after a loss and every LINK_LOOKS_TO_ASK looks, until
+		       * link_look_take() */
 	bool was_running;
+	unsigned looks;
 	uint64_t next_ns;
 	char interface[32];
 };
@@ -29,13 +34,13 @@ void link_look_none(struct link_look *look);
 int link_look_open(struct link_look *look, const char *interface);
 void link_look_close(struct link_look *look);
 
-/* Asks, when it is time; a loss makes 'event_fd' readable. */
+/* Looks, when it is time. */
 void link_look(struct link_look *look, uint64_t now_ns);
-/* Makes 'event_fd' wait for the next loss; control thread. */
+/* Makes 'event_fd' wait for the next event; control thread. */
 void link_look_take(struct link_look *look);
 
 /* Whether the kernel calls 'interface' operational (RFC 2863), asked through any socket of its
- * network namespace.  One that cannot be asked counts as such: rtnetlink tells what became of it. */
+ * network namespace.  One that cannot be asked counts as such: rtnetlink tells what is with it. */
 bool link_is_running(int socket, const char *interface);
 
 #endif

@@ -1,17 +1,21 @@
 /* The link of a kernel interface, as rtnetlink tells it and as a worker sees it.  In a network
  * namespace of its own, which needs root. */
+#include "uplink/link_ask.h"
 #include "uplink/link_look.h"
 #include "uplink/link_watch.h"
 #include "tests/check.h"
 
 #include "os/clock.h"
 
+#include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <linux/if_tun.h>
 
 #define PATIENCE_NS UINT64_C(5000000000)
 
@@ -161,6 +165,109 @@ static void old_news_does_not_bring_a_lost_link_back(void **state)
 	uv_run(&loop, UV_RUN_NOWAIT);
 }
 
+static int open_tap(const char *name)
+{
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	int tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	assert_true(tap >= 0);
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	assert_int_equal(ioctl(tap, TUNSETIFF, &request), 0);
+	request.ifr_flags = IFF_UP;
+	assert_int_equal(ioctl(control, SIOCSIFFLAGS, &request), 0);
+	return tap;
+}
+
+static void set_carrier(int tap, int there)
+{
+	assert_int_equal(ioctl(tap, TUNSETCARRIER, &there), 0);
+}
+
+static unsigned news_of(void *owner)
+{
+	return link_watch_news(owner);
+}
+
+static void lost(void *owner)
+{
+	link_watch_lost(owner);
+}
+
+/* The kernel spaces news of carriers by a second. */
+static void a_carrier_lost_right_after_another_one_is_told_as_soon_as_the_driver_is_asked(
+	void **state)
+{
+	int noise = open_tap("noise0"), tap = open_tap("tap0");
+	struct link_ask_conf conf = {
+		.interface = "tap0", .news = news_of, .lost = lost, .loop = &loop
+	};
+	struct link_watch *watch;
+	struct link_ask *ask;
+	uint64_t begin_ns;
+
+	(void)state;
+	assert_int_equal(link_watch_open(&watch, &loop, "tap0", on_change, NULL), 0);
+	conf.owner = watch;
+	assert_int_equal(link_ask_open(&ask, &conf), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		bool down = i % 2 == 0;
+
+		set_carrier(noise, !down);
+		usleep(50000); /* its news is told, and the next waits */
+		begin_ns = clock_now_ns();
+		set_carrier(tap, !down);
+		while (changes < i + 1) {
+			assert_true(clock_now_ns() - begin_ns < PATIENCE_NS);
+			if (down)
+				link_ask(ask);
+			uv_run(&loop, UV_RUN_NOWAIT);
+			usleep(1000);
+		}
+		assert_int_equal(last_up, !down);
+		fprintf(stderr, "# carrier %s: told after %.1f ms\n", down ? "lost" : "back",
+			(double)(clock_now_ns() - begin_ns) / 1e6);
+		assert_true(!down || clock_now_ns() - begin_ns < PATIENCE_NS / 10);
+	}
+	link_ask(ask); /* still under way when it is closed */
+	link_ask_close(ask);
+	link_watch_close(watch);
+	(void)close(tap);
+	(void)close(noise);
+	uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+/* An answer from before the last news says nothing of what is so after it. */
+static void an_answer_that_is_older_than_the_news_is_dropped(void **state)
+{
+	struct link_ask_conf conf = {
+		.interface = "up0", .news = news_of, .lost = lost, .loop = &loop
+	};
+	struct link_watch *watch;
+	struct link_ask *ask;
+
+	(void)state;
+	wait_until_running(true);
+	assert_int_equal(link_watch_open(&watch, &loop, "up0", on_change, NULL), 0);
+	conf.owner = watch;
+	assert_int_equal(link_ask_open(&ask, &conf), 0);
+	set_far(FAR_DOWN);
+	run_loop_until(1);
+	link_ask(ask);
+	usleep(50000); /* it is answered: no carrier */
+	set_far(FAR_UP);
+	wait_until_running(true);
+	run_loop_until(2);
+	for (unsigned k = 0; k < 50; k++) {
+		uv_run(&loop, UV_RUN_NOWAIT);
+		usleep(1000);
+	}
+	assert_int_equal(changes, 2);
+	assert_true(link_watch_up(watch));
+	link_ask_close(ask);
+	link_watch_close(watch);
+	uv_run(&loop, UV_RUN_DEFAULT);
+}
+
 static int forget_changes(void **state)
 {
 	(void)state;
@@ -177,6 +284,11 @@ int main(void)
 		cmocka_unit_test_setup(each_change_is_told_once_whoever_saw_it_first,
 				       forget_changes),
 		cmocka_unit_test_setup(old_news_does_not_bring_a_lost_link_back, forget_changes),
+		cmocka_unit_test_setup(
+			a_carrier_lost_right_after_another_one_is_told_as_soon_as_the_driver_is_asked,
+			forget_changes),
+		cmocka_unit_test_setup(an_answer_that_is_older_than_the_news_is_dropped,
+				       forget_changes),
 	};
 	int failures;
 

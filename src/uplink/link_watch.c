@@ -13,8 +13,9 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-#define LOWER_UP 0x10000u /* IFF_LOWER_UP of <linux/if.h>, which <net/if.h> does not get on with \
-			   */
+#define LOWER_UP                                                                        \
+	0x10000u /* IFF_LOWER_UP of <linux/if.h>, which <net/if.h> does not get on with \
+		  */
 
 enum { READ_BYTES = 16384 };
 
@@ -23,6 +24,7 @@ struct link_watch {
 	int fd;
 	int index; /* of the interface */
 	bool up;
+	unsigned news;
 	char interface[IF_NAMESIZE];
 	void (*changed)(void *owner, bool up);
 	void *owner;
@@ -68,6 +70,7 @@ static void take_message(struct link_watch *watch, const struct nlmsghdr *header
 		return;
 	if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*info)) || info->ifi_index != watch->index)
 		return;
+	watch->news++;
 	watch->up = header->nlmsg_type == RTM_NEWLINK && (info->ifi_flags & IFF_RUNNING) &&
 		    (info->ifi_flags & LOWER_UP);
 }
@@ -167,12 +170,23 @@ void link_watch_close(struct link_watch *watch)
 		uv_close((uv_handle_t *)&watch->poll, on_closed);
 }
 
-void link_watch_look(struct link_watch *watch)
+void link_watch_lost(struct link_watch *watch)
 {
-	if (!watch->up || link_is_running(watch->fd, watch->interface))
+	if (!watch->up)
 		return;
 	watch->up = false;
 	watch->changed(watch->owner, false);
+}
+
+void link_watch_look(struct link_watch *watch)
+{
+	if (!link_is_running(watch->fd, watch->interface))
+		link_watch_lost(watch);
+}
+
+unsigned link_watch_news(const struct link_watch *watch)
+{
+	return watch->news;
 }
 
 bool link_watch_up(const struct link_watch *watch)

@@ -20,6 +20,10 @@ void link_watch_close(struct link_watch *watch); /* NULL is nothing */
 /* Somebody saw the link go (link_look.h): asks, and calls 'changed' when it is so, before rtnetlink
  * says it. */
 void link_watch_look(struct link_watch *watch);
+/* The driver says that there is no carrier. */
+void link_watch_lost(struct link_watch *watch);
+/* How many messages of rtnetlink were read. */
+unsigned link_watch_news(const struct link_watch *watch);
 bool link_watch_up(const struct link_watch *watch);
 
 /* The names of all interfaces, "lo, eth0", cut to 'size', for messages. */

@@ -9,6 +9,7 @@
 #include "os/clock.h"
 #include "uplink/driver_fd.h"
 #include "uplink/finish.h"
+#include "uplink/link_ask.h"
 #include "uplink/link_look.h"
 #include "uplink/link_watch.h"
 #include "uplink/port.h"
@@ -35,7 +36,8 @@ struct uplink {
 
 	/* the control thread's own */
 	struct link_watch *watch;
-	uv_poll_t *lost;     /* the worker's look at an interface */
+	uv_poll_t *looks;    /* of the worker at an interface */
+	struct link_ask *ask;
 	uv_async_t *changed; /* from the interrupt of a port without an interface */
 	bool up;
 	uint64_t missed;     /* frames that the kernel had no room for */
@@ -299,7 +301,7 @@ static int watch_interrupt(struct uplink *uplink, uv_loop_t *loop)
 	return err;
 }
 
-static void on_lost(uv_poll_t *poll, int status, int events)
+static void on_look(uv_poll_t *poll, int status, int events)
 {
 	struct uplink *uplink = poll->data;
 
@@ -307,6 +309,21 @@ static void on_lost(uv_poll_t *poll, int status, int events)
 	(void)events;
 	link_look_take(&uplink->look);
 	link_watch_look(uplink->watch);
+	link_ask(uplink->ask);
+}
+
+static unsigned news(void *owner)
+{
+	const struct uplink *uplink = owner;
+
+	return link_watch_news(uplink->watch);
+}
+
+static void on_lost(void *owner)
+{
+	struct uplink *uplink = owner;
+
+	link_watch_lost(uplink->watch);
 }
 
 static int watch_looks(struct uplink *uplink, uv_loop_t *loop)
@@ -322,15 +339,19 @@ static int watch_looks(struct uplink *uplink, uv_loop_t *loop)
 		free(poll);
 		return err;
 	}
-	uplink->lost = poll;
-	return uv_poll_start(poll, UV_READABLE, on_lost);
+	uplink->looks = poll;
+	return uv_poll_start(poll, UV_READABLE, on_look);
 }
 
 static int watch_interface(struct uplink *uplink, uv_loop_t *loop)
 {
 	const char *interface = uplink->port.device.interface;
+	struct link_ask_conf conf = { .interface = interface, .news = news, .lost = on_lost,
+				      .owner = uplink, .loop = loop };
 	int err = link_watch_open(&uplink->watch, loop, interface, on_interface, uplink);
 
+	if (err == 0)
+		err = link_ask_open(&uplink->ask, &conf);
 	if (err == 0)
 		err = link_look_open(&uplink->look, interface);
 	if (err == 0)
@@ -352,9 +373,11 @@ static void unwatch_link(struct uplink *uplink)
 {
 	link_watch_close(uplink->watch);
 	uplink->watch = NULL;
-	if (uplink->lost)
-		uv_close((uv_handle_t *)uplink->lost, free_handle);
-	uplink->lost = NULL;
+	link_ask_close(uplink->ask);
+	uplink->ask = NULL;
+	if (uplink->looks)
+		uv_close((uv_handle_t *)uplink->looks, free_handle);
+	uplink->looks = NULL;
 	if (!uplink->changed)
 		return;
 	(void)rte_eth_dev_callback_unregister(uplink->port.id, RTE_ETH_EVENT_INTR_LSC, on_interrupt,
