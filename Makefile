@@ -48,9 +48,10 @@ bench: deps-bench ## NICs beside dpdk-testpmd and Open vSwitch, disks beside qem
 fuzz: deps-test ## search with libFuzzer: FUZZ_SECONDS=60 a target, FUZZ_TARGETS="..." picks
 	@sh fuzz/run "$(FUZZ_SECONDS)" $(FUZZ_TARGETS)
 
-TSAN_TESTS = iommu/vtd_threads iommu/amdvi_threads iommu/builder iommu/guard attach/vhost_user_threads
+TSAN_TESTS = iommu/vtd_threads iommu/amdvi_threads iommu/builder iommu/guard attach/vhost_user_threads \
+	media/media media/card
 
-tsan: deps-test ## what threads share in the remapping unit, under ThreadSanitizer
+tsan: deps-test ## what threads share, in the remapping unit above all, under ThreadSanitizer
 	@[ -e $(BUILD)-tsan/build.ninja ] || CC=clang meson setup $(BUILD)-tsan -Db_sanitize=thread \
 		-Db_lundef=false
 	ninja -C $(BUILD)-tsan -j $(JOBS) $(foreach test,$(TSAN_TESTS),tests/$(subst /,_,$(test))_test)

@@ -27,3 +27,10 @@ const char *medium_how(const struct medium *medium)
 {
 	return atomic_load_explicit(&any_of(medium)->how, memory_order_acquire);
 }
+
+const char *medium_note(const struct medium *medium)
+{
+	const char *note = any_of(medium)->note;
+
+	return note ? note : "";
+}

@@ -11,6 +11,7 @@ struct any_medium {
 	/* For people; written anew by the worker when the medium dies, so any thread may read it. */
 	const char *_Atomic how;
 	_Atomic bool dead;
+	const char *note; /* medium_note(); NULL: none */
 	void (*close)(struct any_medium *);
 	bool (*is_idle)(const struct any_medium *);
 };

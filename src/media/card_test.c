@@ -13,6 +13,7 @@ static struct medium *medium;
 static struct disk_card *card;
 static uint64_t now_ns;
 static unsigned ended;
+static enum medium_carrier carrier;
 
 static void run_card(void)
 {
@@ -25,7 +26,7 @@ static void run_card(void)
 
 static void open_card(void)
 {
-	struct medium_conf file = { .kind = MEDIUM_FILE, .path = path };
+	struct medium_conf file = { .kind = MEDIUM_FILE, .path = path, .carrier = carrier };
 	struct disk_card_conf conf = { .functions = 2, .depth = 32 };
 	const uint8_t uuid[DISK_ID_SIZE] = { 9 };
 
@@ -108,14 +109,36 @@ static void namespaces_and_data_are_there_when_a_file_is_opened_again(void **sta
 	close_card();
 }
 
+/* An empty file. */
+static int begin_by(enum medium_carrier how)
+{
+	carrier = how;
+	return truncate(path, 0) < 0 || truncate(path, 8 << 20) < 0 ? -1 : 0;
+}
+
+static int by_threads(void **state)
+{
+	(void)state;
+	return begin_by(MEDIUM_BY_THREADS);
+}
+
+static int by_ring_if_can(void **state)
+{
+	(void)state;
+	return begin_by(MEDIUM_BY_RING_IF_CAN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(namespaces_and_data_are_there_when_a_file_is_opened_again),
+		{ "namespaces_and_data_are_there_when_a_file_is_opened_again_by_the_ring_if_it_can",
+		  namespaces_and_data_are_there_when_a_file_is_opened_again, by_ring_if_can, NULL, NULL },
+		{ "namespaces_and_data_are_there_when_a_file_is_opened_again_by_threads",
+		  namespaces_and_data_are_there_when_a_file_is_opened_again, by_threads, NULL, NULL },
 	};
 	int fd = mkstemp(path), err;
 
-	if (fd < 0 || ftruncate(fd, 8 << 20) < 0)
+	if (fd < 0)
 		return 1;
 	close(fd);
 	err = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Opening a file or block device as a medium: its geometry, a lock, and a ring to the kernel. */
+/* Opening a file or block device as a medium: its geometry, a lock, and what carries requests. */
 #include "media/internal.h"
 
 #include <errno.h>
@@ -150,34 +150,9 @@ static int ask_geometry(struct file_medium *f, const struct medium_conf *conf, s
 	return 0;
 }
 
-static int open_ring(struct file_medium *f, struct refusal *why)
-{
-	struct io_uring_params params = { 0 };
-	int err = io_uring_queue_init_params(FILE_DEPTH, &f->ring, &params);
-
-	if (err) {
-		refuse(why, "", "the kernel does not let us use io_uring (%s): a medium of memory "
-		       "needs none", strerror(-err));
-		return err == -EPERM || err == -EACCES ? -ENOSYS : err;
-	}
-	f->ring_there = true;
-	f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (f->wake_fd < 0)
-		return -errno;
-	err = io_uring_register_eventfd(&f->ring, f->wake_fd);
-	if (err) {
-		refuse(why, "", "the kernel's io_uring has no wake-ups: %s", strerror(-err));
-		return err;
-	}
-	(void)io_uring_cq_eventfd_toggle(&f->ring, false);
-	f->registered_file = io_uring_register_files(&f->ring, &f->fd, 1) == 0;
-	return 0;
-}
-
 static int get_memory(struct file_medium *f)
 {
 	size_t size = (size_t)FILE_BOUNCES * FILE_TRANSFER_MAX + FILE_ZEROES;
-	struct iovec bounces;
 
 	f->ios = calloc(FILE_DEPTH, sizeof *f->ios);
 	f->bounces = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -192,22 +167,49 @@ static int get_memory(struct file_medium *f)
 	}
 	for (unsigned i = 0; i < FILE_BOUNCES; i++)
 		f->free_bounce[f->free_bounces++] = i;
-	bounces = (struct iovec){ f->bounces, (size_t)FILE_BOUNCES * FILE_TRANSFER_MAX };
-	/* It pins them, so a limit of locked memory may refuse it: then they are as any others. */
-	f->registered_bounces = f->direct &&
-				io_uring_register_buffers(&f->ring, &bounces, 1) == 0;
 	return 0;
+}
+
+/* The ring where that is allowed and possible, else threads. */
+static int open_carrier(struct file_medium *f, const struct medium_conf *conf, struct refusal *why)
+{
+	int err = -ENOSYS;
+
+	f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (f->wake_fd < 0)
+		return -errno;
+	if (conf->carrier != MEDIUM_BY_THREADS) {
+		f->carrier = &file_ring_carrier;
+		err = f->carrier->open(f, &f->no_ring);
+		if (err == 0)
+			return 0;
+		f->carrier->close(f);
+	}
+	if (conf->carrier == MEDIUM_BY_RING) {
+		refuse(why, "", "%s: threads need none", f->no_ring.text);
+		return err == -EPERM || err == -EACCES ? -ENOSYS : err;
+	}
+	f->carrier = &file_pool_carrier;
+	f->any.note = f->no_ring.text;
+	return f->carrier->open(f, why);
+}
+
+static const char *how_of(const struct file_medium *f)
+{
+	if (f->carrier == &file_ring_carrier)
+		return f->direct ? "direct I/O, io_uring" : "page cache, io_uring";
+	return f->direct ? "direct I/O, threads" : "page cache, threads";
 }
 
 static void close_file(struct any_medium *any)
 {
 	struct file_medium *f = (struct file_medium *)any;
 
+	if (f->carrier)
+		f->carrier->close(f);
 	/* The ring keeps the file for a while after its end, and a lock goes with the last user. */
 	if (f->fd >= 0)
 		(void)flock(f->fd, LOCK_UN);
-	if (f->ring_there)
-		io_uring_queue_exit(&f->ring);
 	if (f->wake_fd >= 0)
 		(void)close(f->wake_fd);
 	if (f->fd >= 0)
@@ -242,14 +244,14 @@ int file_medium_open(struct medium **medium, const struct medium_conf *conf, str
 	if (!err)
 		err = ask_geometry(f, conf, why);
 	if (!err)
-		err = open_ring(f, why);
-	if (!err)
 		err = get_memory(f);
+	if (!err)
+		err = open_carrier(f, conf, why);
 	if (err) {
 		close_file(&f->any);
 		return err;
 	}
-	f->any.how = f->direct ? "direct I/O" : "page cache";
+	f->any.how = how_of(f);
 	f->any.medium.ops = &file_medium_ops;
 	f->any.medium.wake_fd = f->wake_fd;
 	*medium = &f->any.medium;

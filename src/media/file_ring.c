@@ -1,100 +1,38 @@
-/* Requests on their way through io_uring. */
+/* Steps of requests carried by io_uring. */
 #include "media/internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/falloc.h>
 #include <string.h>
 
-static struct file_medium *file_of(struct medium *medium)
+static void close_ring(struct file_medium *f)
 {
-	return container_of(medium, struct file_medium, any.medium);
+	if (f->ring.there)
+		io_uring_queue_exit(&f->ring.uring);
+	f->ring = (struct file_ring){ .there = false };
 }
 
-static void count_in_flight(struct file_medium *f, int n)
+static int open_ring(struct file_medium *f, struct refusal *why)
 {
-	/* One writer; medium_is_idle() looks. */
-	uint32_t now = atomic_load_explicit(&f->in_flight, memory_order_relaxed);
+	struct iovec bounces = { f->bounces, (size_t)FILE_BOUNCES * FILE_TRANSFER_MAX };
+	struct io_uring_params params = { 0 };
+	struct file_ring *ring = &f->ring;
+	int err = io_uring_queue_init_params(FILE_DEPTH, &ring->uring, &params);
 
-	atomic_store_explicit(&f->in_flight, now + (uint32_t)n, memory_order_relaxed);
-}
-
-/* The kernel's word of an error in ours. */
-static enum block_result result_of(int err)
-{
-	switch (err) {
-	case 0:
-		return BLOCK_DONE;
-	case -ENOSPC:
-	case -EDQUOT:
-	case -EFBIG:
-		return BLOCK_NO_SPACE;
-	case -EROFS:
-	case -EPERM:
-	case -EBADF: /* opened for reading */
-		return BLOCK_READ_ONLY;
-	case -EOPNOTSUPP:
-	case -ENOSYS:
-		return BLOCK_UNSUPPORTED;
-	case -ENODEV:
-	case -ENXIO:
-		return BLOCK_GONE;
-	default:
-		return BLOCK_MEDIUM_ERROR;
+	if (err) {
+		refuse(why, "", "the kernel does not let us use io_uring: %s", strerror(-err));
+		return err;
 	}
-}
-
-static uint8_t *bounce_at(const struct file_medium *f, const struct file_io *io)
-{
-	return f->bounces + (size_t)io->bounce * FILE_TRANSFER_MAX;
-}
-
-static bool needs_bounce(const struct file_medium *f, const struct block_request *request)
-{
-	for (unsigned i = 0; f->direct && i < request->seg_count; i++)
-		if (((uintptr_t)request->segs[i].bytes | request->segs[i].size) % f->memory_align)
-			return true;
-	return false;
-}
-
-static void copy_to_bounce(uint8_t *to, const struct block_request *request)
-{
-	for (unsigned i = 0; i < request->seg_count; to += request->segs[i++].size)
-		memcpy(to, request->segs[i].bytes, request->segs[i].size);
-}
-
-static void copy_from_bounce(const uint8_t *from, const struct block_request *request)
-{
-	for (unsigned i = 0; i < request->seg_count; from += request->segs[i++].size)
-		memcpy(request->segs[i].bytes, from, request->segs[i].size);
-}
-
-/* Where the data is to go or come from; false: it must be bounced, and there is no room now. */
-static bool lay_iov(struct file_medium *f, struct file_io *io)
-{
-	const struct block_request *request = io->request;
-
-	io->bounce = FILE_NO_BOUNCE;
-	io->iov_first = 0;
-	io->iov_count = request->seg_count;
-	if (needs_bounce(f, request)) {
-		if (f->free_bounces == 0)
-			return false;
-		io->bounce = (int)f->free_bounce[--f->free_bounces];
-		if (request->op == BLOCK_WRITE)
-			copy_to_bounce(bounce_at(f, io), request);
-		io->iov[0] = (struct iovec){ bounce_at(f, io), request->size };
-		io->iov_count = 1;
-		return true;
+	ring->there = true;
+	err = io_uring_register_eventfd(&ring->uring, f->wake_fd);
+	if (err) {
+		refuse(why, "", "the kernel's io_uring has no wake-ups: %s", strerror(-err));
+		return err;
 	}
-	for (unsigned i = 0; i < request->seg_count; i++)
-		io->iov[i] = (struct iovec){ request->segs[i].bytes, request->segs[i].size };
-	return true;
-}
-
-static bool moves_data(enum block_op op)
-{
-	return op == BLOCK_READ || op == BLOCK_WRITE;
+	(void)io_uring_cq_eventfd_toggle(&ring->uring, false);
+	ring->registered_file = io_uring_register_files(&ring->uring, &f->fd, 1) == 0;
+	/* It pins them, so a limit of locked memory may refuse it: then they are as any others. */
+	ring->registered_bounces = f->direct &&
+				   io_uring_register_buffers(&ring->uring, &bounces, 1) == 0;
+	return 0;
 }
 
 /* The part of the data that is not moved yet. */
@@ -103,7 +41,7 @@ static void prepare_transfer(struct file_medium *f, struct file_io *io, struct i
 	const struct block_request *request = io->request;
 	const struct iovec *iov = &io->iov[io->iov_first];
 	uint64_t at = request->first + io->done;
-	bool fixed = io->bounce != FILE_NO_BOUNCE && f->registered_bounces;
+	bool fixed = io->bounce != FILE_NO_BOUNCE && f->ring.registered_bounces;
 
 	if (request->op == BLOCK_READ && fixed)
 		io_uring_prep_read_fixed(sqe, f->fd, iov->iov_base, (unsigned)iov->iov_len, at, 0);
@@ -117,14 +55,6 @@ static void prepare_transfer(struct file_medium *f, struct file_io *io, struct i
 		sqe->rw_flags = RWF_DSYNC;
 }
 
-/* A hole reads as zeroes; where there can be none, the range is marked, or else written. */
-static int zero_mode(const struct block_request *request)
-{
-	return request->op == BLOCK_DISCARD || request->flags & BLOCK_MAY_UNMAP ?
-		       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE :
-		       FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
-}
-
 static void prepare_first(struct file_medium *f, struct file_io *io, struct io_uring_sqe *sqe)
 {
 	const struct block_request *request = io->request;
@@ -135,7 +65,7 @@ static void prepare_first(struct file_medium *f, struct file_io *io, struct io_u
 		break;
 	case BLOCK_DISCARD:
 	case BLOCK_WRITE_ZEROES:
-		io_uring_prep_fallocate(sqe, f->fd, zero_mode(request), (off_t)request->first,
+		io_uring_prep_fallocate(sqe, f->fd, file_zero_mode(request), (off_t)request->first,
 					(off_t)request->size);
 		break;
 	default:
@@ -143,210 +73,64 @@ static void prepare_first(struct file_medium *f, struct file_io *io, struct io_u
 	}
 }
 
-/* Puts the next step of 'io' into the ring, which has room: as many as there are ios. */
-static void go_on(struct file_medium *f, struct file_io *io)
+static void put(struct file_medium *f, struct file_io *io)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&f->ring);
-	const struct block_request *request = io->request;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&f->ring.uring);
 
-	must(sqe);
+	must(sqe); /* there are as many as ios */
 	switch (io->step) {
 	case FILE_STEP_FIRST:
 		prepare_first(f, io, sqe);
 		break;
 	case FILE_STEP_WRITE_ZEROES:
-		io_uring_prep_write(sqe, f->fd, f->zeroes,
-				    (unsigned)min_u64(request->size - io->done, FILE_ZEROES),
-				    request->first + io->done);
+		io_uring_prep_write(sqe, f->fd, f->zeroes, file_zeroes_left(io),
+				    io->request->first + io->done);
 		break;
 	case FILE_STEP_SYNC:
 		io_uring_prep_fsync(sqe, f->fd, IORING_FSYNC_DATASYNC);
 		break;
 	}
-	if (f->registered_file) {
+	if (f->ring.registered_file) {
 		sqe->fd = 0;
 		sqe->flags |= IOSQE_FIXED_FILE;
 	}
 	io_uring_sqe_set_data(sqe, io);
 }
 
-static bool is_known(enum block_op op)
+static void push(struct file_medium *f)
 {
-	return op == BLOCK_READ || op == BLOCK_WRITE || op == BLOCK_FLUSH || op == BLOCK_DISCARD ||
-	       op == BLOCK_WRITE_ZEROES;
+	/* An error leaves them in the ring; the next push enters the kernel again. */
+	if (io_uring_sq_ready(&f->ring.uring))
+		(void)io_uring_submit(&f->ring.uring);
 }
 
-/* Begins one request; false: no room now. */
-static bool begin(struct file_medium *f, struct block_request *request)
+static struct file_io *take(struct file_medium *f, int *result)
 {
-	struct file_io *io = f->free_ios;
-
-	if (!io)
-		return false;
-	if (!is_known(request->op)) {
-		request->result = BLOCK_UNSUPPORTED;
-		f->ended[f->ended_count++] = request;
-		return true;
-	}
-	io->request = request;
-	io->step = FILE_STEP_FIRST;
-	io->done = 0;
-	if (!moves_data(request->op))
-		io->bounce = FILE_NO_BOUNCE;
-	else if (!lay_iov(f, io))
-		return false;
-	f->free_ios = io->next_free;
-	go_on(f, io);
-	count_in_flight(f, 1);
-	return true;
-}
-
-static unsigned submit(struct worker *worker, struct medium *medium, struct block_request **requests,
-		       unsigned n)
-{
-	struct file_medium *f = file_of(medium);
-	unsigned taken = 0;
-
-	(void)worker;
-	while (taken < n && f->ended_count < FILE_DEPTH && begin(f, requests[taken]))
-		taken++;
-	/* An error leaves them in the ring; reap() enters the kernel again. */
-	if (io_uring_sq_ready(&f->ring))
-		(void)io_uring_submit(&f->ring);
-	return taken;
-}
-
-/* Steps over 'n' bytes that were moved. */
-static void advance(struct file_io *io, uint64_t n)
-{
-	io->done += n;
-	while (n && io->iov_count) {
-		struct iovec *iov = &io->iov[io->iov_first];
-
-		if (n < iov->iov_len) {
-			iov->iov_base = (uint8_t *)iov->iov_base + n;
-			iov->iov_len -= n;
-			return;
-		}
-		n -= iov->iov_len;
-		io->iov_first++;
-		io->iov_count--;
-	}
-}
-
-static void end(struct file_medium *f, struct file_io *io, enum block_result result)
-{
-	if (io->bounce != FILE_NO_BOUNCE) {
-		if (result == BLOCK_DONE && io->request->op == BLOCK_READ)
-			copy_from_bounce(bounce_at(f, io), io->request);
-		f->free_bounce[f->free_bounces++] = (unsigned)io->bounce;
-	}
-	io->request->result = result;
-	io->next_free = f->free_ios;
-	f->free_ios = io;
-	f->ended[f->ended_count++] = io->request;
-	count_in_flight(f, -1);
-}
-
-static void repeat(struct file_medium *f, struct file_io *io, enum file_step step)
-{
-	io->step = step;
-	go_on(f, io);
-}
-
-static bool must_sync(const struct file_io *io)
-{
-	return io->request->flags & BLOCK_FUA && io->request->op == BLOCK_WRITE_ZEROES &&
-	       io->step != FILE_STEP_SYNC;
-}
-
-/* Data was moved, all of it or some. */
-static void moved(struct file_medium *f, struct file_io *io, int n)
-{
-	if (n == 0) { /* the end of a file that was cut */
-		end(f, io, BLOCK_MEDIUM_ERROR);
-		return;
-	}
-	advance(io, (uint64_t)n);
-	if (io->done < io->request->size)
-		repeat(f, io, io->step);
-	else if (must_sync(io))
-		repeat(f, io, FILE_STEP_SYNC);
-	else
-		end(f, io, BLOCK_DONE);
-}
-
-/* A range could not be made a hole, or marked. */
-static void not_zeroed(struct file_medium *f, struct file_io *io, int err)
-{
-	if (io->request->op == BLOCK_DISCARD)
-		end(f, io, err == -EOPNOTSUPP ? BLOCK_DONE : result_of(err)); /* an advice */
-	else if (err == -EOPNOTSUPP || err == -EINVAL)
-		repeat(f, io, FILE_STEP_WRITE_ZEROES);
-	else
-		end(f, io, result_of(err));
-}
-
-static void step_ended(struct file_medium *f, struct file_io *io, int res)
-{
-	bool zeroes = io->request->op == BLOCK_DISCARD || io->request->op == BLOCK_WRITE_ZEROES;
-
-	if (res == -EINTR || res == -EAGAIN)
-		repeat(f, io, io->step);
-	else if (io->step == FILE_STEP_FIRST && zeroes && res < 0)
-		not_zeroed(f, io, res);
-	else if (res < 0)
-		end(f, io, result_of(res));
-	else if (io->step == FILE_STEP_WRITE_ZEROES ||
-		 (io->step == FILE_STEP_FIRST && moves_data(io->request->op)))
-		moved(f, io, res);
-	else if (must_sync(io))
-		repeat(f, io, FILE_STEP_SYNC);
-	else
-		end(f, io, BLOCK_DONE);
-}
-
-static unsigned reap(struct worker *worker, struct medium *medium, struct block_request **requests,
-		     unsigned max)
-{
-	struct file_medium *f = file_of(medium);
 	struct io_uring_cqe *cqe;
-	unsigned n;
+	struct file_io *io;
 
-	(void)worker;
-	max = min_u32(max, FILE_DEPTH);
-	while (f->ended_count < max && io_uring_peek_cqe(&f->ring, &cqe) == 0) {
-		struct file_io *io = io_uring_cqe_get_data(cqe);
-		int res = cqe->res;
-
-		io_uring_cqe_seen(&f->ring, cqe);
-		step_ended(f, io, res);
-	}
-	if (io_uring_sq_ready(&f->ring))
-		(void)io_uring_submit(&f->ring);
-	n = min_u32(max, f->ended_count);
-	memcpy(requests, f->ended, n * sizeof requests[0]);
-	f->ended_count -= n;
-	memmove(f->ended, f->ended + n, f->ended_count * sizeof requests[0]);
-	if (n && f->wakes) {
-		f->wakes = false;
-		(void)io_uring_cq_eventfd_toggle(&f->ring, false);
-	}
-	return n;
+	if (io_uring_peek_cqe(&f->ring.uring, &cqe) != 0)
+		return NULL;
+	io = io_uring_cqe_get_data(cqe);
+	*result = cqe->res;
+	io_uring_cqe_seen(&f->ring.uring, cqe);
+	return io;
 }
 
-static bool arm(struct worker *worker, struct medium *medium)
+static void wake(struct file_medium *f, enum file_wake wanted)
 {
-	struct file_medium *f = file_of(medium);
-
-	(void)worker;
-	f->wakes = true;
-	(void)io_uring_cq_eventfd_toggle(&f->ring, true);
+	(void)io_uring_cq_eventfd_toggle(&f->ring.uring, wanted == FILE_WAKE);
 	/* The wish must be out before the ring is looked at; the kernel does the reverse. */
-	atomic_thread_fence(memory_order_seq_cst);
-	return f->ended_count || io_uring_cq_ready(&f->ring) || io_uring_sq_ready(&f->ring);
+	if (wanted == FILE_WAKE)
+		atomic_thread_fence(memory_order_seq_cst);
 }
 
-const struct medium_ops file_medium_ops = {
-	.name = "file", .submit = submit, .reap = reap, .arm = arm,
+static bool has_ended(struct file_medium *f)
+{
+	return io_uring_cq_ready(&f->ring.uring) || io_uring_sq_ready(&f->ring.uring);
+}
+
+const struct file_carrier file_ring_carrier = {
+	.name = "io_uring", .open = open_ring, .close = close_ring, .put = put, .push = push,
+	.take = take, .wake = wake, .has_ended = has_ended,
 };

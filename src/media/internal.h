@@ -1,12 +1,15 @@
 /* media/internal.h -- what the files of media/ share: how each kind is opened, and the insides of a file.
  *
- * file.c opens: geometry, lock, ring.  file_ring.c begins and ends requests. */
+ * file.c opens: geometry, lock, carrier.  file_io.c begins and ends requests, in steps; file_ring.c and
+ * file_pool.c carry steps to the kernel, by io_uring and by threads. */
 #ifndef MEDIA_INTERNAL_H
 #define MEDIA_INTERNAL_H
 
 #include "media/any_medium.h"
 
 #include <liburing.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <sys/uio.h>
 
 enum {
@@ -15,6 +18,7 @@ enum {
 	FILE_BOUNCES = 16,         /* of FILE_TRANSFER_MAX bytes */
 	FILE_ZEROES = 1 << 20,     /* bytes of zeroes written at once */
 	FILE_NO_BOUNCE = -1,
+	FILE_THREADS = 8,          /* of a pool: steps at the kernel at once */
 };
 
 /* What a request is at.  Most need one step; zeroes may have to be written, and what must be
@@ -24,7 +28,8 @@ enum file_step { FILE_STEP_FIRST, FILE_STEP_WRITE_ZEROES, FILE_STEP_SYNC };
 /* A request at the kernel. */
 struct file_io {
 	struct block_request *request;
-	struct file_io *next_free;
+	struct file_io *next_free, *next_ended;
+	int result;              /* of a step that a thread carried: bytes, 0 or -errno */
 	enum file_step step;
 	int bounce;              /* FILE_NO_BOUNCE, or its number */
 	uint64_t done;           /* bytes of it */
@@ -32,12 +37,64 @@ struct file_io {
 	struct iovec iov[BLOCK_SEGS_MAX];
 };
 
+struct file_medium;
+
+enum file_wake { FILE_WAKE_NOT, FILE_WAKE };
+
+/* What carries steps to the kernel: one is chosen when a file is opened.
+ *
+ * Threads: those of medium_open(), medium_close() and, for the rest, of struct medium_ops.  None waits
+ * but open and close. */
+struct file_carrier {
+	const char *name; /* for people */
+	/* 0, or -errno with 'why'.  The file, its memory and wake_fd are there. */
+	int (*open)(struct file_medium *, struct refusal *why);
+	/* No memory of a request is touched after it.  Also after an open that failed. */
+	void (*close)(struct file_medium *);
+	/* Takes the next step of an io that has none under way: there is room for each. */
+	void (*put)(struct file_medium *, struct file_io *);
+	/* Lets go what was put. */
+	void (*push)(struct file_medium *);
+	/* An io whose step has ended, with what a system call gives: bytes, 0 or -errno; NULL: none. */
+	struct file_io *(*take)(struct file_medium *, int *result);
+	/* Whether wake_fd is to be written when a step ends. */
+	void (*wake)(struct file_medium *, enum file_wake);
+	/* After wake(): whether there is something to take, or to push, already. */
+	bool (*has_ended)(struct file_medium *);
+};
+
+extern const struct file_carrier file_ring_carrier, file_pool_carrier;
+
+/* Of file_ring.c. */
+struct file_ring {
+	struct io_uring uring;
+	bool there, registered_file, registered_bounces;
+};
+
+/* Of file_pool.c. */
+struct file_pool {
+	bool there;
+	unsigned thread_count;
+	pthread_t threads[FILE_THREADS];
+	sem_t work; /* counts what is in the queue */
+	_Atomic bool stop;
+	_Atomic bool wanted;   /* wake-ups are */
+	_Atomic uint64_t head; /* the threads' */
+	uint64_t tail;	       /* the worker's, as unpushed and taken */
+	unsigned unpushed;
+	struct file_io *taken;
+	struct file_io *_Atomic ended; /* the last that ended; next_ended is the one before */
+	struct file_io *_Atomic queue[FILE_DEPTH];
+};
+
 struct file_medium {
 	struct any_medium any; /* first */
 	int fd, wake_fd;
-	struct io_uring ring;
-	bool ring_there, registered_file, registered_bounces, wakes;
-	bool direct;
+	const struct file_carrier *carrier; /* NULL until one is open */
+	struct file_ring ring;
+	struct file_pool pool;
+	struct refusal no_ring; /* why there is none */
+	bool direct, wakes;
 	uint32_t memory_align; /* of direct I/O */
 	struct file_io *ios, *free_ios;
 	uint8_t *bounces;      /* FILE_BOUNCES * FILE_TRANSFER_MAX */
@@ -48,6 +105,12 @@ struct file_medium {
 	unsigned ended_count;
 	_Atomic uint32_t in_flight;
 };
+
+/* How fallocate(2) makes zeroes for a BLOCK_DISCARD or BLOCK_WRITE_ZEROES. */
+int file_zero_mode(const struct block_request *request);
+
+/* Bytes of the next FILE_STEP_WRITE_ZEROES. */
+unsigned file_zeroes_left(const struct file_io *io);
 
 int memory_medium_open(struct medium **medium, const struct medium_conf *conf, struct refusal *why);
 int file_medium_open(struct medium **medium, const struct medium_conf *conf, struct refusal *why);

@@ -1,5 +1,5 @@
 /* media/media.h -- media of disk cards on this machine: memory, files and block devices through
- * io_uring, with direct I/O where the file system can, and NVMe functions through VFIO.
+ * io_uring or a few threads, with direct I/O where the file system can, and NVMe functions through VFIO.
  *
  * What a medium does and who may call it: channel/medium.h.
  *
@@ -25,6 +25,13 @@ enum medium_cache {
 	MEDIUM_CACHED,
 };
 
+/* MEDIUM_FILE: what carries its requests to the kernel. */
+enum medium_carrier {
+	MEDIUM_BY_RING_IF_CAN, /* io_uring, or threads where the kernel or a sandbox forbids that */
+	MEDIUM_BY_RING,        /* or else not at all */
+	MEDIUM_BY_THREADS,
+};
+
 struct medium_conf {
 	enum medium_kind kind;
 	const char *path;     /* MEDIUM_FILE: a regular file or a block device.  MEDIUM_VFIO: a PCI address,
@@ -33,12 +40,13 @@ struct medium_conf {
 			       * not there is made with this size; 0: it must be there */
 	enum medium_access access;
 	enum medium_cache cache;
+	enum medium_carrier carrier;
 	uint32_t nsid;        /* MEDIUM_VFIO: the namespace; 0: the first active one */
 };
 
 /* 0, or -errno with 'why': -EBUSY when another program has the file (flock(2)) and keeps it for three
- * seconds, -ENOSYS when the kernel has no io_uring or does not let us use it; MEDIUM_VFIO: as os/vfio_function.h
- * and media/nvme_medium.h have it. */
+ * seconds, -ENOSYS when MEDIUM_BY_RING is asked and the kernel has no io_uring or not for us;
+ * MEDIUM_VFIO: as os/vfio_function.h and media/nvme_medium.h have it. */
 int medium_open(struct medium **medium, const struct medium_conf *conf, struct refusal *why);
 
 /* NULL is nothing. */
@@ -50,7 +58,12 @@ bool medium_is_idle(const struct medium *medium);
 /* Any thread: whether it has died for good: all that it is asked ends with BLOCK_GONE. */
 bool medium_is_dead(const struct medium *medium);
 
-/* How it is reached, for people: "memory", "direct I/O", "page cache", "VFIO"; or why it is dead. */
+/* How it is reached, for people: "memory", "VFIO", of a file "direct I/O" or "page cache", with ", io_uring"
+ * or ", threads"; or why it is dead. */
 const char *medium_how(const struct medium *medium);
+
+/* Why it is reached in a lesser way than it could be, for people: that io_uring is forbidden; or "".  Lives as
+ * long as the medium. */
+const char *medium_note(const struct medium *medium);
 
 #endif

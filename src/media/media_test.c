@@ -3,11 +3,16 @@
 
 #include "tests/check.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +22,21 @@ enum { SIZE = 8 << 20 };
 
 static char path[64];
 static uint8_t *data, *other; /* 4 MiB each, aligned */
+static enum medium_carrier carrier;
+
+static int by_threads(void **state)
+{
+	(void)state;
+	carrier = MEDIUM_BY_THREADS;
+	return 0;
+}
+
+static int by_ring(void **state)
+{
+	(void)state;
+	carrier = MEDIUM_BY_RING;
+	return 0;
+}
 
 static void make_path(const char *directory)
 {
@@ -32,7 +52,7 @@ static void make_path(const char *directory)
 static struct medium *open_path(enum medium_access access, enum medium_cache cache)
 {
 	struct medium_conf conf = { .kind = MEDIUM_FILE, .path = path, .access = access,
-				    .cache = cache };
+				    .cache = cache, .carrier = carrier };
 	struct refusal why = { 0 };
 	struct medium *medium = NULL;
 	int err = medium_open(&medium, &conf, &why);
@@ -180,6 +200,8 @@ static void a_file_agrees_with_plain_bytes_by_each_way(void **state)
 
 		make_path(ways[i].directory);
 		medium = open_path(MEDIUM_READ_WRITE, ways[i].cache);
+		assert_non_null(strstr(medium_how(medium),
+				       carrier == MEDIUM_BY_RING ? ", io_uring" : ", threads"));
 		fprintf(stderr, "# %s: %s, blocks of %u, aligned to %u\n", ways[i].directory,
 			medium_how(medium), medium->block_size, medium->alignment);
 		agrees_with_plain_bytes(medium, 400);
@@ -399,7 +421,7 @@ static void what_is_only_read_is_not_written(void **state)
 
 static void a_file_in_use_a_missing_one_and_no_file_are_refused(void **state)
 {
-	struct medium_conf conf = { .kind = MEDIUM_FILE, .path = path };
+	struct medium_conf conf = { .kind = MEDIUM_FILE, .path = path, .carrier = carrier };
 	struct medium *medium, *second;
 	struct refusal why = { 0 };
 
@@ -426,7 +448,8 @@ static void a_file_in_use_a_missing_one_and_no_file_are_refused(void **state)
 
 static void a_file_that_is_not_there_is_made_as_large_as_asked(void **state)
 {
-	struct medium_conf conf = { .kind = MEDIUM_FILE, .path = path, .size = 3 * MIB };
+	struct medium_conf conf = { .kind = MEDIUM_FILE, .path = path, .size = 3 * MIB,
+				    .carrier = carrier };
 	struct medium *medium;
 
 	(void)state;
@@ -442,23 +465,218 @@ static void a_file_that_is_not_there_is_made_as_large_as_asked(void **state)
 	unlink(path);
 }
 
+static unsigned entries(const char *directory)
+{
+	DIR *list = opendir(directory);
+	unsigned n = 0;
+
+	assert_non_null(list);
+	while (readdir(list))
+		n++;
+	closedir(list);
+	return n;
+}
+
+/* Writes 'n' pieces of 64 KiB without waiting for any. */
+static void begin_writes(struct medium *medium, struct block_request *requests, struct block_seg *segs,
+			 unsigned n)
+{
+	struct block_request *list;
+
+	for (unsigned i = 0; i < n; i++) {
+		segs[i] = (struct block_seg){ data + i % 32 * 65536, 65536 };
+		requests[i] = (struct block_request){
+			.op = i % 8 == 7 ? BLOCK_FLUSH : BLOCK_WRITE, .first = i % 64 * 65536, .size = 65536,
+			.segs = &segs[i], .seg_count = 1, .flags = i & 1 ? BLOCK_FUA : 0,
+		};
+		list = &requests[i];
+		assert_int_equal(medium->ops->submit(NULL, medium, &list, 1), 1);
+	}
+}
+
+/* Requests under way do not belong there, but a program that ends has no choice. */
+static void closing_ends_what_is_under_way_and_leaves_no_thread_or_descriptor(void **state)
+{
+	enum { N = 200 };
+	static struct block_request requests[N];
+	static struct block_seg segs[N];
+	unsigned tasks, descriptors;
+
+	(void)state;
+	make_path(".");
+	tasks = entries("/proc/self/task");
+	descriptors = entries("/proc/self/fd");
+	for (unsigned round = 0; round < 5; round++) {
+		struct medium *medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+
+		assert_true(entries("/proc/self/task") > tasks);
+		begin_writes(medium, requests, segs, N);
+		assert_false(medium_is_idle(medium));
+		medium_close(medium);
+		assert_int_equal(entries("/proc/self/fd"), descriptors);
+		/* A thread that was joined is listed for a moment yet. */
+		for (unsigned tries = 0; tries < 1000 && entries("/proc/self/task") > tasks; tries++)
+			usleep(1000);
+		assert_int_equal(entries("/proc/self/task"), tasks);
+	}
+	unlink(path);
+}
+
+/* More than the medium takes is left with the caller, and each that was taken ends with its own. */
+static void a_full_queue_takes_no_more_and_none_is_lost_or_mixed_up(void **state)
+{
+	enum { N = 512, ROUNDS = 20 };
+	static struct block_request requests[N], *list[N], *ended[N];
+	static struct block_seg segs[N];
+	struct medium *medium;
+
+	(void)state;
+	make_path("/dev/shm");
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_CACHED);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		unsigned begun = 0, done = 0;
+
+		for (unsigned i = 0; i < N; i++) {
+			segs[i] = (struct block_seg){ data + i * 4096, 4096 };
+			if (round % 2 == 0)
+				memset(segs[i].bytes, (int)(i * 7 + round), 4096);
+			else
+				memset(segs[i].bytes, 0xee, 4096);
+			requests[i] = (struct block_request){
+				.op = round % 2 ? BLOCK_READ : BLOCK_WRITE, .first = i * 4096, .size = 4096,
+				.segs = &segs[i], .seg_count = 1, .result = BLOCK_RESULT_COUNT,
+			};
+			list[i] = &requests[i];
+		}
+		begun = medium->ops->submit(NULL, medium, list, N);
+		assert_true(begun >= 128 && begun < N);
+		while (done < N) {
+			unsigned n = medium->ops->reap(NULL, medium, ended, 7);
+
+			done += n;
+			begun += medium->ops->submit(NULL, medium, list + begun, N - begun);
+			if (!n)
+				wait_for(medium);
+		}
+		assert_int_equal(done, N);
+		for (unsigned i = 0; i < N; i++) {
+			assert_int_equal(requests[i].result, BLOCK_DONE);
+			assert_int_equal(segs[i].bytes[i], (uint8_t)(i * 7 + round / 2 * 2));
+		}
+	}
+	assert_true(medium_is_idle(medium));
+	medium_close(medium);
+	unlink(path);
+}
+
+/* As a container's filter does it. */
+static void forbid_the_ring(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { array_len(filter), filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(100);
+}
+
+/* The child of the next test; which step failed, or 0. */
+static int see_threads_step_in(void)
+{
+	struct medium_conf conf = { .kind = MEDIUM_FILE, .path = path };
+	struct medium *medium;
+	struct refusal why = { 0 };
+
+	forbid_the_ring();
+	if (medium_open(&medium, &conf, &why) != 0)
+		return 1;
+	if (!strstr(medium_how(medium), ", threads") || !strstr(medium_note(medium), "not permitted"))
+		return 2;
+	memset(data, 0x77, 4096);
+	if (go(medium, BLOCK_WRITE, BLOCK_FUA, 8192, 4096, data) != BLOCK_DONE ||
+	    go(medium, BLOCK_READ, 0, 8192, 4096, other) != BLOCK_DONE || memcmp(data, other, 4096) != 0)
+		return 3;
+	medium_close(medium);
+	conf.carrier = MEDIUM_BY_RING;
+	if (medium_open(&medium, &conf, &why) != -ENOSYS || !strstr(why.text, "io_uring"))
+		return 4;
+	return 0;
+}
+
+static void threads_step_in_where_the_ring_is_forbidden_and_it_is_said(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	make_path(".");
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(see_threads_step_in());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 100)
+		fprintf(stderr, "# skipped: this machine has no seccomp filters\n");
+	else
+		assert_int_equal(WEXITSTATUS(status), 0);
+	unlink(path);
+}
+
+static bool ring_is_there(void)
+{
+	struct medium_conf conf = { .kind = MEDIUM_FILE, .path = path, .carrier = MEDIUM_BY_RING };
+	struct refusal why = { 0 };
+	struct medium *medium;
+	int err;
+
+	make_path(".");
+	err = medium_open(&medium, &conf, &why);
+	unlink(path);
+	if (err)
+		fprintf(stderr, "# skipped: all tests by io_uring: %s\n", why.text);
+	else
+		medium_close(medium);
+	return err == 0;
+}
+
+#define BY_THREADS(test) { #test "_by_threads", test, by_threads, NULL, NULL }
+#define BY_RING(test)    { #test "_by_io_uring", test, by_ring, NULL, NULL }
+#define OF_EACH(X)                                                          \
+	X(a_file_agrees_with_plain_bytes_by_each_way),                      \
+	X(what_was_written_is_in_the_file),                                 \
+	X(a_discard_gives_space_back),                                      \
+	X(many_requests_end_each_once),                                     \
+	X(a_wake_up_comes_when_a_request_ends_and_only_when_asked),         \
+	X(a_file_that_was_cut_gives_errors_and_no_more),                    \
+	X(what_was_completed_survives_a_kill_and_the_lock_does_not),        \
+	X(what_is_only_read_is_not_written),                                \
+	X(a_file_that_is_not_there_is_made_as_large_as_asked),              \
+	X(a_full_queue_takes_no_more_and_none_is_lost_or_mixed_up)
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest without_ring[] = {
 		cmocka_unit_test(memory_agrees_with_plain_bytes),
-		cmocka_unit_test(a_file_agrees_with_plain_bytes_by_each_way),
-		cmocka_unit_test(what_was_written_is_in_the_file),
-		cmocka_unit_test(a_discard_gives_space_back),
-		cmocka_unit_test(many_requests_end_each_once),
-		cmocka_unit_test(a_wake_up_comes_when_a_request_ends_and_only_when_asked),
-		cmocka_unit_test(a_file_that_was_cut_gives_errors_and_no_more),
-		cmocka_unit_test(what_was_completed_survives_a_kill_and_the_lock_does_not),
-		cmocka_unit_test(what_is_only_read_is_not_written),
-		cmocka_unit_test(a_file_in_use_a_missing_one_and_no_file_are_refused),
-		cmocka_unit_test(a_file_that_is_not_there_is_made_as_large_as_asked),
+		cmocka_unit_test(threads_step_in_where_the_ring_is_forbidden_and_it_is_said),
+		OF_EACH(BY_THREADS),
+		/* once: it waits for a lock that does not come */
+		BY_THREADS(a_file_in_use_a_missing_one_and_no_file_are_refused),
+		BY_THREADS(closing_ends_what_is_under_way_and_leaves_no_thread_or_descriptor),
 	};
+	const struct CMUnitTest with_ring[] = { OF_EACH(BY_RING) };
+	struct CMUnitTest tests[array_len(without_ring) + array_len(with_ring)];
+	size_t count = array_len(without_ring);
 
+	memcpy(tests, without_ring, sizeof without_ring);
+	memcpy(tests + count, with_ring, sizeof with_ring);
 	data = aligned_alloc(4096, 4 << 20);
 	other = aligned_alloc(4096, 4 << 20);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (ring_is_there())
+		count += array_len(with_ring);
+	return _cmocka_run_group_tests("media", tests, count, NULL, NULL);
 }

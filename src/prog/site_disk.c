@@ -5,6 +5,7 @@
 #include "prog/vfio_user_medium.h"
 
 #include "os/clock.h"
+#include "os/log.h"
 #include "tree/tree.h"
 
 #include <errno.h>
@@ -78,7 +79,7 @@ static const char *remedy_of(const struct site_card *asked, int err)
 		return asked->size ? "make its directory" : "give the card a size, so that the file is made";
 	if (err == -EACCES || err == -EPERM)
 		return "let the user of midplaned read and write it";
-	return err == -ENOSYS ? "use a medium of memory" : "";
+	return "";
 }
 
 static int open_asked(struct run_card *card, struct refusal *why)
@@ -110,6 +111,9 @@ static int open_medium(struct run_card *card, struct refusal *why)
 		       asked->medium, card->medium->size, asked->size);
 		return -EINVAL;
 	}
+	if (*medium_note(card->medium))
+		log_info("prog", "a medium is carried by threads card=%s medium=%s: %s", asked->name,
+			 asked->medium, medium_note(card->medium));
 	return 0;
 }
 

@@ -87,7 +87,8 @@ static const struct tree_property card[] = {
 	ROW("medium",            TEXT,    PLAIN,  CONF, SHOWN,
 	    "what keeps a disk card's bytes: memory, a file, a block device or an NVMe function"),
 	ROW("medium_access",     TEXT,    PLAIN,  READ, SHOWN,
-	    "how it is reached: memory, direct I/O, page cache, VFIO or vfio-user; or why it is dead"),
+	    "how it is reached: memory, direct I/O or page cache and by io_uring or threads, VFIO or vfio-user; "
+	    "or why it is dead"),
 	ROW("address",           TEXT,    PLAIN,  CONF, SHOWN,
 	    "of a vfio card: PCI address of its physical function"),
 	ROW("iommu_group",       INTEGER, PLAIN,  READ, SHOWN,  "IOMMU group of that function"),
