@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/loop.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -465,6 +467,61 @@ static void a_file_that_is_not_there_is_made_as_large_as_asked(void **state)
 	unlink(path);
 }
 
+/* A block device over the file 'path', that ends with its last user: a descriptor of it, or -errno. */
+static int make_loop_device(char *name, size_t size)
+{
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), device = -1, err = -EBUSY;
+	struct loop_config config = { .fd = (uint32_t)open(path, O_RDWR | O_CLOEXEC),
+				      .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+
+	/* Another program may be as quick. */
+	for (unsigned tries = 0; control >= 0 && err == -EBUSY && tries < 20; tries++) {
+		int number = ioctl(control, LOOP_CTL_GET_FREE);
+
+		snprintf(name, size, "/dev/loop%d", number);
+		device = open(name, O_RDWR | O_CLOEXEC);
+		err = device >= 0 && ioctl(device, LOOP_CONFIGURE, &config) == 0 ? 0 : -errno;
+		if (err && device >= 0)
+			close(device);
+	}
+	err = control < 0 ? -errno : err;
+	close(control);
+	close((int)config.fd);
+	return err ? err : device;
+}
+
+static void a_block_device_agrees_with_plain_bytes(void **state)
+{
+	struct stat before, after;
+	struct medium *medium;
+	char file[sizeof path];
+	int device;
+
+	(void)state;
+	make_path(".");
+	memcpy(file, path, sizeof path);
+	device = make_loop_device(path, sizeof path);
+	if (device < 0) {
+		unlink(file);
+		fprintf(stderr, "# skipped: no loop device here: %s\n", strerror(-device));
+		skip();
+	}
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+	close(device);
+	assert_non_null(strstr(medium_how(medium), "direct I/O"));
+	assert_int_equal(medium->size, SIZE);
+	agrees_with_plain_bytes(medium, 400);
+	memset(data, 0x5a, MIB);
+	assert_int_equal(go(medium, BLOCK_WRITE, BLOCK_FUA, 0, MIB, data), BLOCK_DONE);
+	assert_int_equal(stat(file, &before), 0);
+	assert_int_equal(go(medium, BLOCK_DISCARD, 0, 0, MIB, NULL), BLOCK_DONE);
+	assert_int_equal(go(medium, BLOCK_FLUSH, 0, 0, 0, NULL), BLOCK_DONE);
+	assert_int_equal(stat(file, &after), 0);
+	assert_true(after.st_blocks < before.st_blocks);
+	medium_close(medium);
+	unlink(file);
+}
+
 static unsigned entries(const char *directory)
 {
 	DIR *list = opendir(directory);
@@ -648,6 +705,7 @@ static bool ring_is_there(void)
 #define BY_RING(test)    { #test "_by_io_uring", test, by_ring, NULL, NULL }
 #define OF_EACH(X)                                                          \
 	X(a_file_agrees_with_plain_bytes_by_each_way),                      \
+	X(a_block_device_agrees_with_plain_bytes),                          \
 	X(what_was_written_is_in_the_file),                                 \
 	X(a_discard_gives_space_back),                                      \
 	X(many_requests_end_each_once),                                     \
