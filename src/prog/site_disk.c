@@ -404,6 +404,9 @@ bool site_disk_is_away(struct run_io *io, char *text, size_t size)
 	if (state == FAILOVER_CARD_PULLED)
 		snprintf(text, size, "commands end with an error; its card is pulled: midplane card insert %s",
 			 name_of(card));
+	else if (state == FAILOVER_CARD_DEAD && card->medium_dead)
+		snprintf(text, size, "commands end with an error; the medium of its card '%s' is %s: see to it "
+			 "and start the site again", name_of(card), medium_how(card->medium));
 	else if (state == FAILOVER_CARD_DEAD)
 		snprintf(text, size, "the worker of its card '%s' does not answer", name_of(card));
 	return state == FAILOVER_CARD_PULLED || state == FAILOVER_CARD_DEAD;

@@ -35,20 +35,22 @@ static void look_at(struct run_card *card, uint64_t now_ns)
 	if (health == WORKER_STUCK && !is_dead(card)) {
 		site_move_tell(card, FAILOVER_HEART_LOST, now_ns - limit_ns);
 		report(card, true);
-	} else if (health == WORKER_WELL && is_dead(card)) {
+	} else if (health == WORKER_WELL && is_dead(card) && !card->medium_dead) {
 		site_move_tell(card, FAILOVER_HEART_CAME, now_ns);
 		report(card, false);
 	}
 }
 
-/* What its card is asked ends with an error by then; that is told once. */
-static void look_at_medium(struct run_card *card)
+/* A card whose medium is dead is dead: no medium comes back to life.  What it is asked ends with an error by then;
+ * that is told once. */
+static void look_at_medium(struct run_card *card, uint64_t now_ns)
 {
 	char object[104];
 
 	if (!card->medium || card->medium_dead || !medium_is_dead(card->medium))
 		return;
 	card->medium_dead = true;
+	site_move_tell(card, FAILOVER_HEART_LOST, now_ns);
 	snprintf(object, sizeof object, "card %s", card->place.card->name);
 	events_add(&card->run->events, "dead", object, "its medium %.64s is %s", card->place.card->medium,
 		   medium_how(card->medium));
@@ -63,7 +65,7 @@ static void on_beat(uv_timer_t *timer)
 	for (unsigned i = 0; i < run->card_count; i++) {
 		if (run->cards[i].served) /* by a worker */
 			look_at(&run->cards[i], now_ns);
-		look_at_medium(&run->cards[i]);
+		look_at_medium(&run->cards[i], now_ns);
 	}
 }
 

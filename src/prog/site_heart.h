@@ -1,5 +1,5 @@
 /* prog/site_heart.h -- listens to the workers' heartbeats: a worker that is stuck in a driver takes its
- * cards with it, and gives them back when it answers again.
+ * cards with it, and gives them back when it answers again.  A card whose medium has died is dead for good.
  *
  * Threads: control.  Memory: one timer, freed by the loop. */
 #ifndef PROG_SITE_HEART_H

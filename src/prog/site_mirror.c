@@ -368,6 +368,8 @@ static void say_half(struct run_io *io, unsigned n, char *text, size_t size)
 
 	if (state == FAILOVER_CARD_PULLED)
 		snprintf(text, size, "card '%s' is pulled: midplane card insert %s", name, name);
+	else if (state == FAILOVER_CARD_DEAD && card->medium_dead)
+		snprintf(text, size, "the medium of card '%s' is %.80s", name, medium_how(card->medium));
 	else if (state != FAILOVER_CARD_IN_SERVICE)
 		snprintf(text, size, "card '%s' is %s", name, failover_card_state_text[state]);
 	else if (facts->why[n].text[0])

@@ -101,12 +101,18 @@ def drive(guest):
 
 def site():
     cards = [{"name": "ssd", "class": "disk", "medium": VF, "namespace": 1, "vfs": 4}]
+    spare = [{"name": "spare", "class": "disk", "medium": "/tmp/spare.img", "size": "16MiB", "vfs": 4}]
     disks = [{"name": "data", "pool": "all", "attachment": "nvme", "size": "8MiB", "queues": 2,
-              "socket": "/tmp/data.sock"}]
+              "socket": "/tmp/data.sock"},
+             {"name": "twin", "pool": "both", "redundancy": "pair", "attachment": "nvme", "size": "4MiB",
+              "socket": "/tmp/twin.sock"}]
     # In an emulated machine a CPU that the host takes away looks like a worker that hangs.
     return {"name": "guest", "workers": 1, "heartbeat_ms": 6000,
-            "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": cards}]}],
-            "hosts": [{"name": "blade", "chassis": "shelf"}], "pools": [{"name": "all", "cards": ["ssd"]}],
+            "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": cards},
+                                                       {"name": "other", "cards": spare}]}],
+            "hosts": [{"name": "blade", "chassis": "shelf"}],
+            "pools": [{"name": "all", "cards": ["ssd"]}, {"name": "both", "cards": ["ssd", "spare"]}],
+            "groups": [{"name": "pair", "pool": "both", "count": 2, "mode": "1+1", "spread": "carrier"}],
             "systems": [{"name": "a", "host": "blade", "io": disks}]}
 
 
@@ -159,6 +165,20 @@ def die(guest):
     told = guest.run(f"i=0; while ! midplane --socket /tmp/m.sock event list | grep -q 'its medium {VF} is dead: ' && "
                      "[ $i -lt 30 ]; do sleep 1; i=$((i+1)); done; [ $i -lt 30 ]", 90, check=False)
     check(told.code == 0, "and it is told as an event")
+    for verb in (None, "pull", "insert"):
+        if verb:
+            check(guest.tool(f"--socket /tmp/m.sock card {verb} ssd")[0] == 0, f"card {verb}")
+        card = json.loads(guest.tool("--socket /tmp/m.sock -o json card show ssd")[1])
+        check(card["state"] == ("pulled" if verb == "pull" else "dead"), f"the card is {card['state']}")
+    data, twin = json.loads(guest.tool("--socket /tmp/m.sock -o json system show a")[1])["ios"]
+    check(data["state"] == "away" and f"medium of its card 'ssd' is {card['medium_access']}" in data["stopped"],
+          f"the disk on it is away: {data['stopped']}")
+    check(twin["mirror"] == "degraded" and twin["state"] != "away" and
+          "card 'spare' serves alone" in twin["mirror_text"] and
+          "medium of card 'ssd' is dead: " in twin["mirror_text"], f"a mirror goes on: {twin['mirror_text']}")
+    for verb in ("fill", "compare"):
+        done = guest.run(f"disk_client nvme /tmp/twin.sock {verb} 7", 120, check=False)
+        check(done.code == 0, f"with data: {verb} {done.text.strip()}")
     stop_daemon(guest)
 
 
