@@ -315,6 +315,28 @@ int vfio_user_client_write(struct vfio_user_client *c, unsigned region, uint64_t
 	return note_config(c, first, whole);
 }
 
+int vfio_user_client_get(struct vfio_user_client *c, unsigned region, uint64_t offset, uint32_t size,
+			 uint64_t *value)
+{
+	uint8_t bytes[sizeof *value] = { 0 };
+	int err;
+
+	must(size >= 1 && size <= sizeof bytes);
+	err = vfio_user_client_read(c, region, offset, size, bytes);
+	*value = err ? 0 : get_le64(bytes);
+	return err;
+}
+
+int vfio_user_client_put(struct vfio_user_client *c, unsigned region, uint64_t offset, uint32_t size,
+			 uint64_t value)
+{
+	uint8_t bytes[sizeof value];
+
+	must(size >= 1 && size <= sizeof bytes);
+	put_le64(bytes, value);
+	return vfio_user_client_write(c, region, offset, size, bytes);
+}
+
 /* Memory. */
 
 int vfclient_send_window(struct vfio_user_client *c, const struct vfio_user_client_window *w)

@@ -63,6 +63,12 @@ int vfio_user_client_read(struct vfio_user_client *client, unsigned region, uint
 			  uint8_t *to);
 int vfio_user_client_write(struct vfio_user_client *client, unsigned region, uint64_t offset,
 			   uint32_t size, const uint8_t *from);
+/* The same of numbers, little-endian as PCI has them; 'size' is 1 to 8 bytes.  After an error the
+ * number read is 0. */
+int vfio_user_client_get(struct vfio_user_client *client, unsigned region, uint64_t offset, uint32_t size,
+			 uint64_t *value);
+int vfio_user_client_put(struct vfio_user_client *client, unsigned region, uint64_t offset, uint32_t size,
+			 uint64_t value);
 
 /* Lets the function reach memory at 'address': bytes of a file, or of ours by messages.  Both must stay
  * until unmap() or close(); the descriptor is the caller's. */

@@ -36,19 +36,12 @@ static struct {
 
 static int client_read(void *owner, uint32_t offset, unsigned size, uint64_t *value)
 {
-	uint8_t bytes[8] = { 0 };
-	int err = vfio_user_client_read(owner, 0, offset, size, bytes);
-
-	*value = get_le64(bytes);
-	return err;
+	return vfio_user_client_get(owner, 0, offset, size, value);
 }
 
 static int client_write(void *owner, uint32_t offset, unsigned size, uint64_t value)
 {
-	uint8_t bytes[8];
-
-	put_le64(bytes, value);
-	return vfio_user_client_write(owner, 0, offset, size, bytes);
+	return vfio_user_client_put(owner, 0, offset, size, value);
 }
 
 static bool client_wait(void *owner)

@@ -26,19 +26,12 @@ struct served_device {
 
 static int read_register(void *owner, uint32_t offset, unsigned size, uint64_t *value)
 {
-	uint8_t bytes[8] = { 0 };
-	int err = vfio_user_client_read(((struct served_device *)owner)->client, 0, offset, size, bytes);
-
-	*value = get_le64(bytes);
-	return err;
+	return vfio_user_client_get(((struct served_device *)owner)->client, 0, offset, size, value);
 }
 
 static int write_register(void *owner, uint32_t offset, unsigned size, uint64_t value)
 {
-	uint8_t bytes[8];
-
-	put_le64(bytes, value);
-	return vfio_user_client_write(((struct served_device *)owner)->client, 0, offset, size, bytes);
+	return vfio_user_client_put(((struct served_device *)owner)->client, 0, offset, size, value);
 }
 
 static void close_device(void *owner)

@@ -1,7 +1,6 @@
 /* The NVMe side of the disk client: registers by messages, doorbells in shared memory. */
 #include "disk_client.h"
 
-#include "base/bytes.h"
 #include "dev/nvme_driver.h"
 #include "spec/pcie.h"
 
@@ -22,19 +21,12 @@ static struct {
 
 static int read_register(void *owner, uint32_t offset, unsigned size, uint64_t *value)
 {
-	uint8_t bytes[8] = { 0 };
-	int err = vfio_user_client_read(owner, 0, offset, size, bytes);
-
-	*value = get_le64(bytes);
-	return err;
+	return vfio_user_client_get(owner, 0, offset, size, value);
 }
 
 static int write_register(void *owner, uint32_t offset, unsigned size, uint64_t value)
 {
-	uint8_t bytes[8];
-
-	put_le64(bytes, value);
-	return vfio_user_client_write(owner, 0, offset, size, bytes);
+	return vfio_user_client_put(owner, 0, offset, size, value);
 }
 
 static bool wait_a_little(void *owner)
