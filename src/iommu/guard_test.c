@@ -481,7 +481,8 @@ static void no_worker_uses_what_was_taken_back(void **state)
 		hold_give(&s->hold, HOLD_CONTROL);
 		if (now != before)
 			atomic_store(s->slots[before], BAD);
-		while (step % 16 == 0 && atomic_load(&s->looks) < step / 16)
+		/* Each worker in turn: the scheduler may let one of them run and not the other. */
+		while (step / WORKERS % 8 == 0 && atomic_load(&s->looks) < step / 16)
 			sched_yield();
 	}
 	for (unsigned f = 0; f < WORKERS; f++) {
