@@ -116,6 +116,35 @@ int vfuser_write_multi(struct vfio_user *vf, struct vfuser_msg *msg, struct refu
 	return 0;
 }
 
+/* What refuses the write later is no concern here. */
+static bool one_stops(const struct vfio_user *vf, const uint8_t *bytes, uint32_t room)
+{
+	struct access a = access_at(bytes);
+
+	return a.count <= room && is_inside(vf, &a) &&
+	       pci_function_write_stops(vf->function, a.region, a.offset, a.count,
+					bytes + VFIO_USER_ACCESS_SIZE);
+}
+
+bool vfuser_write_stops(const struct vfio_user *vf, const struct vfuser_msg *msg)
+{
+	const uint8_t *at = msg->payload;
+	uint64_t count = 1, room = msg->header.payload - VFIO_USER_ACCESS_SIZE;
+	bool stops = false;
+
+	if (msg->header.command == VFIO_USER_REGION_WRITE_MULTI) {
+		count = min_u64(get_le64(at + VFIO_USER_MULTI_COUNT),
+				(msg->header.payload - VFIO_USER_MULTI_FIRST) / VFIO_USER_MULTI_SIZE);
+		at += VFIO_USER_MULTI_FIRST;
+		room = VFIO_USER_MULTI_DATA;
+	}
+	/* Registers change on this thread only: the hold, for which a round of the worker may be waited, is not
+	 * needed to look at them. */
+	for (uint64_t i = 0; i < count && !stops; i++, at += VFIO_USER_MULTI_SIZE)
+		stops = one_stops(vf, at, (uint32_t)room);
+	return stops;
+}
+
 /* Doorbells. */
 
 /* Rings what descriptor 'd' stands for, if it was signalled. */

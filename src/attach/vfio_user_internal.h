@@ -222,6 +222,8 @@ int vfuser_reset(struct vfio_user *, struct vfuser_msg *, struct refusal *);
 int vfuser_region_read(struct vfio_user *, struct vfuser_msg *, struct refusal *);
 int vfuser_region_write(struct vfio_user *, struct vfuser_msg *, struct refusal *);
 int vfuser_write_multi(struct vfio_user *, struct vfuser_msg *, struct refusal *);
+/* Whether a write that its rule allows would stop the function: it is to be quiet first. */
+bool vfuser_write_stops(const struct vfio_user *vf, const struct vfuser_msg *msg);
 int vfuser_get_io_fds(struct vfio_user *, struct vfuser_msg *, struct refusal *);
 void vfuser_doorbells_drop(struct vfio_user *vf);
 

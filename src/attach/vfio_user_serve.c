@@ -25,11 +25,15 @@ void vfuser_close_fds(struct vfuser_msg *msg)
 	msg->fd_count = 0;
 }
 
-/* Only MIG_STATE's SET among the features stops or starts the function. */
-static bool needs_quiet(const struct vfuser_rule *rule, const struct vfuser_msg *msg)
+/* Only MIG_STATE's SET among the features stops or starts the function, and only some writes. */
+static bool needs_quiet(const struct vfio_user *vf, const struct vfuser_rule *rule,
+			const struct vfuser_msg *msg)
 {
 	const uint32_t set = VFIO_USER_FEATURE_SET | VFIO_USER_FEATURE_MIG_STATE;
 
+	if (msg->header.command == VFIO_USER_REGION_WRITE ||
+	    msg->header.command == VFIO_USER_REGION_WRITE_MULTI)
+		return vfuser_write_stops(vf, msg);
 	if (msg->header.command == VFIO_USER_DEVICE_FEATURE)
 		return get_le32(msg->payload + VFIO_USER_FEATURE_FLAGS) == set;
 	return rule->when == VFUSER_QUIET;
@@ -96,7 +100,7 @@ void vfuser_answer(struct vfio_user *vf, struct vfuser_msg *msg, int err, const 
 static bool must_wait(struct vfio_user *vf, const struct vfuser_rule *rule, struct vfuser_msg *msg,
 		      int *err, struct refusal *why)
 {
-	if (!needs_quiet(rule, msg) || vfuser_is_quiet(vf))
+	if (!needs_quiet(vf, rule, msg) || vfuser_is_quiet(vf))
 		return false;
 	if (uv_now(vf->conf.loop) - vf->waits_since_ms < VFUSER_PATIENCE_MS)
 		return true;

@@ -113,7 +113,7 @@ void nvme_reset(struct nvme *nvme)
 {
 	forget(nvme);
 	nvme->cc = 0;
-	nvme->csts = 0;
+	nvme->csts &= NVME_CSTS_RDY; /* until nothing is in flight: nvme_step() */
 	nvme->aqa = 0;
 	nvme->asq = 0;
 	nvme->acq = 0;

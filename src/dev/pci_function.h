@@ -72,6 +72,10 @@ struct pci_function_ops {
 	void (*quiesce)(struct pci_function *);
 	unsigned (*busy)(const struct pci_function *);
 	void (*resume)(struct pci_function *);
+	/* Whether a write to the kind's registers, of a BAR or of configuration space, ends what is under
+	 * way: pci_function_write_stops().  NULL: none does, or the kind says itself when all has ended. */
+	bool (*stops)(const struct pci_function *, unsigned region, uint64_t offset, uint32_t size,
+		      const uint8_t *from);
 	/* Migration state of the kind: registers, queues' indexes; quiesced.  save() returns the
 	 * bytes it needs, and writes them when they fit.  load(): 0, or -EINVAL when it is not such
 	 * a state, or of another configuration, and then nothing has changed.  Configuration space is as
@@ -143,6 +147,14 @@ int pci_function_read(struct pci_function *function, unsigned region, uint64_t o
 		      uint32_t size, uint8_t *to);
 int pci_function_write(struct pci_function *function, unsigned region, uint64_t offset,
 		       uint32_t size, const uint8_t *from);
+
+/* Whether a write would end what the function has under way: it is no bus master then, or not in D0, or is
+ * reset.  Whoever makes the write lets the function become quiet first (ops->quiesce, ops->busy), since
+ * requests that a medium works on cannot be taken back: they would write to the guest's memory after it
+ * was told that nothing does, and where its rings go on could not be said.  An access that
+ * pci_function_write() would refuse stops nothing. */
+bool pci_function_write_stops(const struct pci_function *function, unsigned region, uint64_t offset,
+			      uint32_t size, const uint8_t *from);
 
 void pci_function_reset(struct pci_function *function, enum pci_reset kind);
 

@@ -26,6 +26,11 @@ static struct virtio_pci_queue *selected(struct virtio_pci *p)
 	return p->queue_select < virtio_pci_queues(p) ? &p->queues[p->queue_select] : NULL;
 }
 
+static const struct virtio_pci *of_const(const struct pci_function *function)
+{
+	return (const struct virtio_pci *)(const void *)function;
+}
+
 /* Queues. */
 
 static uint32_t first_base(const struct virtio_pci *p)
@@ -420,12 +425,21 @@ static void stop_all(struct virtio_pci *p)
 		stop(p, i);
 }
 
+/* A function that is stopped sends no interrupt: that of the requests which ended last may be owed. */
+static void go_on(struct virtio_pci *p)
+{
+	start_all(p);
+	for (unsigned i = 0; is_live(p) && i < virtio_pci_queues(p); i++)
+		if (p->device->ops->ring_runs(p->device, i))
+			raise(p, p->queues[i].vector, SPEC_VIRTIO_ISR_QUEUE);
+}
+
 static void on_event(struct pci_function *function, enum pcie_event event)
 {
 	if (event == PCIE_BUS_MASTER_OFF || event == PCIE_SLEPT)
 		stop_all(of(function));
 	else if (event == PCIE_BUS_MASTER_ON || event == PCIE_WOKE)
-		start_all(of(function));
+		go_on(of(function));
 }
 
 static void quiesce(struct pci_function *function)
@@ -438,7 +452,7 @@ static void quiesce(struct pci_function *function)
 
 static unsigned busy(const struct pci_function *function)
 {
-	const struct virtio_pci *p = (const struct virtio_pci *)(const void *)function;
+	const struct virtio_pci *p = of_const(function);
 
 	return p->device->ops->busy(p->device);
 }
@@ -452,8 +466,27 @@ static void resume(struct pci_function *function)
 	start_all(p);
 }
 
+/* 2.4: a reset has ended when the status reads 0, so it waits as those of configuration space do.  The window
+ * is waited for whatever is written there. */
+static bool stops(const struct pci_function *function, unsigned region, uint64_t offset, uint32_t size,
+		  const uint8_t *from)
+{
+	const struct virtio_pci *p = of_const(function);
+	bool enabled = p->queue_select < virtio_pci_queues(p) && p->queues[p->queue_select].enabled;
+	uint64_t data = window_data(p);
+
+	if (region == PCI_REGION_CONFIG)
+		return offset < data + 4 && data < offset + size;
+	if (region != PCIE_KINDS_VIRTIO_BAR)
+		return false;
+	if (offset == SPEC_VIRTIO_COMMON_STATUS && size == 1)
+		return from[0] == 0 && p->status;
+	return offset == SPEC_VIRTIO_COMMON_QUEUE_ENABLE && size == 2 && enabled && get_le16(from) != 1;
+}
+
 static const struct pci_function_ops ops = {
 	.name = "virtio",
+	.stops = stops,
 	.read = read_bar,
 	.write = write_bar,
 	.config_reads = config_reads,
