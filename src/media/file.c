@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -11,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +48,23 @@ static int open_file(struct file_medium *f, const struct medium_conf *conf, stru
 	else
 		refuse(why, "path", "cannot open '%s': %s", conf->path, strerror(-err));
 	return err;
+}
+
+/* Of a file in memory there is nothing to go past, and its data is moved at once: unless somebody asks for a
+ * way. */
+static void ask_whether_in_memory(struct file_medium *f, const struct medium_conf *conf)
+{
+	struct statfs system;
+	struct stat st;
+
+	/* A device's node may lie on one of these file systems, too. */
+	f->in_memory = conf->carrier == MEDIUM_BY_RING_IF_CAN && fstat(f->fd, &st) == 0 &&
+		       S_ISREG(st.st_mode) && fstatfs(f->fd, &system) == 0 &&
+		       (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
+	if (!f->in_memory || !f->direct)
+		return;
+	f->direct = false;
+	(void)fcntl(f->fd, F_SETFL, fcntl(f->fd, F_GETFL) & ~O_DIRECT);
 }
 
 /* A killed program's ring keeps its file, and so the lock, until what it had begun has ended: then, and not
@@ -196,6 +215,8 @@ static int open_carrier(struct file_medium *f, const struct medium_conf *conf, s
 
 static const char *how_of(const struct file_medium *f)
 {
+	if (f->in_memory)
+		return f->carrier == &file_ring_carrier ? "memory file, io_uring" : "memory file, threads";
 	if (f->carrier == &file_ring_carrier)
 		return f->direct ? "direct I/O, io_uring" : "page cache, io_uring";
 	return f->direct ? "direct I/O, threads" : "page cache, threads";
@@ -239,6 +260,8 @@ int file_medium_open(struct medium **medium, const struct medium_conf *conf, str
 	f->any.close = close_file;
 	f->any.is_idle = is_idle;
 	err = open_file(f, conf, why);
+	if (!err)
+		ask_whether_in_memory(f, conf);
 	if (!err)
 		err = take_lock(f, conf, why);
 	if (!err)

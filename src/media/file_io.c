@@ -115,44 +115,6 @@ static bool is_known(enum block_op op)
 	       op == BLOCK_WRITE_ZEROES;
 }
 
-/* Begins one request; false: no room now. */
-static bool begin(struct file_medium *f, struct block_request *request)
-{
-	struct file_io *io = f->free_ios;
-
-	if (!io)
-		return false;
-	if (!is_known(request->op)) {
-		request->result = BLOCK_UNSUPPORTED;
-		f->ended[f->ended_count++] = request;
-		return true;
-	}
-	io->request = request;
-	io->step = FILE_STEP_FIRST;
-	io->done = 0;
-	if (!moves_data(request->op))
-		io->bounce = FILE_NO_BOUNCE;
-	else if (!lay_iov(f, io))
-		return false;
-	f->free_ios = io->next_free;
-	f->carrier->put(f, io);
-	count_in_flight(f, 1);
-	return true;
-}
-
-static unsigned submit(struct worker *worker, struct medium *medium, struct block_request **requests,
-		       unsigned n)
-{
-	struct file_medium *f = file_of(medium);
-	unsigned taken = 0;
-
-	(void)worker;
-	while (taken < n && f->ended_count < FILE_DEPTH && begin(f, requests[taken]))
-		taken++;
-	f->carrier->push(f);
-	return taken;
-}
-
 /* Steps over 'n' bytes that were moved. */
 static void advance(struct file_io *io, uint64_t n)
 {
@@ -183,6 +145,67 @@ static void end(struct file_medium *f, struct file_io *io, enum block_result res
 	f->free_ios = io;
 	f->ended[f->ended_count++] = io->request;
 	count_in_flight(f, -1);
+}
+
+/* Of a file in memory: the kernel's ring would hand each to a thread, which waits for our core while we
+ * poll for what it does; and there is nothing to wait for but a copy. */
+static void move_at_once(struct file_medium *f, struct file_io *io)
+{
+	int n;
+
+	do {
+		n = file_carry(f, io);
+		if (n > 0)
+			advance(io, (uint64_t)n);
+	} while (n == -EINTR || (n > 0 && io->done < io->request->size));
+	if (n == 0) /* the end of a file that was cut */
+		end(f, io, BLOCK_MEDIUM_ERROR);
+	else
+		end(f, io, n < 0 ? result_of(n) : BLOCK_DONE);
+}
+
+/* Begins one request; false: no room now. */
+static bool begin(struct file_medium *f, struct block_request *request)
+{
+	struct file_io *io = f->free_ios;
+
+	if (!io)
+		return false;
+	if (!is_known(request->op)) {
+		request->result = BLOCK_UNSUPPORTED;
+		f->ended[f->ended_count++] = request;
+		return true;
+	}
+	io->request = request;
+	io->step = FILE_STEP_FIRST;
+	io->done = 0;
+	if (!moves_data(request->op))
+		io->bounce = FILE_NO_BOUNCE;
+	else if (!lay_iov(f, io))
+		return false;
+	f->free_ios = io->next_free;
+	count_in_flight(f, 1);
+	if (f->in_memory && moves_data(request->op))
+		move_at_once(f, io);
+	else
+		f->carrier->put(f, io);
+	return true;
+}
+
+static unsigned submit(struct worker *worker, struct medium *medium, struct block_request **requests,
+		       unsigned n)
+{
+	struct file_medium *f = file_of(medium);
+	unsigned taken = 0;
+
+	(void)worker;
+	/* A device is at the first of them while the others are prepared.  When it is given all at once,
+	 * it may end all at once, too, and then has nothing to do until more have come. */
+	while (taken < n && f->ended_count < FILE_DEPTH && begin(f, requests[taken]))
+		if (++taken % FILE_PUSH == 0)
+			f->carrier->push(f);
+	f->carrier->push(f);
+	return taken;
 }
 
 static void repeat(struct file_medium *f, struct file_io *io, enum file_step step)

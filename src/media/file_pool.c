@@ -38,7 +38,7 @@ static int carry_first(const struct file_medium *f, const struct file_io *io)
 	}
 }
 
-static int carry(const struct file_medium *f, const struct file_io *io)
+int file_carry(const struct file_medium *f, const struct file_io *io)
 {
 	switch (io->step) {
 	case FILE_STEP_WRITE_ZEROES:
@@ -98,7 +98,7 @@ static void *run(void *medium)
 		if (atomic_load_explicit(&pool->stop, memory_order_relaxed))
 			return NULL;
 		io = claim(pool);
-		io->result = carry(f, io);
+		io->result = file_carry(f, io);
 		give(f, io);
 	}
 }

@@ -1,7 +1,8 @@
 /* media/internal.h -- what the files of media/ share: how each kind is opened, and the insides of a file.
  *
  * file.c opens: geometry, lock, carrier.  file_io.c begins and ends requests, in steps; file_ring.c and
- * file_pool.c carry steps to the kernel, by io_uring and by threads. */
+ * file_pool.c carry steps to the kernel, by io_uring and by threads.  Data of a file in memory goes by
+ * neither: file_io.c moves it at once. */
 #ifndef MEDIA_INTERNAL_H
 #define MEDIA_INTERNAL_H
 
@@ -19,6 +20,7 @@ enum {
 	FILE_ZEROES = 1 << 20,     /* bytes of zeroes written at once */
 	FILE_NO_BOUNCE = -1,
 	FILE_THREADS = 8,          /* of a pool: steps at the kernel at once */
+	FILE_PUSH = 4,             /* requests let go together, of those that are begun at once */
 };
 
 /* What a request is at.  Most need one step; zeroes may have to be written, and what must be
@@ -95,6 +97,7 @@ struct file_medium {
 	struct file_pool pool;
 	struct refusal no_ring; /* why there is none */
 	bool direct, wakes;
+	bool in_memory;        /* on tmpfs: data is moved at once, by the worker */
 	uint32_t memory_align; /* of direct I/O */
 	struct file_io *ios, *free_ios;
 	uint8_t *bounces;      /* FILE_BOUNCES * FILE_TRANSFER_MAX */
@@ -108,6 +111,9 @@ struct file_medium {
 
 /* How fallocate(2) makes zeroes for a BLOCK_DISCARD or BLOCK_WRITE_ZEROES. */
 int file_zero_mode(const struct block_request *request);
+
+/* Carries the io's step by a system call that may wait, on the caller's thread: bytes, 0 or -errno. */
+int file_carry(const struct file_medium *f, const struct file_io *io);
 
 /* Bytes of the next FILE_STEP_WRITE_ZEROES. */
 unsigned file_zeroes_left(const struct file_io *io);

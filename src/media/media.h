@@ -27,7 +27,8 @@ enum medium_cache {
 
 /* MEDIUM_FILE: what carries its requests to the kernel. */
 enum medium_carrier {
-	MEDIUM_BY_RING_IF_CAN, /* io_uring, or threads where the kernel or a sandbox forbids that */
+	MEDIUM_BY_RING_IF_CAN, /* io_uring, or threads where the kernel or a sandbox forbids that; data of a
+				* file on tmpfs by neither: it is copied while it is submitted */
 	MEDIUM_BY_RING,        /* or else not at all */
 	MEDIUM_BY_THREADS,
 };
@@ -58,8 +59,8 @@ bool medium_is_idle(const struct medium *medium);
 /* Any thread: whether it has died for good: all that it is asked ends with BLOCK_GONE. */
 bool medium_is_dead(const struct medium *medium);
 
-/* How it is reached, for people: "memory", "VFIO", of a file "direct I/O" or "page cache", with ", io_uring"
- * or ", threads"; or why it is dead. */
+/* How it is reached, for people: "memory", "VFIO", of a file "direct I/O", "page cache" or "memory file",
+ * with ", io_uring" or ", threads"; or why it is dead. */
 const char *medium_how(const struct medium *medium);
 
 /* Why it is reached in a lesser way than it could be, for people: that io_uring is forbidden; or "".  Lives as

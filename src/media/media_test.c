@@ -25,11 +25,21 @@ enum { SIZE = 8 << 20 };
 static char path[64];
 static uint8_t *data, *other; /* 4 MiB each, aligned */
 static enum medium_carrier carrier;
+static const char *place; /* where files are made */
 
 static int by_threads(void **state)
 {
 	(void)state;
 	carrier = MEDIUM_BY_THREADS;
+	place = ".";
+	return 0;
+}
+
+static int in_memory(void **state)
+{
+	(void)state;
+	carrier = MEDIUM_BY_RING_IF_CAN;
+	place = "/dev/shm";
 	return 0;
 }
 
@@ -37,6 +47,7 @@ static int by_ring(void **state)
 {
 	(void)state;
 	carrier = MEDIUM_BY_RING;
+	place = ".";
 	return 0;
 }
 
@@ -203,7 +214,7 @@ static void a_file_agrees_with_plain_bytes_by_each_way(void **state)
 		make_path(ways[i].directory);
 		medium = open_path(MEDIUM_READ_WRITE, ways[i].cache);
 		assert_non_null(strstr(medium_how(medium),
-				       carrier == MEDIUM_BY_RING ? ", io_uring" : ", threads"));
+				       carrier == MEDIUM_BY_THREADS ? ", threads" : ", io_uring"));
 		fprintf(stderr, "# %s: %s, blocks of %u, aligned to %u\n", ways[i].directory,
 			medium_how(medium), medium->block_size, medium->alignment);
 		agrees_with_plain_bytes(medium, 400);
@@ -213,13 +224,47 @@ static void a_file_agrees_with_plain_bytes_by_each_way(void **state)
 	}
 }
 
+/* Data is there when submit returns, whatever the segments are; what a file system does goes another way. */
+static void data_of_a_file_in_memory_is_moved_while_it_is_submitted(void **state)
+{
+	struct block_seg seg = { data + 1, 4096 };
+	struct block_request request = { .op = BLOCK_WRITE, .flags = BLOCK_FUA, .first = 512, .size = 4096,
+					 .segs = &seg, .seg_count = 1 }, *list = &request;
+	struct medium *medium;
+	int fd;
+
+	make_path(place);
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+	assert_non_null(strstr(medium_how(medium), "memory file, "));
+	assert_int_equal(medium->alignment, 1);
+	memset(data, 0x5a, 8192);
+	assert_int_equal(medium->ops->submit(NULL, medium, &list, 1), 1);
+	assert_true(medium_is_idle(medium));
+	fd = open(path, O_RDONLY);
+	assert_int_equal(pread(fd, other, 8192, 0), 8192);
+	close(fd);
+	assert_int_equal(other[511], 0);
+	assert_memory_equal(other + 512, data, 4096);
+	assert_int_equal(other[512 + 4096], 0);
+	/* A worker that would sleep now is told that it has ended. */
+	assert_true(medium->ops->arm(NULL, medium));
+	assert_int_equal(medium->ops->reap(NULL, medium, &list, 1), 1);
+	assert_int_equal(request.result, BLOCK_DONE);
+	assert_int_equal(go(medium, BLOCK_WRITE_ZEROES, 0, 0, MIB, NULL), BLOCK_DONE);
+	assert_int_equal(go(medium, BLOCK_READ, 0, 512, 4096, other), BLOCK_DONE);
+	assert_int_equal(other[0], 0);
+	medium_close(medium);
+	unlink(path);
+	(void)state;
+}
+
 static void what_was_written_is_in_the_file(void **state)
 {
 	struct medium *medium;
 	int fd;
 
 	(void)state;
-	make_path(".");
+	make_path(place);
 	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
 	memset(data, 0x5a, 8192);
 	assert_int_equal(go(medium, BLOCK_WRITE, BLOCK_FUA, 4096, 8192, data), BLOCK_DONE);
@@ -239,7 +284,7 @@ static void a_discard_gives_space_back(void **state)
 	struct medium *medium;
 
 	(void)state;
-	make_path(".");
+	make_path(place);
 	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
 	memset(data, 1, 1 << 20);
 	assert_int_equal(go(medium, BLOCK_WRITE, BLOCK_FUA, 0, MIB, data), BLOCK_DONE);
@@ -262,7 +307,7 @@ static void many_requests_end_each_once(void **state)
 	struct medium *medium;
 
 	(void)state;
-	make_path(".");
+	make_path(place);
 	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
 	for (unsigned i = 0; i < N; i++) {
 		/* each third one is not aligned: there are fewer bounce buffers than that */
@@ -304,7 +349,7 @@ static void a_wake_up_comes_when_a_request_ends_and_only_when_asked(void **state
 	struct medium *medium;
 
 	(void)state;
-	make_path(".");
+	make_path(place);
 	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
 	wake.fd = medium->wake_fd;
 	assert_int_equal(go(medium, BLOCK_FLUSH, 0, 0, 0, NULL), BLOCK_DONE);
@@ -323,7 +368,7 @@ static void a_file_that_was_cut_gives_errors_and_no_more(void **state)
 	struct medium *medium;
 
 	(void)state;
-	make_path(".");
+	make_path(place);
 	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
 	assert_int_equal(truncate(path, MIB), 0);
 	assert_int_equal(go(medium, BLOCK_READ, 0, 2 * MIB, 4096, data), BLOCK_MEDIUM_ERROR);
@@ -378,7 +423,7 @@ static void what_was_completed_survives_a_kill_and_the_lock_does_not(void **stat
 	pid_t child;
 
 	(void)state;
-	make_path(".");
+	make_path(place);
 	assert_int_equal(pipe(pipe_fds), 0);
 	child = fork();
 	assert_true(child >= 0);
@@ -410,7 +455,7 @@ static void what_is_only_read_is_not_written(void **state)
 	struct medium *medium;
 
 	(void)state;
-	make_path(".");
+	make_path(place);
 	medium = open_path(MEDIUM_READ_ONLY, MEDIUM_DIRECT_IF_CAN);
 	assert_true(medium->read_only);
 	assert_int_equal(go(medium, BLOCK_READ, 0, 0, 4096, data), BLOCK_DONE);
@@ -428,7 +473,7 @@ static void a_file_in_use_a_missing_one_and_no_file_are_refused(void **state)
 	struct refusal why = { 0 };
 
 	(void)state;
-	make_path(".");
+	make_path(place);
 	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_CACHED);
 	assert_int_equal(medium_open(&second, &conf, &why), -EBUSY);
 	assert_non_null(strstr(why.text, "in use"));
@@ -455,7 +500,7 @@ static void a_file_that_is_not_there_is_made_as_large_as_asked(void **state)
 	struct medium *medium;
 
 	(void)state;
-	make_path(".");
+	make_path(place);
 	unlink(path);
 	assert_int_equal(medium_open(&medium, &conf, NULL), 0);
 	assert_int_equal(medium->size, 3 * MIB);
@@ -560,7 +605,7 @@ static void closing_ends_what_is_under_way_and_leaves_no_thread_or_descriptor(vo
 	unsigned tasks, descriptors;
 
 	(void)state;
-	make_path(".");
+	make_path(place);
 	tasks = entries("/proc/self/task");
 	descriptors = entries("/proc/self/fd");
 	for (unsigned round = 0; round < 5; round++) {
@@ -703,6 +748,7 @@ static bool ring_is_there(void)
 
 #define BY_THREADS(test) { #test "_by_threads", test, by_threads, NULL, NULL }
 #define BY_RING(test)    { #test "_by_io_uring", test, by_ring, NULL, NULL }
+#define IN_MEMORY(test)  { #test "_in_memory", test, in_memory, NULL, NULL }
 #define OF_EACH(X)                                                          \
 	X(a_file_agrees_with_plain_bytes_by_each_way),                      \
 	X(a_block_device_agrees_with_plain_bytes),                          \
@@ -726,7 +772,11 @@ int main(void)
 		BY_THREADS(a_file_in_use_a_missing_one_and_no_file_are_refused),
 		BY_THREADS(closing_ends_what_is_under_way_and_leaves_no_thread_or_descriptor),
 	};
-	const struct CMUnitTest with_ring[] = { OF_EACH(BY_RING) };
+	const struct CMUnitTest with_ring[] = {
+		OF_EACH(BY_RING),
+		OF_EACH(IN_MEMORY),
+		IN_MEMORY(data_of_a_file_in_memory_is_moved_while_it_is_submitted),
+	};
 	struct CMUnitTest tests[array_len(without_ring) + array_len(with_ring)];
 	size_t count = array_len(without_ring);
 
