@@ -20,9 +20,11 @@ enum {
 	CARD_IDLE_SCAN = 16,       /* idle functions looked at in a round in which others are busy */
 	CARD_LEARNED_MOVED = 64,   /* learned addresses that move with a function */
 	CARD_ANNOUNCEMENTS = 3,
-	CARD_CREDIT = 160 * 1024,  /* worker time of one visit, in bytes of copying */
+	CARD_CREDIT = 80 * 1024,   /* worker time for each function and round, in bytes of copying */
 	CARD_LEFTOVER = 40 * 1024, /* with less of it left, a burst is not worth its beginning: kept
 	                            * for the next visit */
+	CARD_LONG_FRAME = 2048,    /* cost of a frame from which on visits and bursts are long */
+	CARD_SHORT_BURST = FRAME_BURST / 2,
 	CARD_FRAME_COST = 1024,    /* what a frame costs beside its bytes, in bytes of copying */
 	CARD_SCRATCH = 128 * 1024, /* where frames are finished for receivers that do not */
 	CARD_HOLD_PATIENCE = 2000, /* look-ins for which the control thread waits for a driver */

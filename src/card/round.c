@@ -1,11 +1,26 @@
 #include "card/internal.h"
 
+/* Whether lately its frames were long: then what a burst and a visit begin with is worth more of them.  A
+ * driver of short frames is quicker than that, and had to wait for the end of each. */
+static bool has_long_frames(const struct card_vf *vf)
+{
+	return vf->frame_cost >= CARD_LONG_FRAME;
+}
+
+/* Worker time that this visit may still take: one of long frames also takes that of a later round, which is then
+ * without a visit. */
+static int64_t left_of_visit(const struct card_vf *vf)
+{
+	return has_long_frames(vf) ? vf->credit + CARD_CREDIT : vf->credit;
+}
+
 /* Frames to ask a function for: no more than its worker time will last for. */
 static unsigned burst_size(const struct card_vf *vf)
 {
-	if (vf->credit >= (int64_t)vf->frame_cost * FRAME_BURST)
-		return FRAME_BURST;
-	return (unsigned)(vf->credit / vf->frame_cost) + 1;
+	unsigned most = has_long_frames(vf) ? FRAME_BURST : CARD_SHORT_BURST;
+	int64_t left = left_of_visit(vf);
+
+	return left >= (int64_t)vf->frame_cost * most ? most : (unsigned)(left / vf->frame_cost) + 1;
 }
 
 static void pay_for(struct card_vf *vf, unsigned frames, uint64_t bytes)
@@ -59,7 +74,7 @@ static bool take_burst(struct worker *worker, struct nic_card *card, unsigned p,
 	must(n <= max);
 	esw_set_add(&card->touched, p); /* a look may have answered a command or filled a buffer */
 	if (!n) {
-		vf->credit = 0;
+		vf->credit = vf->credit > 0 ? 0 : vf->credit;
 		esw_set_remove(&card->active, p);
 		return false;
 	}
@@ -73,7 +88,7 @@ static bool take_burst(struct worker *worker, struct nic_card *card, unsigned p,
 	front->ops->taken(worker, front, done);
 	pay_for(vf, done, b->bytes);
 	*moved += done;
-	return n == max && done == n && vf->credit >= CARD_LEFTOVER;
+	return n == max && done == n && left_of_visit(vf) >= CARD_LEFTOVER;
 }
 
 static unsigned visit(struct worker *worker, struct nic_card *card, unsigned p)
@@ -87,7 +102,7 @@ static unsigned visit(struct worker *worker, struct nic_card *card, unsigned p)
 	vf->credit += CARD_CREDIT;
 	if (vf->credit > CARD_CREDIT + CARD_LEFTOVER)
 		vf->credit = CARD_CREDIT + CARD_LEFTOVER;
-	if (vf->credit <= 0)
+	if (vf->credit <= CARD_LEFTOVER)
 		return 0;
 	esw_set_add(&card->active, p);
 	esw_meter_pay(&card->esw.ports[p].meter, card->now_ns);
@@ -128,8 +143,9 @@ static unsigned visit_idle(struct worker *worker, struct nic_card *card, unsigne
 static unsigned switch_functions(struct worker *worker, struct nic_card *card)
 {
 	unsigned moved = visit_active(worker, card);
+	unsigned most = esw_set_is_empty(&card->active) ? NIC_CARD_VFS_MAX : CARD_IDLE_SCAN;
 
-	return moved + visit_idle(worker, card, moved ? CARD_IDLE_SCAN : NIC_CARD_VFS_MAX);
+	return moved + visit_idle(worker, card, most);
 }
 
 /* Frames that the last window has brought from the line. */
