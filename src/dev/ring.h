@@ -90,6 +90,7 @@ struct ring {
 	uint16_t mask;               /* split: size - 1 */
 	bool packed, event_idx, indirect, mapped, enabled, call;
 	bool armed;                  /* the driver was asked to kick */
+	bool repeats;                /* split: used entries lately said what stood there already */
 	uint32_t work;               /* descriptors walked; the owner sets it to 0 each round */
 	struct ring_cursor next;     /* first chain not used yet */
 	uint16_t seen;               /* split: available index as last read */
