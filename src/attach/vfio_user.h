@@ -53,12 +53,20 @@ struct vfio_user_relay {
 	void *owner;
 };
 
+/* How the function reaches what its client lends. */
+enum vfio_user_reach {
+	VFIO_USER_REACHES_ALL, /* by descriptor, or by vfio_user_copy() */
+	VFIO_USER_NEEDS_FDS,   /* it polls queues there: what comes without a descriptor is out of its reach, and
+				* clients that ask are told so */
+};
+
 struct vfio_user_conf {
 	const char *path; /* of the socket; one that nobody listens on is replaced */
 	/* Until destroy(): its dma receives what the client grants; its host is what vfio_user_host() says. */
 	struct pci_function *function;
 	struct vfio_user_pages pages[PCI_REGION_ROM];
 	struct vfio_user_host host;
+	enum vfio_user_reach reach;
 	const struct vfio_user_relay *relay; /* NULL: the function answers.  Until destroy() */
 	uv_loop_t *loop;
 };

@@ -273,6 +273,7 @@ static int serve(struct vfio_disk *disk, const struct attach_conf *conf, struct 
 			  .unwatch = unwatch,
 			  .event = on_event,
 			  .owner = disk },
+		.reach = VFIO_USER_NEEDS_FDS,
 		.loop = disk->host.loop,
 	};
 	char path[512];

@@ -441,6 +441,14 @@ int external_ask(struct external *x, enum vfio_user_command command, const uint8
 	return external_is_there(x) ? vfio_user_import_ask(x->import, &question) : -ENODEV;
 }
 
+/* What the function needs it needs through us, too. */
+static enum vfio_user_reach external_reach(const struct external *x)
+{
+	const struct vfio_user_import_facts *facts = vfio_user_import_facts(x->import);
+
+	return facts && facts->limits.needs_fds ? VFIO_USER_NEEDS_FDS : VFIO_USER_REACHES_ALL;
+}
+
 int external_serve(void *owner, struct vfuser_msg *msg, struct refusal *why)
 {
 	struct external *x = owner;
@@ -449,6 +457,7 @@ int external_serve(void *owner, struct vfuser_msg *msg, struct refusal *why)
 	must(!x->msg);
 	switch (msg->header.command) {
 	case VFIO_USER_VERSION:
+		x->server->conf.reach = external_reach(x);
 		return vfuser_version(x->server, msg, why);
 	default:
 		if (vfio_user_import_renewing(x->import))

@@ -53,6 +53,7 @@ static void *serve_device(void *arg)
 }
 
 enum pages { PAGES, NO_PAGES };
+static enum vfio_user_reach reach; /* of functions that are started */
 
 static void start_device(enum pages pages)
 {
@@ -64,6 +65,7 @@ static void start_device(enum pages pages)
 	conf = sample_conf(&device.sample);
 	conf.path = device_path;
 	conf.loop = &device.loop;
+	conf.reach = reach;
 	if (pages == NO_PAGES)
 		conf.pages[0].fd = -1;
 	assert_int_equal(vfio_user_create(&device.server, &conf, NULL), 0);
@@ -90,12 +92,14 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	_Atomic unsigned state, changes;
+	char text[512]; /* said with the last state */
 	bool ends;
 } side = { .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
 
 static void on_changed(void *owner, struct vfio_user_import *import, const char *text)
 {
-	(void)owner, (void)text;
+	(void)owner;
+	snprintf(side.text, sizeof side.text, "%s", text);
 	side.state = vfio_user_import_state(import);
 	side.changes++;
 }
@@ -401,6 +405,39 @@ static void test_a_trusted_function_is_given_the_memory_itself(void **state)
 	assert_int_equal(vfio_user_client_unmap(client, IOVA + PAGE, PAGE), -EINVAL);
 	assert_int_equal(vfio_user_client_unmap(client, IOVA, MEMORY), 0);
 	assert_int_equal(command(SAMPLE_FETCH, IOVA, PAGE), EFAULT);
+}
+
+/* The function polls queues in memory, which only a trusted one is given. */
+static void test_a_function_that_needs_descriptors_is_refused_when_it_is_guarded(void **state)
+{
+	struct vfio_user_limits limits = { .fds = 1, .transfer = 4096, .maps = 1, .pages = 4096,
+					   .needs_fds = true };
+	uint8_t payload[VFIO_USER_VERSION_DATA + VFIO_USER_TEXT_MAX];
+	uint32_t size = vfio_user_version_write(&limits, payload, sizeof payload);
+
+	(void)state;
+	assert_int_equal(vfio_user_version_read(&limits, payload, size, NULL), 0);
+	assert_true(limits.needs_fds);
+	vfio_user_client_close(client);
+	client = NULL;
+	stop_device();
+	wait_for(VFIO_USER_IMPORT_ABSENT);
+	reach = VFIO_USER_NEEDS_FDS;
+	start_device(NO_PAGES);
+	reach = VFIO_USER_REACHES_ALL;
+	wait_for(VFIO_USER_IMPORT_REFUSED);
+	assert_non_null(strstr(side.text, "polls queues"));
+	assert_non_null(strstr(side.text, "guard: false"));
+}
+
+static void test_a_function_that_needs_descriptors_is_imported_when_it_is_trusted(void **state)
+{
+	(void)state;
+	reach = VFIO_USER_NEEDS_FDS;
+	assert_int_equal(begin(VFIO_USER_IMPORT_TRUSTED, NO_PAGES), 0);
+	reach = VFIO_USER_REACHES_ALL;
+	assert_int_equal(side.state, VFIO_USER_IMPORT_PRESENT);
+	assert_int_equal(read32(0, SAMPLE_ID), SAMPLE_MAGIC);
 }
 
 static void test_memory_that_is_lent_by_messages_is_reached_through_both(void **state)
@@ -814,6 +851,10 @@ int main(void)
 			test_every_byte_beyond_what_is_granted_is_a_fault_of_the_function, guarded, finish),
 		cmocka_unit_test_setup_teardown(test_a_trusted_function_is_given_the_memory_itself, trusted,
 						finish),
+		cmocka_unit_test_setup_teardown(
+			test_a_function_that_needs_descriptors_is_refused_when_it_is_guarded, guarded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_a_function_that_needs_descriptors_is_imported_when_it_is_trusted, NULL, finish),
 		cmocka_unit_test_setup_teardown(test_memory_that_is_lent_by_messages_is_reached_through_both,
 						guarded, finish),
 		cmocka_unit_test_setup_teardown(test_a_function_that_is_no_bus_master_reaches_nothing, guarded,

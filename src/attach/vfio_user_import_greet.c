@@ -117,6 +117,11 @@ static int hear_version(struct vfio_user_import *import, const uint8_t *payload,
 
 	if (vfio_user_version_read(limits, payload, size, why))
 		return -EPROTO;
+	if (limits->needs_fds && import->conf.trust == VFIO_USER_IMPORT_GUARDED) {
+		refuse(why, "guard", "it needs guard: false, since it polls queues in the guest's memory, by "
+				     "descriptors that a guarded function is not given");
+		return -EPROTO;
+	}
 	if (limits->major == VFIO_USER_MAJOR && limits->transfer >= CONFIG_MIN)
 		return 0;
 	refuse(why, "", "it speaks version %u.%u and takes %u bytes at once, not %u.x and %u or more",

@@ -23,6 +23,7 @@ int vfuser_version(struct vfio_user *vf, struct vfuser_msg *msg, struct refusal 
 	}
 	ours.minor = (uint16_t)min_u32(ours.minor, vf->client.minor);
 	ours.write_multi = vf->client.write_multi;
+	ours.needs_fds = vf->conf.reach == VFIO_USER_NEEDS_FDS;
 	msg->size = vfio_user_version_write(&ours, msg->reply, VFIO_USER_PAYLOAD_MAX);
 	vf->negotiated = true;
 	return 0;

@@ -70,6 +70,7 @@ static int read_capabilities(struct vfio_user_limits *limits, json_t *from, stru
 	limits->transfer = (uint32_t)transfer;
 	limits->maps = (uint32_t)maps;
 	limits->write_multi = json_is_true(multi);
+	limits->needs_fds = json_is_true(json_object_get(from, "needs_dma_fds"));
 	limits->twin_socket = json_is_true(json_object_get(twin, "supported"));
 	return err;
 }
@@ -126,9 +127,10 @@ uint32_t vfio_user_version_write(const struct vfio_user_limits *limits, uint8_t 
 	put_le16(payload + VFIO_USER_VERSION_MINOR, limits->minor);
 	n = snprintf((char *)payload + VFIO_USER_VERSION_DATA, VFIO_USER_TEXT_MAX,
 		     "{\"capabilities\":{\"max_msg_fds\":%" PRIu32 ",\"max_data_xfer_size\":%" PRIu32
-		     ",\"max_dma_maps\":%" PRIu32 ",\"pgsizes\":%" PRIu64 "%s}}",
+		     ",\"max_dma_maps\":%" PRIu32 ",\"pgsizes\":%" PRIu64 "%s%s}}",
 		     limits->fds, limits->transfer, limits->maps, limits->pages,
-		     limits->write_multi ? ",\"write_multiple\":true" : "");
+		     limits->write_multi ? ",\"write_multiple\":true" : "",
+		     limits->needs_fds ? ",\"needs_dma_fds\":true" : "");
 	must(n > 0 && n < VFIO_USER_TEXT_MAX);
 	return VFIO_USER_VERSION_DATA + (uint32_t)n + 1;
 }

@@ -43,6 +43,9 @@ struct vfio_user_limits {
 	uint64_t pages;    /* sizes of pages, ored */
 	bool write_multi;
 	bool twin_socket;
+	/* Of a server, a word of our own: "needs_dma_fds".  Its function reaches memory only where a descriptor
+	 * came with the window, since it polls queues there. */
+	bool needs_fds;
 };
 
 /* Reads a VERSION payload of 'size' bytes: the four bytes of the numbers, then nothing, or JSON text with or

@@ -214,6 +214,7 @@ static int serve(struct vfio_nic *nic, const struct attach_conf *conf, struct re
 			  .unwatch = unwatch,
 			  .event = on_event,
 			  .owner = nic },
+		.reach = VFIO_USER_NEEDS_FDS,
 		.loop = nic->host.loop,
 	};
 	char path[512];

@@ -15,12 +15,14 @@ PATIENCE_MS = 400
 def back_site(world):
     """Whose disk is imported."""
     card = {"name": "mem", "class": "disk", "medium": "memory", "size": "64MiB", "vfs": 4}
+    def disk(name, socket):
+        return {"name": name, "pool": "mem", "attachment": "nvme", "size": "8MiB", "queues": 4,
+                "socket": f"{world.dir}/{socket}.sock"}
+
     return {"name": f"back-{os.getpid()}",
             "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": [card]}]}],
             "hosts": [{"name": "blade", "chassis": "shelf"}], "pools": [{"name": "mem", "cards": ["mem"]}],
-            "systems": [{"name": "far", "host": "blade", "io": [
-                {"name": "disk", "pool": "mem", "attachment": "nvme", "size": "8MiB", "queues": 4,
-                 "socket": f"{world.dir}/device.sock"}]}]}
+            "systems": [{"name": "far", "host": "blade", "io": [disk("disk", "device"), disk("spare", "spare")]}]}
 
 
 def front_site(world):
@@ -31,7 +33,8 @@ def front_site(world):
     def io(name):
         return {"name": name, "pool": name, "attachment": "vfio-user", "socket": f"{world.dir}/{name}.sock"}
 
-    cards = [card("disk", "device.sock", guard=False), card("sample", "model.sock")]
+    cards = [card("disk", "device.sock", guard=False), card("sample", "model.sock"),
+             card("guarded", "spare.sock")]
     return {"name": f"front-{os.getpid()}",
             "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": cards}]}],
             "hosts": [{"name": "blade", "chassis": "shelf"}],
@@ -101,6 +104,13 @@ def absent_at_first(world, daemon):
     check(done.returncode != 0, f"a client is told: {done.stdout.strip()}")
 
 
+def guarded(daemon):
+    """A function that polls queues in memory cannot be one that is given none."""
+    wait_state(daemon, "refused", "guarded")
+    told = [event["text"] for event in daemon.facts("event", "list") if event["kind"] == "device-refused"]
+    check(len(told) == 1 and "polls queues" in told[0] and "guard: false" in told[0], f"and says why: {told}")
+
+
 def killed(world, daemon, back):
     """kill -9 of the process with a client that has mapped pieces of the function."""
     client = subprocess.Popen([world.program("tests/e2e/disk_client"), "nvme", f"{world.dir}/disk.sock", "follow"],
@@ -160,6 +170,7 @@ def body(world):
     back = world.daemon(back_site(world), name="back")
     wait_state(front, "in-service")
     wait_state(front, "in-service", "sample")
+    guarded(front)
     decoded(world, front)
     began = time.monotonic()
     verify(world, 1)
