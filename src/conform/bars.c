@@ -8,7 +8,7 @@ enum {
 	BAR_TYPE_64 = 2 << 1,
 	BAR_IO_FLAGS = 3,
 	BAR_IO_MAX = 256,
-	BAR_MEMORY_MIN = 16, /* what its four flag bits leave */
+	BAR_MEMORY_MIN = 128,
 	ROM = 0x30,
 	ROM_ADDRESS_LOW = 11, /* lowest bit of its address */
 };
@@ -64,6 +64,8 @@ uint64_t bar_size(struct subject *s, unsigned bar)
 {
 	uint64_t mask;
 
+	if (s->role == CONFORM_VF && bar < SPEC_PCI_BARS)
+		return s->aperture[bar];
 	if (s->target->bar_bytes[bar])
 		return s->function == 0 ? s->target->bar_bytes[bar] : 0;
 	if (!s->destructive || s->target->keeps_bars || bar >= bar_count(s) || is_upper(s, bar))
@@ -124,9 +126,46 @@ static void sizes(struct subject *s, struct judgement *j)
 			fail(j, "BAR %u takes %llu bytes of I/O space; 256 are allowed", bar,
 			     (unsigned long long)size);
 		else if (!io && size < BAR_MEMORY_MIN)
-			fail(j, "BAR %u takes %llu bytes", bar, (unsigned long long)size);
+			fail(j, "BAR %u takes %llu bytes; 128 are the least", bar,
+			     (unsigned long long)size);
 	}
 	pass(j, "%u BARs take powers of two", there);
+}
+
+static void absent(struct subject *s, struct judgement *j)
+{
+	unsigned none = 0;
+
+	if (skip(s, j))
+		return;
+	for (unsigned bar = 0; bar < bar_count(s); bar++) {
+		uint32_t low = get(s, SPEC_PCI_BAR0 + bar * 4, 4);
+
+		if (is_upper(s, bar) || sized(s, bar))
+			continue;
+		none++;
+		if (low)
+			fail(j, "BAR %u takes no address and reads %08Xh", bar, low);
+	}
+	pass(j, "%u BARs are not there, and read 0", none);
+}
+
+/* A legacy endpoint may have 32 bits of it. */
+static void prefetchable(struct subject *s, struct judgement *j)
+{
+	if (skip(s, j))
+		return;
+	if (s->express && (get(s, s->express + SPEC_EXPRESS_CAPABILITIES, 2) >> 4 & 0xf) == 1) {
+		not_applicable(j, "it is a legacy endpoint");
+		return;
+	}
+	for (unsigned bar = 0; bar < bar_count(s); bar++) {
+		uint32_t low = get(s, SPEC_PCI_BAR0 + bar * 4, 4);
+
+		if (!is_upper(s, bar) && !(low & BAR_IO) && low & SPEC_PCI_BAR_PREFETCHABLE && !is_64(low))
+			fail(j, "BAR %u is %08Xh: prefetchable, and no 64-bit address", bar, low);
+	}
+	pass(j, "what is prefetchable takes 64-bit addresses");
 }
 
 static void keep(struct subject *s, struct judgement *j)
@@ -188,6 +227,9 @@ static void of_vf(struct subject *s, struct judgement *j)
 		if (flip(s, SPEC_PCI_BAR0 + bar * 4, 4, UINT32_MAX))
 			fail(j, "BAR %u of a VF can be written", bar);
 	}
+	reads_zero(s, j, "the ROM BAR of a VF", ROM, 4, UINT32_MAX);
+	if (flip(s, ROM, 4, UINT32_MAX))
+		fail(j, "the ROM BAR of a VF can be written");
 }
 
 static void rom(struct subject *s, struct judgement *j)
@@ -217,11 +259,16 @@ static const struct check rows[] = {
 	  types },
 	{ { "bar.flags-read-only", "7.5.1.2.1", "The low bits of a BAR cannot be written", true },
 	  flags },
-	{ { "bar.sizes", "7.5.1.2.1",
-	    "A BAR decodes a power of two; at most 256 bytes of I/O space", true },
+	{ { "bar.sizes", "7.5.1.2.1, 1.3.2.2",
+	    "A BAR decodes a power of two: 128 bytes at least; at most 256 of I/O space", true },
 	  sizes },
+	{ { "bar.absent", "7.5.1.2.1", "A BAR that takes no address reads 0", true }, absent },
+	{ { "bar.prefetchable", "7.5.1.2.1", "A BAR that is prefetchable takes 64-bit addresses",
+	    false },
+	  prefetchable },
 	{ { "bar.addresses", "7.5.1.2.1", "A BAR keeps the address that is written", true }, keep },
-	{ { "bar.vf", "9.3.4.1.11", "A VF's own BARs are 0", false }, of_vf },
+	{ { "bar.vf", "9.3.4.1.11, 9.3.4.1.14", "A VF's own BARs and its ROM BAR are 0", false },
+	  of_vf },
 	{ { "bar.rom", "7.5.1.2.4", "The expansion ROM BAR decodes a power of two from 2 KiB",
 	    true },
 	  rom },

@@ -12,152 +12,8 @@ enum {
 	ENTRY_CONTROL = 12,
 	PBA_AT = 0x1000, /* of the NIC's MSI-X BAR */
 	MSIX_BAR = 2,
+	NUMBER = 3, /* of the function in its device */
 };
-
-/* assertion, function, capability, word; reads 1, reads 0, can be written, cannot; trick */
-static const struct defect defects[] = {
-	{ "header.answers", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_SILENT },
-	{ "header.ids", 0, PCIE_HEADER, 0, 0xffff, 0, 0, 0, TRICK_NONE },
-	{ "header.ids", 1, PCIE_HEADER, 0, 0, 0xff00, 0, 0, TRICK_NONE },
-	{ "header.ids-read-only", 0, PCIE_HEADER, 0, 0, 0, 0x00010000, 0, TRICK_NONE },
-	{ "header.ids-read-only", 0, PCIE_HEADER, 8, 0, 0, 0x0000ff00, 0, TRICK_NONE },
-	{ "header.subsystem-read-only", 0, PCIE_HEADER, 0x2c, 0, 0, 0xffff0000, 0, TRICK_NONE },
-	{ "header.layout", 0, PCIE_HEADER, 0x0c, 0x00020000, 0, 0, 0, TRICK_NONE },
-	{ "header.layout", 1, PCIE_HEADER, 0x0c, 0x00800000, 0, 0, 0, TRICK_NONE },
-	{ "header.class", 0, PCIE_HEADER, 8, 0x30000000, 0, 0, 0, TRICK_NONE },
-	{ "header.class", 0, PCIE_HEADER, 8, 0x06040000, 0xf9fb0000, 0, 0, TRICK_NONE },
-	{ "header.command-hardwired", 0, PCIE_HEADER, 4, 0x0080, 0, 0, 0, TRICK_NONE },
-	{ "header.command-hardwired", 0, PCIE_HEADER, 4, 0, 0, 0x8000, 0, TRICK_NONE },
-	{ "header.command-vf", 1, PCIE_HEADER, 4, 0, 0, 0x0002, 0, TRICK_NONE },
-	{ "header.bus-master", 0, PCIE_HEADER, 4, 0, 0, 0, 0x0004, TRICK_NONE },
-	{ "header.memory-space", 0, PCIE_HEADER, 4, 0, 0, 0, 0x0002, TRICK_NONE },
-	{ "header.capabilities-list", 0, PCIE_HEADER, 4, 0, 0x00100000, 0, 0, TRICK_NONE },
-	{ "header.status-reserved", 0, PCIE_HEADER, 4, 0x00400000, 0, 0, 0, TRICK_NONE },
-	{ "header.status-rw1c", 0, PCIE_HEADER, 4, 0x20000000, 0, 0, 0, TRICK_NONE },
-	{ "header.status-rw1c", 0, PCIE_HEADER, 4, 0, 0, 0, 0, TRICK_ZEROES_CLEAR },
-	{ "header.latency-timer", 0, PCIE_HEADER, 0x0c, 0, 0, 0x0000f800, 0, TRICK_NONE },
-	{ "header.cache-line-size", 0, PCIE_HEADER, 0x0c, 0, 0, 0, 0x000000ff, TRICK_NONE },
-	{ "header.cache-line-size", 1, PCIE_HEADER, 0x0c, 0, 0, 0x000000ff, 0, TRICK_NONE },
-	{ "header.interrupt-pin", 0, PCIE_HEADER, 0x3c, 0x00000500, 0, 0, 0, TRICK_NONE },
-	{ "header.interrupt-pin", 1, PCIE_HEADER, 0x3c, 0x00000100, 0, 0, 0, TRICK_NONE },
-	{ "header.interrupt-line", 0, PCIE_HEADER, 0x3c, 0x00000100, 0, 0, 0x000000ff, TRICK_NONE },
-	{ "header.bist", 0, PCIE_HEADER, 0x0c, 0x20000000, 0, 0, 0, TRICK_NONE },
-	{ "header.grants", 0, PCIE_HEADER, 0x3c, 0x00ff0000, 0, 0, 0, TRICK_NONE },
-
-	{ "bar.types", 0, PCIE_HEADER, 0x10, 0x2, 0, 0, 0, TRICK_NONE },
-	{ "bar.flags-read-only", 0, PCIE_HEADER, 0x20, 0, 0, 0x8, 0, TRICK_NONE },
-	{ "bar.sizes", 0, PCIE_HEADER, 0x20, 0, 0x00100000, 0, 0, TRICK_NONE },
-	{ "bar.addresses", 0, PCIE_HEADER, 0x20, 0x00100000, 0, 0, 0, TRICK_NONE },
-	{ "bar.vf", 1, PCIE_HEADER, 0x10, 0, 0, 0xfffff000, 0, TRICK_NONE },
-	{ "bar.rom", 0, PCIE_HEADER, 0x30, 0, 0, 0xff7ff800, 0, TRICK_NONE },
-	{ "bar.rom", 0, PCIE_HEADER, 0x30, 0, 0, 0xfffff804, 0, TRICK_NONE },
-
-	{ "caps.chain", 0, PCIE_HEADER, 0x34, 0x10, 0xef, 0, 0, TRICK_NONE },
-	{ "caps.chain", 0, PCIE_HEADER, 0x34, 0, 0xff, 0, 0, TRICK_NONE },
-	{ "caps.chain", 0, PCIE_CAP_MSIX, 0, 0x4000, 0xbf00, 0, 0, TRICK_NONE },
-	{ "caps.apart", 0, PCIE_CAP_PM, 0, 0x4400, 0xbb00, 0, 0, TRICK_NONE },
-	{ "caps.once", 0, PCIE_CAP_VIRTIO_COMMON, 0, 0x01, 0xfe, 0, 0, TRICK_NONE },
-	{ "caps.required", 0, PCIE_CAP_EXPRESS, 0, 0x09, 0xf6, 0, 0, TRICK_NONE },
-	{ "caps.read-only", 0, PCIE_CAP_PM, 0, 0, 0, 0xff, 0, TRICK_NONE },
-	{ "extcaps.chain", 0, PCIE_CAP_AER, 0, 0x10000000, 0xeff00000, 0, 0, TRICK_NONE },
-	{ "extcaps.chain", 0, PCIE_CAP_SERIAL, 0, 0x08000000, 0xf7f00000, 0, 0, TRICK_NONE },
-	{ "extcaps.versions", 0, PCIE_CAP_ARI, 0, 0, 0x000f0000, 0, 0, TRICK_NONE },
-	{ "extcaps.apart", 0, PCIE_CAP_AER, 0, 0x10400000, 0xefb00000, 0, 0, TRICK_NONE },
-	{ "extcaps.read-only", 0, PCIE_CAP_ATS, 0, 0, 0, 0x00010000, 0, TRICK_NONE },
-
-	{ "express.version", 0, PCIE_CAP_EXPRESS, 0, 0x00010000, 0, 0, 0, TRICK_NONE },
-	{ "express.type", 0, PCIE_CAP_EXPRESS, 0, 0x00400000, 0, 0, 0, TRICK_NONE },
-	{ "express.type", 1, PCIE_CAP_EXPRESS, 0, 0x00100000, 0, 0, 0, TRICK_NONE },
-	{ "express.read-only", 0, PCIE_CAP_EXPRESS, 4, 0, 0, 0x00000007, 0, TRICK_NONE },
-	{ "express.role-based", 0, PCIE_CAP_EXPRESS, 4, 0, 1 << 15, 0, 0, TRICK_NONE },
-	{ "express.payload", 0, PCIE_CAP_EXPRESS, 4, 0x7, 0, 0, 0, TRICK_NONE },
-	{ "express.payload", 0, PCIE_CAP_EXPRESS, 8, 0x60, 0, 0, 0, TRICK_NONE },
-	{ "express.payload", 1, PCIE_CAP_EXPRESS, 8, 0x20, 0, 0, 0, TRICK_NONE },
-	{ "express.flr-vf", 1, PCIE_CAP_EXPRESS, 4, 0, 1 << 28, 0, 0, TRICK_NONE },
-	{ "express.link", 0, PCIE_CAP_EXPRESS, 0x10, 0x000f0000, 0, 0, 0, TRICK_NONE },
-	{ "express.link", 0, PCIE_CAP_EXPRESS, 0x10, 0x02000000, 0, 0, 0, TRICK_NONE },
-	{ "express.link-width", 0, PCIE_CAP_EXPRESS, 0x0c, 0x30, 0, 0, 0, TRICK_NONE },
-	{ "express.link-speeds", 0, PCIE_CAP_EXPRESS, 0x2c, 0, 0x2, 0, 0, TRICK_NONE },
-	{ "express.link-speeds", 0, PCIE_CAP_EXPRESS, 0x2c, 0x80, 0, 0, 0, TRICK_NONE },
-	{ "express.status-reserved", 0, PCIE_CAP_EXPRESS, 8, 0x80000000, 0, 0, 0, TRICK_NONE },
-	{ "express.status-rw1c", 0, PCIE_CAP_EXPRESS, 8, 0x00010000, 0, 0, 0, TRICK_NONE },
-	{ "express.pending", 0, PCIE_CAP_EXPRESS, 8, 0x00200000, 0, 0, 0, TRICK_NONE },
-	{ "express.control-vf", 1, PCIE_CAP_EXPRESS, 8, 0, 0, 0x0000000f, 0, TRICK_NONE },
-
-	{ "power.version", 0, PCIE_CAP_PM, 0, 0, 0x00010000, 0, 0, TRICK_NONE },
-	{ "power.version", 0, PCIE_CAP_PM, 0, 0x00100000, 0, 0, 0, TRICK_NONE },
-	{ "power.pme", 0, PCIE_CAP_PM, 0, 0x10000000, 0, 0, 0, TRICK_NONE },
-	{ "power.reserved", 0, PCIE_CAP_PM, 4, 0x4, 0, 0, 0, TRICK_NONE },
-	{ "power.read-only", 0, PCIE_CAP_PM, 0, 0, 0, 0x00080000, 0, TRICK_NONE },
-	{ "power.d3hot", 0, PCIE_CAP_PM, 4, 0, 0, 0, 0x3, TRICK_NONE },
-	{ "power.no-soft-reset", 0, PCIE_CAP_PM, 4, 0, 0, 0, 0, TRICK_SLEEP_LOSES },
-	{ "power.unsupported", 0, PCIE_CAP_PM, 4, 0, 0, 0x3, 0, TRICK_NONE },
-
-	{ "msix.reserved", 0, PCIE_CAP_MSIX, 0, 0x08000000, 0, 0, 0, TRICK_NONE },
-	{ "msix.read-only", 0, PCIE_CAP_MSIX, 4, 0, 0, 0xfffff000, 0, TRICK_NONE },
-	{ "msix.table-in-bar", 0, PCIE_CAP_MSIX, 4, 0x7, 0, 0, 0, TRICK_NONE },
-	{ "msix.table-in-bar", 0, PCIE_CAP_MSIX, 4, 0x00010000, 0, 0, 0, TRICK_NONE },
-	{ "msix.pba-in-bar", 0, PCIE_CAP_MSIX, 8, 0, 0x7, 0, 0, TRICK_NONE },
-	{ "msix.apart", 0, PCIE_CAP_MSIX, 8, 0x10, 0x1000, 0, 0, TRICK_NONE },
-	{ "msix.enable", 0, PCIE_CAP_MSIX, 0, 0, 0, 0, 0x40000000, TRICK_NONE },
-	{ "msix.entry", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_ENTRIES_FIXED },
-	{ "msix.masked", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_ENTRIES_UNMASKED },
-	{ "msix.none-pending", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_ENTRIES_PENDING },
-
-	{ "aer.reserved", 0, PCIE_CAP_AER, 4, 0x1, 0, 0, 0, TRICK_NONE },
-	{ "aer.masks", 0, PCIE_CAP_AER, 8, 0, 0, 0, 1 << 20, TRICK_NONE },
-	{ "aer.masks", 0, PCIE_CAP_AER, 8, 0, 0, 0x2, 0, TRICK_NONE },
-	{ "aer.masks", 1, PCIE_CAP_AER, 8, 0, 0, 1 << 20, 0, TRICK_NONE },
-	{ "aer.rw1c", 0, PCIE_CAP_AER, 4, 1 << 20, 0, 0, 0, TRICK_NONE },
-	{ "aer.first-error", 0, PCIE_CAP_AER, 0x18, 0, 0, 0x1f, 0, TRICK_NONE },
-	{ "aer.injected", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_ERRORS_UNLOGGED },
-	{ "aer.injected", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_ERRORS_STAY },
-
-	{ "acs.control", 0, PCIE_CAP_ACS, 4, 0x1, 0, 0, 0, TRICK_NONE },
-	{ "acs.control", 0, PCIE_CAP_ACS, 4, 0, 0, 0x00200000, 0, TRICK_NONE },
-	{ "acs.control", 0, PCIE_CAP_ACS, 4, 0, 0, 0, 0x00040000, TRICK_NONE },
-	{ "acs.read-only", 0, PCIE_CAP_ACS, 4, 0, 0, 0x00000004, 0, TRICK_NONE },
-	{ "ari.registers", 0, PCIE_CAP_ARI, 4, 0, 0, 0x0000ff00, 0, TRICK_NONE },
-	{ "ari.registers", 0, PCIE_CAP_ARI, 4, 0x00010000, 0, 0, 0, TRICK_NONE },
-	{ "ari.with-sriov", 0, PCIE_CAP_ARI, 0, 0x000b, 0xfff4, 0, 0, TRICK_NONE },
-	{ "ats.registers", 0, PCIE_CAP_ATS, 4, 0, 0, 0, 0x80000000, TRICK_NONE },
-	{ "ats.registers", 1, PCIE_CAP_ATS, 4, 0, 0, 0x001f0000, 0, TRICK_NONE },
-	{ "serial.number", 0, PCIE_CAP_SERIAL, 4, 0, 0, 0x1, 0, TRICK_NONE },
-
-	{ "flr.time", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_FLR_DEAD },
-	{ "flr.time", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_FLR_SLOW },
-	{ "flr.effect", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_FLR_IGNORED },
-	{ "flr.bars", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_FLR_KEEPS_BARS },
-	{ "flr.reads-zero", 0, PCIE_CAP_EXPRESS, 8, 0x8000, 0, 0, 0, TRICK_NONE },
-	{ "flr.spares", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_FLR_LOSES_STICKY },
-	{ "flr.spares", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_FLR_LOSES_PAYLOAD },
-
-	{ "sriov.totals", 0, PCIE_CAP_SRIOV, 0x0c, 0x00000008, 0, 0, 0, TRICK_NONE },
-	{ "sriov.totals", 0, PCIE_CAP_SRIOV, 0x0c, 0, 0, 0xffff0000, 0, TRICK_NONE },
-	{ "sriov.reserved", 0, PCIE_CAP_SRIOV, 0x08, 0x8000, 0, 0, 0, TRICK_NONE },
-	{ "sriov.device-id", 0, PCIE_CAP_SRIOV, 0x18, 0xffff0000, 0, 0, 0, TRICK_NONE },
-	{ "sriov.places", 0, PCIE_CAP_SRIOV, 0x14, 0, 0xffff0000, 0, 0, TRICK_NONE },
-	{ "sriov.places", 0, PCIE_CAP_SRIOV, 0x14, 0, 0x0000ffff, 0, 0, TRICK_NONE },
-	{ "sriov.places", 0, PCIE_CAP_SRIOV, 0x14, 0xf0000000, 0, 0, 0, TRICK_NONE },
-	{ "sriov.page-sizes", 0, PCIE_CAP_SRIOV, 0x1c, 0, 0x10, 0, 0, TRICK_NONE },
-	{ "sriov.page-sizes", 0, PCIE_CAP_SRIOV, 0x20, 0x3, 0, 0, 0, TRICK_NONE },
-	{ "sriov.num-vfs", 0, PCIE_CAP_SRIOV, 0x10, 0, 0, 0, 0xffff, TRICK_NONE },
-	{ "sriov.page-chosen", 0, PCIE_CAP_SRIOV, 0x20, 0, 0, 0, 0x10, TRICK_NONE },
-	{ "sriov.vf-bars", 0, PCIE_CAP_SRIOV, 0x34, 0, 0x00100000, 0, 0, TRICK_NONE },
-	{ "sriov.vf-bars", 0, PCIE_CAP_SRIOV, 0x24, 0x1, 0, 0, 0, TRICK_NONE },
-	{ "sriov.controls", 0, PCIE_CAP_SRIOV, 0x08, 0, 0, 0, 0x10, TRICK_NONE },
-	{ "sriov.appear", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_VFS_SILENT },
-	{ "sriov.vanish", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_VFS_STAY },
-	{ "sriov.num-vfs-locked", 0, PCIE_CAP_SRIOV, 0x10, 0, 0, 0xffff, 0, TRICK_NONE },
-	{ "sriov.vf-reset", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_FLR_RESETS_ALL_VFS },
-	{ "sriov.pf-reset", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_FLR_KEEPS_VFS },
-};
-
-unsigned broken_defects(const struct defect **list)
-{
-	*list = defects;
-	return array_len(defects);
-}
 
 static struct broken *of(struct conform_target *target)
 {
@@ -202,6 +58,8 @@ static uint32_t word(const struct broken *b, unsigned function, unsigned offset)
 
 	if (is_silent(b, function))
 		return UINT32_MAX;
+	if (has(b, TRICK_VFS_TOO_MANY) && function == 2 && b->device.vf_count == 1)
+		return cfg_read(&b->spaces[1], offset & ~3u, 4);
 	if (has(b, TRICK_VFS_STAY) && function == 1 && !pcie_device_has(&b->device, 1))
 		return cfg_read(&b->ghost, offset & ~3u, 4);
 	value = pcie_device_read(&b->device, function, offset & ~3u, 4);
@@ -235,8 +93,12 @@ static void on_event(void *owner, struct pcie_device *device, unsigned function,
 	(void)device;
 	if (event == PCIE_FUNCTION_RESET)
 		entries_reset(b, function);
+	if (event == PCIE_FUNCTION_RESET && !has(b, TRICK_INTX_STATUS_STAYS))
+		b->intx_reason = false;
 	if (event == PCIE_VFS_VANISH)
 		b->ghost = b->spaces[1];
+	if (event == PCIE_VFS_APPEARED && has(b, TRICK_VFS_REMEMBER) && b->ghost.map)
+		b->spaces[1].word[SPEC_PCI_COMMAND / 4] = b->ghost.word[SPEC_PCI_COMMAND / 4];
 	for (unsigned vf = 1; event == PCIE_VFS_APPEARED && vf <= BROKEN_VFS; vf++)
 		entries_reset(b, vf);
 }
@@ -261,9 +123,12 @@ static void write_word(struct broken *b, unsigned function, unsigned offset, uns
 static void tricky_reset(struct broken *b, unsigned function, unsigned offset, unsigned size,
 			 uint32_t value)
 {
-	const struct pcie_kind *kind = &b->kinds.nic_pf;
+	const struct pcie_kind *kind = b->device.kind;
 	struct cfg before = b->spaces[0];
-	unsigned sriov = pcie_kind_at(kind, PCIE_CAP_SRIOV, SPEC_SRIOV_CONTROL);
+	unsigned sriov = pcie_kind_has(kind, PCIE_CAP_SRIOV)
+				 ? pcie_kind_at(kind, PCIE_CAP_SRIOV, SPEC_SRIOV_CONTROL)
+				 : 0;
+	unsigned power = pcie_kind_at(kind, PCIE_CAP_PM, SPEC_PM_CONTROL);
 	unsigned mask = pcie_kind_at(kind, PCIE_CAP_AER, SPEC_AER_UNCORRECTABLE_MASK);
 	unsigned control = pcie_kind_at(kind, PCIE_CAP_EXPRESS, SPEC_EXPRESS_DEVICE_CONTROL);
 
@@ -279,8 +144,62 @@ static void tricky_reset(struct broken *b, unsigned function, unsigned offset, u
 		b->spaces[0].word[control / 4] &= ~UINT32_C(0xe0);
 	if (has(b, TRICK_FLR_KEEPS_VFS) && function == 0)
 		b->spaces[0].word[sriov / 4] = before.word[sriov / 4];
+	if (has(b, TRICK_FLR_KEEPS_CONTROLS) && function == 0)
+		b->spaces[0].word[control / 4] = before.word[control / 4];
+	if (has(b, TRICK_FLR_SLEEPS_ON) && function == 0)
+		b->spaces[0].word[power / 4] = before.word[power / 4];
+	if (has(b, TRICK_FLR_CHANGES_IDENTITY) && function == 0)
+		b->spaces[0].word[SPEC_PCI_SUBSYSTEM_VENDOR_ID / 4] ^= 0x00010000;
+	if (has(b, TRICK_FLR_KEEPS_NUM_VFS) && function == 0 && sriov)
+		b->spaces[0].word[(sriov + 8) / 4] = before.word[(sriov + 8) / 4];
 	for (unsigned vf = 1; has(b, TRICK_FLR_RESETS_ALL_VFS) && vf <= b->device.vf_count; vf++)
 		cfg_reset(&b->spaces[vf], CFG_RESET_FUNCTION);
+}
+
+/* INTx, as it stands now: a line that masks itself when it comes. */
+static void update_intx(struct broken *b)
+{
+	const struct pcie_kind *kind = b->device.kind;
+	uint32_t command = b->spaces[0].word[SPEC_PCI_COMMAND / 4];
+	bool msix = pcie_kind_has(kind, PCIE_CAP_MSIX) &&
+		    b->spaces[0].word[kind->at[PCIE_CAP_MSIX] / 4] & UINT32_C(0x80000000);
+	bool disabled = command & SPEC_PCI_COMMAND_NO_INTX && !has(b, TRICK_INTX_NEVER_DISABLED);
+
+	if (!cfg_read(&b->spaces[0], SPEC_PCI_INTERRUPT_PIN, 1))
+		return;
+	if (!has(b, TRICK_INTX_NO_STATUS))
+		cfg_set(&b->spaces[0], SPEC_PCI_STATUS, 2, SPEC_PCI_STATUS_INTERRUPT,
+			b->intx_reason ? SPEC_PCI_STATUS_INTERRUPT : 0);
+	if (b->intx_reason && !disabled && !b->intx_masked && (!msix || has(b, TRICK_INTX_WITH_MSIX)))
+		b->intx_came = b->intx_masked = true;
+}
+
+static int intx(struct conform_target *target, unsigned function, enum conform_intx reason)
+{
+	struct broken *b = of(target);
+
+	if (function)
+		return -ENOTSUP;
+	b->intx_reason = reason == CONFORM_INTX_REASON;
+	update_intx(b);
+	return 0;
+}
+
+static int intx_came(struct conform_target *target, unsigned function)
+{
+	(void)function;
+	return of(target)->intx_came;
+}
+
+static int intx_unmask(struct conform_target *target, unsigned function)
+{
+	struct broken *b = of(target);
+
+	(void)function;
+	b->intx_came = b->intx_masked = false;
+	if (!has(b, TRICK_INTX_ONCE))
+		update_intx(b);
+	return 0;
 }
 
 static void zeroes_clear(struct broken *b, unsigned offset)
@@ -297,7 +216,7 @@ static int write_config(struct conform_target *target, unsigned function, unsign
 	const struct defect *d = b->defect;
 	unsigned shift = offset % 4 * 8;
 	uint32_t bits = value << shift, reach = bits32(size * 8 - 1, 0) << shift;
-	const struct pcie_kind *kind = &b->kinds.nic_pf;
+	const struct pcie_kind *kind = b->device.kind;
 
 	b->writes++;
 	if (is_silent(b, function) || !pcie_device_has(&b->device, function))
@@ -321,6 +240,7 @@ static int write_config(struct conform_target *target, unsigned function, unsign
 		tricky_reset(b, function, offset, size, bits >> shift);
 	else
 		write_word(b, function, offset, size, bits >> shift);
+	update_intx(b);
 	return 0;
 }
 
@@ -353,8 +273,22 @@ static int inject(struct conform_target *target, unsigned function, unsigned bit
 {
 	struct broken *b = of(target);
 
-	if (!has(b, TRICK_ERRORS_UNLOGGED))
-		pcie_aer_raise(&b->device, function, bit, header);
+	struct cfg *space = &b->spaces[function];
+	unsigned mask = pcie_kind_at(b->device.kind, PCIE_CAP_AER, SPEC_AER_UNCORRECTABLE_MASK) / 4;
+	unsigned status = pcie_kind_at(pcie_device_kind(&b->device, function), PCIE_CAP_EXPRESS,
+				       SPEC_EXPRESS_DEVICE_STATUS) / 4;
+	uint32_t masked = b->spaces[0].word[mask];
+
+	if (has(b, TRICK_ERRORS_UNLOGGED))
+		return 0;
+	if (has(b, TRICK_ERRORS_LOG_MASKED))
+		b->spaces[0].word[mask] = 0;
+	pcie_aer_raise(&b->device, function, bit, header);
+	b->spaces[0].word[mask] = masked;
+	if (has(b, TRICK_ERRORS_SPREAD))
+		pcie_aer_raise(&b->device, 0, bit, header);
+	if (has(b, TRICK_ERRORS_ALL_FATAL))
+		space->word[status] |= (uint32_t)SPEC_EXPRESS_FATAL_DETECTED << 16;
 	return 0;
 }
 
@@ -374,6 +308,9 @@ static const struct conform_target_ops ops = {
 	.bar_read = bar_read,
 	.bar_write = bar_write,
 	.inject = inject,
+	.intx = intx,
+	.intx_came = intx_came,
+	.intx_unmask = intx_unmask,
 	.pause = wait,
 	.now_ns = now,
 };
@@ -381,32 +318,54 @@ static const struct conform_target_ops ops = {
 static void power_on(struct broken *b, const struct defect *defect,
 		     const struct pcie_device_conf *conf)
 {
-	b->target = (struct conform_target){ .ops = &ops, .reaches_vfs = conf->total_vfs > 0 };
-	pcie_device_init(&b->device, conf, b->spaces);
-	entries_reset(b, 0);
+	unsigned severity = pcie_kind_at(conf->kind, PCIE_CAP_AER, SPEC_AER_UNCORRECTABLE_SEVERITY);
+
 	b->defect = defect;
+	b->target = (struct conform_target){ .ops = &ops,
+					     .reaches_vfs = conf->total_vfs > 0,
+					     .fresh = true,
+					     .tells_number = true,
+					     .number = NUMBER };
+	pcie_device_init(&b->device, conf, b->spaces);
+	b->target.tells_lines = true;
+	b->target.lines = cfg_read(&b->spaces[0], SPEC_PCI_INTERRUPT_PIN, 1) &&
+			  !has(b, TRICK_INTX_NO_LINE);
+	entries_reset(b, 0);
 	if (defect && defect->function == 0 && defect->writable)
 		b->kept = word(b, 0, pcie_kind_at(conf->kind, defect->cap, defect->offset));
 	if (has(b, TRICK_ZEROES_CLEAR)) /* an error that can be lost */
 		b->spaces[0].word[SPEC_PCI_COMMAND / 4] |= UINT32_C(0x20000000);
+	if (has(b, TRICK_ERRORS_DEFAULTS))
+		b->spaces[0].word[severity / 4] ^= 1 << SPEC_AER_POISONED_TLP;
 }
 
-void broken_init(struct broken *b, const struct defect *defect)
+/* Gives a kind the registers of INTA. */
+static void lay_pin(struct pcie_kind *kind)
+{
+	static const struct cfg_field fields[] = {
+		{ SPEC_PCI_STATUS, 3, 3, CFG_RO, 0, "Interrupt Status" },
+		{ SPEC_PCI_INTERRUPT_PIN, 7, 0, CFG_RO, 1, "Interrupt Pin" },
+	};
+
+	cfg_lay(&kind->map, 0, fields, array_len(fields));
+}
+
+void broken_init(struct broken *b, enum specimen specimen, const struct defect *defect)
 {
 	memset(b, 0, sizeof(*b));
 	pcie_kinds_build(&b->kinds);
-	power_on(b, defect,
-		 &(struct pcie_device_conf){ .kind = &b->kinds.nic_pf,
-					     .vf_kind = &b->kinds.nic_vf,
-					     .total_vfs = BROKEN_VFS,
-					     .serial = UINT64_C(0x0123456789abcdef),
-					     .notify = on_event,
-					     .owner = b });
-}
+	lay_pin(&b->kinds.nic_lent);
 
-void broken_init_port(struct broken *b, const struct defect *defect)
-{
-	memset(b, 0, sizeof(*b));
-	pcie_kinds_build(&b->kinds);
-	power_on(b, defect, &(struct pcie_device_conf){ .kind = &b->kinds.root_port, .owner = b });
+	const struct pcie_device_conf confs[] = {
+		[SPECIMEN_CARD] = { .kind = &b->kinds.nic_pf,
+				    .vf_kind = &b->kinds.nic_vf,
+				    .total_vfs = BROKEN_VFS,
+				    .serial = UINT64_C(0x0123456789abcdef),
+				    .notify = on_event,
+				    .owner = b },
+		[SPECIMEN_PORT] = { .kind = &b->kinds.root_port, .owner = b },
+		[SPECIMEN_LENT] = { .kind = &b->kinds.nic_lent, .notify = on_event, .owner = b },
+	};
+
+	power_on(b, defect, &confs[specimen]);
 }

@@ -1,4 +1,4 @@
-/* conform/broken.h -- for tests: one of our own cards as a target, and the same with one defect.
+/* conform/broken.h -- for tests: functions of our own as a target, and the same with one defect.
  *
  * A defect is a row: bits that read wrong, bits that can be written though they must not, bits that
  * cannot though they must, or a trick for what a mask cannot say.  Each row names the
@@ -32,7 +32,27 @@ enum trick {
 	TRICK_VFS_STAY,
 	TRICK_ERRORS_UNLOGGED,
 	TRICK_ERRORS_STAY, /* Uncorrectable Error Status cannot be cleared */
+	TRICK_ERRORS_DEFAULTS,	  /* one severity is another than it should be */
+	TRICK_ERRORS_LOG_MASKED,  /* masked ones are logged, too */
+	TRICK_ERRORS_ALL_FATAL,
+	TRICK_ERRORS_SPREAD,	  /* a VF's show in the PF */
+	TRICK_FLR_SLEEPS_ON,	  /* D3hot stays */
+	TRICK_FLR_KEEPS_CONTROLS, /* Device Control and ATS Control */
+	TRICK_FLR_CHANGES_IDENTITY,
+	TRICK_FLR_KEEPS_NUM_VFS,
+	TRICK_VFS_TOO_MANY, /* one more than NumVFs answers */
+	TRICK_VFS_REMEMBER, /* what VF1 was told before VF Enable was cleared */
+	TRICK_INTX_NO_STATUS,
+	TRICK_INTX_STATUS_STAYS, /* over a reset */
+	TRICK_INTX_NEVER_DISABLED,
+	TRICK_INTX_WITH_MSIX,
+	TRICK_INTX_ONCE, /* unmasking it does nothing */
+	TRICK_INTX_NO_LINE,
 };
+
+/* What it is a defect of: the PF of a NIC card and its VFs, a root port, or a function that is lent
+ * to a guest, which has INTx. */
+enum specimen { SPECIMEN_CARD, SPECIMEN_PORT, SPECIMEN_LENT, SPECIMEN_COUNT };
 
 struct defect {
 	const char *assertion;
@@ -43,6 +63,8 @@ struct defect {
 	uint32_t writable;   /* bits that keep what is written */
 	uint32_t stuck;	     /* bits that no write changes */
 	enum trick trick;
+	enum specimen on;
+	unsigned found_on; /* the function that the assertion fails of, when it is another; 0: it is not */
 };
 
 /* All defects; returns how many. */
@@ -60,11 +82,11 @@ struct broken {
 	bool dead;
 	uint64_t now_ns, silent_until_ns;
 	struct cfg ghost; /* of a VF that has gone */
+	/* INTx: the function has a reason; it came, and is masked until somebody lets it. */
+	bool intx_reason, intx_came, intx_masked;
 };
 
-/* Powers a NIC card on, with that defect or NULL. */
-void broken_init(struct broken *b, const struct defect *defect);
-/* The same of a root port. */
-void broken_init_port(struct broken *b, const struct defect *defect);
+/* Powers a specimen on, with that defect or NULL. */
+void broken_init(struct broken *b, enum specimen specimen, const struct defect *defect);
 
 #endif

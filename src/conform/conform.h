@@ -20,7 +20,7 @@ enum conform_verdict {
 
 enum {
 	CONFORM_SEEN_MAX = 160,
-	CONFORM_RESULTS_MAX = 256, /* assertions, for two functions */
+	CONFORM_RESULTS_MAX = 512, /* assertions, for two functions */
 };
 
 struct conform_assertion {

@@ -55,7 +55,10 @@ void conform_device_init(struct conform_device *d, struct pcie_device *device, u
 {
 	must(pcie_device_has(device, function));
 	*d = (struct conform_device){
-		.target = { .ops = &ops, .reaches_vfs = function == 0 && device->total_vfs > 0 },
+		.target = { .ops = &ops,
+			    .reaches_vfs = function == 0 && device->total_vfs > 0,
+			    .fresh = true,
+			    .tells_number = function == 0 },
 		.device = device,
 		.first = function,
 	};

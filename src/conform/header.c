@@ -16,6 +16,11 @@ enum {
 	BIST = 0x0f,
 	BIST_CAPABLE = 1 << 7,
 	MIN_GRANT = 0x3e, /* and Max_Lat */
+	CARDBUS = 0x28,
+	RESERVED_AFTER_POINTER = 0x35, /* three bytes */
+	RESERVED_TYPE0 = 0x38,	       /* four; the ROM BAR of a type 1 header */
+	COMMAND_IO = 1 << 0,
+	COMMAND_ERRORS = 1 << 6 | 1 << 8, /* Parity Error Response, SERR# Enable */
 };
 
 static void answers(struct subject *s, struct judgement *j)
@@ -136,6 +141,62 @@ static void memory_space(struct subject *s, struct judgement *j)
 		fail(j, "Memory Space Enable cannot be changed");
 }
 
+static void io_space(struct subject *s, struct judgement *j)
+{
+	bool io = false;
+
+	for (unsigned bar = 0; bar < SPEC_PCI_BARS && s->role == CONFORM_ENDPOINT; bar++) {
+		uint32_t before = bar ? get(s, SPEC_PCI_BAR0 + bar * 4 - 4, 4) : 0;
+
+		/* not the upper half of the one before */
+		io |= (before & 7) != SPEC_PCI_BAR_64_BIT && get(s, SPEC_PCI_BAR0 + bar * 4, 4) & 1;
+	}
+	if (!io)
+		not_applicable(j, "it has no I/O BAR");
+	else if (flip(s, SPEC_PCI_COMMAND, 2, COMMAND_IO) & COMMAND_IO)
+		pass(j, "I/O Space Enable takes what is written");
+	else
+		fail(j, "it has an I/O BAR, and I/O Space Enable cannot be changed");
+}
+
+static void error_bits(struct subject *s, struct judgement *j)
+{
+	uint32_t changed;
+
+	if (s->role == CONFORM_VF) {
+		not_applicable(j, "those of its PF are for all VFs");
+		return;
+	}
+	changed = flip(s, SPEC_PCI_COMMAND, 2, COMMAND_ERRORS);
+	if ((changed & COMMAND_ERRORS) == COMMAND_ERRORS)
+		pass(j, "both take what is written");
+	else
+		fail(j, "bits %Xh of Command cannot be written", COMMAND_ERRORS & ~changed);
+}
+
+static void cardbus(struct subject *s, struct judgement *j)
+{
+	if (s->role == CONFORM_PORT) {
+		not_applicable(j, "a type 1 header has windows there");
+		return;
+	}
+	reads_zero(s, j, "Cardbus CIS Pointer", CARDBUS, 4, UINT32_MAX);
+	is_read_only(s, j, "Cardbus CIS Pointer", CARDBUS, 4, UINT32_MAX);
+}
+
+static void reserved(struct subject *s, struct judgement *j)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		reads_zero(s, j, "a byte after Capabilities Pointer", RESERVED_AFTER_POINTER + i, 1, 0xff);
+		is_read_only(s, j, "a byte after Capabilities Pointer", RESERVED_AFTER_POINTER + i, 1,
+			     0xff);
+	}
+	if (s->role == CONFORM_PORT)
+		return;
+	reads_zero(s, j, "the word at 38h", RESERVED_TYPE0, 4, UINT32_MAX);
+	is_read_only(s, j, "the word at 38h", RESERVED_TYPE0, 4, UINT32_MAX);
+}
+
 static void capabilities_list(struct subject *s, struct judgement *j)
 {
 	uint32_t status = get(s, SPEC_PCI_STATUS, 2);
@@ -253,6 +314,12 @@ static const struct check rows[] = {
 	{ { "header.memory-space", "7.5.1.1.3",
 	    "Memory Space Enable can be written where there is a memory BAR", true },
 	  memory_space },
+	{ { "header.io-space", "7.5.1.1.3", "I/O Space Enable can be written where there is an I/O BAR",
+	    true },
+	  io_space },
+	{ { "header.error-bits", "7.5.1.1.3, 9.3.4.1.3",
+	    "Parity Error Response and SERR# Enable can be written, but in a VF", true },
+	  error_bits },
 	{ { "header.capabilities-list", "7.5.1.1.4", "Capabilities List of Status is 1", false },
 	  capabilities_list },
 	{ { "header.status-reserved", "7.5.1.1.4",
@@ -274,6 +341,9 @@ static const struct check rows[] = {
 	{ { "header.bist", "7.5.1.1.10", "BIST is 0 where there is none, and its reserved bits are",
 	    false },
 	  bist },
+	{ { "header.cardbus", "7.5.1.2.2", "Cardbus CIS Pointer is 0", false }, cardbus },
+	{ { "header.reserved", "7.5.1.1, 7.5.1.2", "Reserved bytes of the header are 0", false },
+	  reserved },
 	{ { "header.grants", "7.5.1.2.5", "Min_Gnt and Max_Lat are 0", false }, grants },
 };
 

@@ -13,6 +13,7 @@ enum {
 	CONFORM_CAPS_MAX = 48, /* capabilities that fit below 0x100 */
 	CONFORM_EXTS_MAX = 64,
 	CONFORM_CONFIG_SIZE = 4096,
+	CONFORM_VF_ENABLE_MS = 1000, /* 9.3.3.3.1: VFs answer after that */
 };
 
 enum conform_role { CONFORM_ENDPOINT, CONFORM_VF, CONFORM_PORT };
@@ -34,6 +35,9 @@ struct subject {
 	unsigned cap_count, ext_count;
 	bool caps_end, exts_end;	       /* the chain came to its end */
 	char caps_broken[96], exts_broken[96]; /* or why it did not */
+	/* Where a pointer was found that is no multiple of 4; 0: nowhere. */
+	uint16_t caps_crooked, exts_crooked;
+	uint64_t aperture[6]; /* of a VF: bytes of its share of each VF BAR; 0: not known */
 	/* Where they are; 0: not there. */
 	uint16_t pm, msi, msix, express;
 	uint16_t aer, serial, acs, ari, ats, sriov;
@@ -54,9 +58,9 @@ struct checks {
 	unsigned count;
 };
 
-extern const struct checks conform_header, conform_bars, conform_chains, conform_express,
-	conform_power, conform_msix, conform_errors, conform_isolation, conform_reset,
-	conform_sriov;
+extern const struct checks conform_header, conform_intx, conform_bars, conform_chains, conform_express,
+	conform_controls, conform_power, conform_msi, conform_msix, conform_errors, conform_injected,
+	conform_isolation, conform_reset, conform_sriov, conform_vfs;
 
 /* subject.c */
 
@@ -97,8 +101,24 @@ void is_read_only(struct subject *s, struct judgement *j, const char *name, unsi
  * told. */
 uint64_t bar_size(struct subject *s, unsigned bar);
 
-/* reset.c: initiates a function-level reset and waits until the function answers;
- * false when it does not within 100 ms. */
+/* sriov.c: the same of each of its VFs, by the VF BARs of a PF. */
+uint64_t vf_bar_size(struct subject *s, unsigned bar);
+/* A register of the SR-IOV capability; whether VFs are enabled; whether a VF answers. */
+uint32_t sriov_get(struct subject *s, unsigned offset, unsigned size);
+void sriov_put(struct subject *s, unsigned offset, unsigned size, uint32_t value);
+bool sriov_enabled(struct subject *s);
+bool sriov_vf_answers(struct subject *s, unsigned vf);
+/* Enables 'count' VFs; whether all of them answer within the time that they have.  Disables all. */
+bool sriov_enable(struct subject *s, unsigned count);
+void sriov_disable(struct subject *s);
+/* Whether 'count' VFs can be enabled, and reached; else the assertion is not applicable. */
+bool sriov_can_enable(struct subject *s, struct judgement *j, unsigned count);
+bool sriov_can_reach(struct subject *s, struct judgement *j, unsigned count);
+
+/* reset.c: whether the function can be reset alone; else the assertion is not applicable. */
+bool can_flr(struct subject *s, struct judgement *j);
+/* Initiates a function-level reset and waits until the function answers; false when it does not
+ * within 100 ms. */
 bool flr(struct subject *s, unsigned function, uint64_t *took_ns);
 
 #define CHECKS(name, rows) const struct checks name = { rows, array_len(rows) }

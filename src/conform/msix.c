@@ -1,9 +1,8 @@
-/* MSI and MSI-X: 7.7.1 and 7.7.2. */
+/* MSI-X: 7.7.2. */
 #include "conform/internal.h"
 #include "spec/pcie.h"
 
 enum {
-	MSI_RESERVED = 0x1f << 11,
 	MSIX_TABLE_SIZE = 0x7ff,
 	MSIX_RESERVED = 7 << 11,
 	BIR = 7,
@@ -11,6 +10,7 @@ enum {
 	ENTRY_DATA = 8,
 	ENTRY_CONTROL = 12,
 	ENTRY_MASKED = 1,
+	ENTRY_RESERVED = 0xfffe, /* above may be a steering tag */
 };
 
 /* Where one of the two structures is. */
@@ -61,24 +61,6 @@ static bool reach(struct subject *s, struct judgement *j, struct place *table)
 	return true;
 }
 
-static void msi_control(struct subject *s, struct judgement *j)
-{
-	uint32_t control;
-
-	if (!s->msi) {
-		not_applicable(j, "it has no MSI");
-		return;
-	}
-	control = get(s, s->msi + SPEC_MSI_CONTROL, 2);
-	if ((control >> 1 & 7) > 5)
-		fail(j, "Multiple Message Capable is %u, which is reserved", control >> 1 & 7);
-	else if (!(control & 1 << 7))
-		fail(j, "Message Control is %04Xh: a PCI Express function takes 64-bit addresses",
-		     control);
-	else
-		reads_zero(s, j, "Message Control", s->msi + SPEC_MSI_CONTROL, 2, MSI_RESERVED);
-}
-
 static void control_reserved(struct subject *s, struct judgement *j)
 {
 	if (!skip(s, j))
@@ -113,11 +95,37 @@ static void in_bar(struct subject *s, struct judgement *j, const char *name, uns
 		pass(j, "%llXh of BAR %u (%llXh bytes)", (unsigned long long)place.first, place.bar,
 		     (unsigned long long)size);
 	else if (s->role == CONFORM_VF)
-		not_applicable(j, "BAR %u of a VF is sized in its PF", place.bar);
+		not_applicable(j, "BAR %u of a VF is sized in its PF, before VF Enable", place.bar);
 	else if (s->destructive && !s->target->keeps_bars)
 		fail(j, "the %s is in BAR %u, which is not there", name, place.bar);
 	else
 		not_applicable(j, "BAR %u was not sized", place.bar);
+}
+
+static void bir(struct subject *s, struct judgement *j)
+{
+	static const unsigned registers[] = { SPEC_MSIX_TABLE, SPEC_MSIX_PBA };
+
+	if (skip(s, j))
+		return;
+	if (s->role != CONFORM_ENDPOINT || s->target->keeps_bars) {
+		not_applicable(j, "BARs are not its own, or kept by what stands between");
+		return;
+	}
+	for (unsigned i = 0; i < array_len(registers); i++) {
+		unsigned bar = get(s, s->msix + registers[i], 4) & BIR, next;
+
+		for (next = 0; next < bar && next < SPEC_PCI_BARS; next++)
+			next += (get(s, SPEC_PCI_BAR0 + next * 4, 4) & 7) == SPEC_PCI_BAR_64_BIT;
+		if (bar >= SPEC_PCI_BARS)
+			fail(j, "BIR %u is reserved", bar);
+		else if (next != bar)
+			fail(j, "BIR %u is the upper half of BAR %u", bar, bar - 1);
+		else if (get(s, SPEC_PCI_BAR0 + bar * 4, 4) & 1)
+			fail(j, "BIR %u is a BAR for I/O space", bar);
+		else
+			pass(j, "BIR %u is a memory BAR", bar);
+	}
 }
 
 static void table_in_bar(struct subject *s, struct judgement *j)
@@ -191,6 +199,29 @@ static void entries_masked(struct subject *s, struct judgement *j)
 	pass(j, "%u vectors are masked after a reset", count);
 }
 
+/* After a reset, so that what is reserved can be told from what somebody wrote. */
+static void mask_bit(struct subject *s, struct judgement *j)
+{
+	const struct conform_target_ops *ops = s->target->ops;
+	struct place table;
+	uint32_t before = 0, after = 0;
+
+	if (!reach(s, j, &table))
+		return;
+	ops->bar_read(s->target, s->function, table.bar, table.first + ENTRY_CONTROL, &before);
+	ops->bar_write(s->target, s->function, table.bar, table.first + ENTRY_CONTROL,
+		       before ^ ENTRY_MASKED);
+	ops->bar_read(s->target, s->function, table.bar, table.first + ENTRY_CONTROL, &after);
+	ops->bar_write(s->target, s->function, table.bar, table.first + ENTRY_CONTROL, before);
+	if (!((before ^ after) & ENTRY_MASKED))
+		fail(j, "Mask Bit of vector 0 is %u, and cannot be changed", before & ENTRY_MASKED);
+	else if (before & ENTRY_RESERVED)
+		fail(j, "Vector Control of vector 0 is %08Xh; bits %04Xh are reserved", before,
+		     before & ENTRY_RESERVED);
+	else
+		pass(j, "Mask Bit takes what is written");
+}
+
 static void entry_writes(struct subject *s, struct judgement *j)
 {
 	static const struct {
@@ -247,14 +278,14 @@ static void none_pending(struct subject *s, struct judgement *j)
 }
 
 static const struct check rows[] = {
-	{ { "msi.control", "7.7.1.2", "Message Control is well-formed, with 64-bit addresses",
-	    false },
-	  msi_control },
 	{ { "msix.reserved", "7.7.2.2", "Reserved bits of Message Control are 0", false },
 	  control_reserved },
 	{ { "msix.read-only", "7.7.2.2 to 7.7.2.4", "Table size and places cannot be written",
 	    true },
 	  read_only },
+	{ { "msix.bir", "7.7.2.3, 7.7.2.4", "Table and PBA BIR name memory BARs, and no upper halves",
+	    false },
+	  bir },
 	{ { "msix.table-in-bar", "7.7.2.3", "The table lies in a memory BAR", false },
 	  table_in_bar },
 	{ { "msix.pba-in-bar", "7.7.2.4", "The pending-bit array lies in a memory BAR", false },
@@ -265,6 +296,9 @@ static const struct check rows[] = {
 	  enable },
 	{ { "msix.entry", "7.7.2.5 to 7.7.2.7", "An entry keeps address and data", true },
 	  entry_writes },
+	{ { "msix.mask-bit", "7.7.2.8", "Mask Bit can be written, and what is reserved beside it is 0",
+	    true },
+	  mask_bit },
 	{ { "msix.masked", "7.7.2.8", "All vectors are masked after a reset", true },
 	  entries_masked },
 	{ { "msix.none-pending", "7.7.2.9", "Nothing is pending after a reset", true },

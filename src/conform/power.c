@@ -11,6 +11,9 @@ enum {
 	PMC_PME_D2 = 1 << 13,
 	CSR_RESERVED = 1 << 2 | 0xf << 4,
 	CSR_NO_SOFT_RESET = 1 << 3,
+	CSR_DATA_SELECT = 0xf << 9,
+	CSR_DATA_SCALE = 3 << 13,
+	PM_DATA = 7, /* a byte */
 	RECOVERY_MS = 10, /* 5.9: from D3hot to D0 */
 };
 
@@ -61,6 +64,24 @@ static void read_only(struct subject *s, struct judgement *j)
 	if (!skip(s, j))
 		is_read_only(s, j, "Power Management Capabilities", s->pm + SPEC_PM_CAPABILITIES, 2,
 			     0xffff);
+}
+
+static void data(struct subject *s, struct judgement *j)
+{
+	uint32_t changed, scale, value;
+
+	if (skip(s, j))
+		return;
+	changed = flip(s, s->pm + SPEC_PM_CONTROL, 2, CSR_DATA_SELECT) & CSR_DATA_SELECT;
+	scale = get(s, s->pm + SPEC_PM_CONTROL, 2) & CSR_DATA_SCALE;
+	value = get(s, s->pm + PM_DATA, 1);
+	if (changed)
+		pass(j, "Data_Select takes what is written, so there is a Data register");
+	else if (scale || value)
+		fail(j, "Data is %02Xh and Data_Scale %u, and Data_Select takes nothing", value,
+		     scale >> 13);
+	else
+		pass(j, "there is no Data register, and it reads 0");
 }
 
 static uint32_t state(struct subject *s)
@@ -144,6 +165,7 @@ static const struct check rows[] = {
 	  reserved },
 	{ { "power.read-only", "7.5.2.1", "Power Management Capabilities cannot be written", true },
 	  read_only },
+	{ { "power.data", "7.5.2.2, 7.5.2.3", "Data is 0 where there is no Data register", true }, data },
 	{ { "power.d3hot", "5.3.1.4, 7.5.2.2", "It enters D3hot, and is back in D0 after 10 ms",
 	    true },
 	  d3hot },

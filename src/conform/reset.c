@@ -30,14 +30,14 @@ bool flr(struct subject *s, unsigned function, uint64_t *took_ns)
 	return back && *took_ns <= FLR_MS * UINT64_C(1000000);
 }
 
-static bool skip(struct subject *s, struct judgement *j)
+bool can_flr(struct subject *s, struct judgement *j)
 {
 	bool can = s->express &&
 		   get(s, s->express + SPEC_EXPRESS_DEVICE_CAPABILITIES, 4) & UINT32_C(1) << 28;
 
 	if (!can)
 		not_applicable(j, "it cannot be reset alone");
-	return !can;
+	return can;
 }
 
 /* Sets what a reset takes away, and says whether that could be set. */
@@ -54,7 +54,7 @@ static void time_taken(struct subject *s, struct judgement *j)
 {
 	uint64_t took;
 
-	if (skip(s, j))
+	if (!can_flr(s, j))
 		return;
 	if (!flr(s, s->function, &took))
 		fail(j, "no answer %u ms after Initiate FLR, nor until %llu ms", FLR_MS,
@@ -68,7 +68,7 @@ static void effect(struct subject *s, struct judgement *j)
 	uint64_t took;
 	uint32_t command, control;
 
-	if (skip(s, j))
+	if (!can_flr(s, j))
 		return;
 	if (!stain(s) || !flr(s, s->function, &took)) {
 		fail(j, "it is not reset: Command is %04Xh", get(s, SPEC_PCI_COMMAND, 2));
@@ -88,7 +88,7 @@ static void bars_lost(struct subject *s, struct judgement *j)
 {
 	uint64_t took;
 
-	if (skip(s, j))
+	if (!can_flr(s, j))
 		return;
 	if (s->role != CONFORM_ENDPOINT || s->target->keeps_bars) {
 		not_applicable(j, "BARs are not its own, or kept by what stands between");
@@ -112,7 +112,7 @@ static void reads_as_zero(struct subject *s, struct judgement *j)
 	uint64_t took;
 	uint32_t control;
 
-	if (skip(s, j))
+	if (!can_flr(s, j))
 		return;
 	flr(s, s->function, &took);
 	control = get(s, s->express + SPEC_EXPRESS_DEVICE_CONTROL, 2);
@@ -129,7 +129,7 @@ static void spares(struct subject *s, struct judgement *j)
 	uint32_t payload, link, mask = 0, after;
 	uint64_t took;
 
-	if (skip(s, j))
+	if (!can_flr(s, j))
 		return;
 	if (s->role == CONFORM_VF) {
 		not_applicable(j, "a VF has none of these");
@@ -168,6 +168,117 @@ static void spares(struct subject *s, struct judgement *j)
 	pass(j, "Max_Payload_Size, Link Control and sticky bits are as before");
 }
 
+/* What a reset is to bring about, whether or not the function can do that. */
+static void capability(struct subject *s, struct judgement *j)
+{
+	bool says, is_reset;
+	uint64_t took;
+
+	if (!s->express || s->role == CONFORM_PORT) {
+		not_applicable(j, "it has no Initiate FLR");
+		return;
+	}
+	says = get(s, s->express + SPEC_EXPRESS_DEVICE_CAPABILITIES, 4) & UINT32_C(1) << 28;
+	put(s, SPEC_PCI_COMMAND, 2, get(s, SPEC_PCI_COMMAND, 2) | SPEC_PCI_COMMAND_MASTER);
+	flr(s, s->function, &took);
+	is_reset = !(get(s, SPEC_PCI_COMMAND, 2) & SPEC_PCI_COMMAND_MASTER);
+	if (says != is_reset)
+		fail(j, "Function Level Reset Capability is %u, and Initiate FLR %s", says,
+		     is_reset ? "resets it" : "does not reset it");
+	else
+		pass(j, "Function Level Reset Capability is %u", says);
+	if (!is_reset)
+		put(s, SPEC_PCI_COMMAND, 2,
+		    get(s, SPEC_PCI_COMMAND, 2) & ~(uint32_t)SPEC_PCI_COMMAND_MASTER);
+}
+
+static void wakes(struct subject *s, struct judgement *j)
+{
+	uint64_t took;
+	uint32_t control;
+
+	if (!can_flr(s, j))
+		return;
+	if (!s->pm) {
+		not_applicable(j, "it has no Power Management capability");
+		return;
+	}
+	put(s, s->pm + SPEC_PM_CONTROL, 2, SPEC_PM_D3HOT);
+	pause_ms(s, 10);
+	if (!flr(s, s->function, &took))
+		fail(j, "it does not come back");
+	control = get(s, s->pm + SPEC_PM_CONTROL, 2);
+	if (control & SPEC_PM_POWER_STATE)
+		fail(j, "PowerState is %u after a reset in D3hot", control & SPEC_PM_POWER_STATE);
+	else
+		pass(j, "a reset in D3hot leads to D0");
+}
+
+/* What software switched on stays off. */
+static void controls(struct subject *s, struct judgement *j)
+{
+	const struct {
+		const char *name;
+		unsigned at, size;
+		uint32_t bits;
+	} registers[] = {
+		{ "Device Control", s->express + SPEC_EXPRESS_DEVICE_CONTROL, 2, 0xf },
+		{ "ACS Control", s->acs ? s->acs + SPEC_ACS_CONTROL : 0, 2, 0x7f },
+		{ "ATS Control", s->ats ? s->ats + SPEC_ATS_CONTROL : 0, 2, SPEC_ATS_ENABLE },
+		{ "MSI-X Message Control", s->msix ? s->msix + SPEC_MSIX_CONTROL : 0, 2,
+		  SPEC_MSIX_ENABLE | SPEC_MSIX_FUNCTION_MASK },
+	};
+	uint64_t took;
+
+	if (!can_flr(s, j))
+		return;
+	for (unsigned i = 0; i < array_len(registers); i++)
+		if (registers[i].at)
+			put(s, registers[i].at, registers[i].size,
+			    get(s, registers[i].at, registers[i].size) | registers[i].bits);
+	if (!flr(s, s->function, &took))
+		fail(j, "it does not come back");
+	for (unsigned i = 0; i < array_len(registers); i++) {
+		uint32_t now = registers[i].at ? get(s, registers[i].at, registers[i].size) : 0;
+
+		if (now & registers[i].bits)
+			fail(j, "%s is %04Xh after a reset", registers[i].name, now);
+	}
+	pass(j, "error reporting, ACS, ATS and MSI-X are off after a reset");
+}
+
+static void identity(struct subject *s, struct judgement *j)
+{
+	const unsigned words[] = {
+		SPEC_PCI_VENDOR_ID,
+		SPEC_PCI_REVISION_ID,
+		SPEC_PCI_SUBSYSTEM_VENDOR_ID,
+		SPEC_PCI_CAP_POINTER,
+		s->express + SPEC_EXPRESS_DEVICE_CAPABILITIES,
+		s->express + SPEC_EXPRESS_LINK_CAPABILITIES,
+		s->msix ? s->msix + SPEC_MSIX_TABLE : 0,
+		s->serial ? s->serial + SPEC_SERIAL_LOW : 0,
+		s->serial ? s->serial + SPEC_SERIAL_HIGH : 0,
+		s->sriov ? s->sriov + SPEC_SRIOV_INITIAL_VFS : 0,
+	};
+	uint32_t before[array_len(words)], after;
+	uint64_t took;
+
+	if (!can_flr(s, j))
+		return;
+	for (unsigned i = 0; i < array_len(words); i++)
+		before[i] = get(s, words[i], 4);
+	if (!flr(s, s->function, &took))
+		fail(j, "it does not come back");
+	for (unsigned i = 0; i < array_len(words); i++) {
+		after = get(s, words[i], 4);
+		if (after != before[i])
+			fail(j, "the word at %03Xh was %08Xh, and is %08Xh after a reset", words[i],
+			     before[i], after);
+	}
+	pass(j, "it is the same function as before");
+}
+
 static const struct check rows[] = {
 	{ { "flr.time", "6.6.2", "The function is ready 100 ms after a function-level reset",
 	    true },
@@ -176,6 +287,16 @@ static const struct check rows[] = {
 	  effect },
 	{ { "flr.bars", "6.6.2", "A function-level reset clears BARs", true }, bars_lost },
 	{ { "flr.reads-zero", "7.5.3.4", "Initiate FLR always reads 0", true }, reads_as_zero },
+	{ { "flr.capability", "7.5.3.3, 7.5.3.4",
+	    "Initiate FLR resets a function that says so, and no other", true },
+	  capability },
+	{ { "flr.wakes", "6.6.2, 5.3.1.1", "A function-level reset leads to D0", true }, wakes },
+	{ { "flr.controls", "6.6.2", "A function-level reset switches off what software switched on",
+	    true },
+	  controls },
+	{ { "flr.identity", "6.6.2, 7.4", "A function-level reset does not change what is hardwired",
+	    true },
+	  identity },
 	{ { "flr.spares", "6.6.2",
 	    "A function-level reset spares sticky bits, Max_Payload_Size and Link Control", true },
 	  spares },

@@ -5,8 +5,9 @@
 #include <string.h>
 
 static const struct checks *const tables[] = {
-	&conform_header, &conform_bars,	  &conform_chains,    &conform_express, &conform_power,
-	&conform_msix,	 &conform_errors, &conform_isolation, &conform_reset,	&conform_sriov,
+	&conform_header,    &conform_intx,  &conform_bars,  &conform_chains, &conform_express,
+	&conform_controls,  &conform_power, &conform_msi,   &conform_msix,   &conform_errors,
+	&conform_injected,  &conform_isolation, &conform_reset, &conform_sriov, &conform_vfs,
 };
 
 enum { ASSERTIONS_MAX = CONFORM_RESULTS_MAX / 2 };
@@ -90,18 +91,22 @@ static void judge_vf(struct conform_report *report, struct subject *pf)
 	unsigned control = pf->sriov + SPEC_SRIOV_CONTROL, num = pf->sriov + SPEC_SRIOV_NUM_VFS;
 	uint32_t before = get(pf, control, 2), count = get(pf, num, 2);
 	bool there = before & SPEC_SRIOV_VF_ENABLE && count;
+	uint64_t aperture[SPEC_PCI_BARS] = { 0 };
 	struct subject vf;
 
 	if (get(pf, pf->sriov + SPEC_SRIOV_TOTAL_VFS, 2) == 0)
 		return;
 	if (!there && (!pf->destructive || t->keeps_vf_enable))
 		return;
+	for (unsigned bar = 0; !there && bar < SPEC_PCI_BARS; bar++)
+		aperture[bar] = vf_bar_size(pf, bar);
 	if (!there) {
 		put(pf, num, 2, 1);
 		put(pf, control, 2, before | SPEC_SRIOV_VF_ENABLE);
 		pause_ms(pf, 100);
 	}
 	subject_look(&vf, t, 1, there ? CONFORM_GENTLE : CONFORM_DESTRUCTIVE);
+	memcpy(vf.aperture, aperture, sizeof vf.aperture);
 	judge_function(report, &vf);
 	if (!there) {
 		put(pf, control, 2, before);

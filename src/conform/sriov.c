@@ -5,19 +5,20 @@
 #include "spec/pcie_sriov.h"
 
 enum {
-	VF_ENABLE_MS = 1000, /* 9.3.3.3.1: VFs answer after that */
 	CONTROL_RESERVED = 0xffc0,
 	CAPS_MIGRATION = 1 << 0,
+	CAPS_RESERVED = 0x1ffff8, /* bits 20:3 */
+	CONTROL_MIGRATION = 1 << 1 | 1 << 2, /* and its interrupt */
 	STATUS_RESERVED = 0xfffe,
 	PAGE_4K = 1,
 };
 
-static uint32_t reg(struct subject *s, unsigned offset, unsigned size)
+uint32_t sriov_get(struct subject *s, unsigned offset, unsigned size)
 {
 	return get(s, s->sriov + offset, size);
 }
 
-static void set(struct subject *s, unsigned offset, unsigned size, uint32_t value)
+void sriov_put(struct subject *s, unsigned offset, unsigned size, uint32_t value)
 {
 	put(s, s->sriov + offset, size, value);
 }
@@ -31,36 +32,36 @@ static bool skip(struct subject *s, struct judgement *j)
 
 static uint32_t total(struct subject *s)
 {
-	return reg(s, SPEC_SRIOV_TOTAL_VFS, 2);
+	return sriov_get(s, SPEC_SRIOV_TOTAL_VFS, 2);
 }
 
-static bool enabled(struct subject *s)
+bool sriov_enabled(struct subject *s)
 {
-	return reg(s, SPEC_SRIOV_CONTROL, 2) & SPEC_SRIOV_VF_ENABLE;
+	return sriov_get(s, SPEC_SRIOV_CONTROL, 2) & SPEC_SRIOV_VF_ENABLE;
 }
 
-static bool vf_answers(struct subject *s, unsigned vf)
+bool sriov_vf_answers(struct subject *s, unsigned vf)
 {
 	return get_of(s, vf, SPEC_PCI_HEADER_TYPE, 1) != 0xff;
 }
 
-static void disable(struct subject *s)
+void sriov_disable(struct subject *s)
 {
-	set(s, SPEC_SRIOV_CONTROL, 2,
-	    reg(s, SPEC_SRIOV_CONTROL, 2) &
+	sriov_put(s, SPEC_SRIOV_CONTROL, 2,
+	    sriov_get(s, SPEC_SRIOV_CONTROL, 2) &
 		    ~(uint32_t)(SPEC_SRIOV_VF_ENABLE | SPEC_SRIOV_VF_MEMORY));
 }
 
 /* Enables 'count' VFs; whether all of them answer within the time that they have. */
-static bool enable(struct subject *s, unsigned count)
+bool sriov_enable(struct subject *s, unsigned count)
 {
 	bool all = false;
 
-	disable(s);
-	set(s, SPEC_SRIOV_NUM_VFS, 2, count);
-	set(s, SPEC_SRIOV_CONTROL, 2, reg(s, SPEC_SRIOV_CONTROL, 2) | SPEC_SRIOV_VF_ENABLE);
-	for (unsigned ms = 0; ms <= VF_ENABLE_MS && !all && !s->error; ms += 10) {
-		all = !s->target->reaches_vfs || (vf_answers(s, 1) && vf_answers(s, count));
+	sriov_disable(s);
+	sriov_put(s, SPEC_SRIOV_NUM_VFS, 2, count);
+	sriov_put(s, SPEC_SRIOV_CONTROL, 2, sriov_get(s, SPEC_SRIOV_CONTROL, 2) | SPEC_SRIOV_VF_ENABLE);
+	for (unsigned ms = 0; ms <= CONFORM_VF_ENABLE_MS && !all && !s->error; ms += 10) {
+		all = !s->target->reaches_vfs || (sriov_vf_answers(s, 1) && sriov_vf_answers(s, count));
 		if (!all)
 			pause_ms(s, 10);
 	}
@@ -68,13 +69,13 @@ static bool enable(struct subject *s, unsigned count)
 }
 
 /* Assertions that enable VFs leave them as they were: off, with NumVFs as found. */
-static bool can_enable(struct subject *s, struct judgement *j, unsigned count)
+bool sriov_can_enable(struct subject *s, struct judgement *j, unsigned count)
 {
 	if (skip(s, j))
 		return false;
 	if (total(s) < count)
 		not_applicable(j, "it has %u VFs; this needs %u", total(s), count);
-	else if (enabled(s))
+	else if (sriov_enabled(s))
 		not_applicable(j, "its VFs are enabled, and somebody may use them");
 	else if (s->target->keeps_vf_enable)
 		not_applicable(j, "VF Enable is kept by what stands between");
@@ -83,9 +84,9 @@ static bool can_enable(struct subject *s, struct judgement *j, unsigned count)
 	return false;
 }
 
-static bool can_reach(struct subject *s, struct judgement *j, unsigned count)
+bool sriov_can_reach(struct subject *s, struct judgement *j, unsigned count)
 {
-	if (!can_enable(s, j, count))
+	if (!sriov_can_enable(s, j, count))
 		return false;
 	if (!s->target->reaches_vfs)
 		not_applicable(j, "its VFs cannot be reached from there");
@@ -98,11 +99,11 @@ static void totals(struct subject *s, struct judgement *j)
 
 	if (skip(s, j))
 		return;
-	initial = reg(s, SPEC_SRIOV_INITIAL_VFS, 2);
+	initial = sriov_get(s, SPEC_SRIOV_INITIAL_VFS, 2);
 	all = total(s);
 	if (initial > all)
 		fail(j, "InitialVFs is %u, and TotalVFs %u", initial, all);
-	else if (!(reg(s, SPEC_SRIOV_CAPABILITIES, 4) & CAPS_MIGRATION) && initial != all)
+	else if (!(sriov_get(s, SPEC_SRIOV_CAPABILITIES, 4) & CAPS_MIGRATION) && initial != all)
 		fail(j, "InitialVFs is %u, TotalVFs %u; without VF migration they are equal",
 		     initial, all);
 	else
@@ -117,7 +118,7 @@ static void reserved(struct subject *s, struct judgement *j)
 		return;
 	reads_zero(s, j, "SR-IOV Control", s->sriov + SPEC_SRIOV_CONTROL, 2, CONTROL_RESERVED);
 	reads_zero(s, j, "SR-IOV Status", s->sriov + SPEC_SRIOV_STATUS, 2, STATUS_RESERVED);
-	if (!(reg(s, SPEC_SRIOV_CAPABILITIES, 4) & CAPS_MIGRATION))
+	if (!(sriov_get(s, SPEC_SRIOV_CAPABILITIES, 4) & CAPS_MIGRATION))
 		reads_zero(s, j, "VF Migration State Array Offset", s->sriov + SPEC_SRIOV_MIGRATION,
 			   4, UINT32_MAX);
 }
@@ -128,7 +129,7 @@ static void device_id(struct subject *s, struct judgement *j)
 
 	if (skip(s, j))
 		return;
-	id = reg(s, SPEC_SRIOV_VF_DEVICE_ID, 2);
+	id = sriov_get(s, SPEC_SRIOV_VF_DEVICE_ID, 2);
 	if (id == 0xffff || id == 0)
 		fail(j, "VF Device ID is %04Xh", id);
 	else
@@ -140,12 +141,12 @@ static void num_vfs(struct subject *s, struct judgement *j)
 {
 	uint32_t before, got;
 
-	if (!can_enable(s, j, 1))
+	if (!sriov_can_enable(s, j, 1))
 		return;
-	before = reg(s, SPEC_SRIOV_NUM_VFS, 2);
-	set(s, SPEC_SRIOV_NUM_VFS, 2, total(s));
-	got = reg(s, SPEC_SRIOV_NUM_VFS, 2);
-	set(s, SPEC_SRIOV_NUM_VFS, 2, before);
+	before = sriov_get(s, SPEC_SRIOV_NUM_VFS, 2);
+	sriov_put(s, SPEC_SRIOV_NUM_VFS, 2, total(s));
+	got = sriov_get(s, SPEC_SRIOV_NUM_VFS, 2);
+	sriov_put(s, SPEC_SRIOV_NUM_VFS, 2, before);
 	if (got == total(s))
 		pass(j, "NumVFs takes %u", got);
 	else
@@ -160,17 +161,17 @@ static void places(struct subject *s, struct judgement *j)
 		return;
 	is_read_only(s, j, "First VF Offset", s->sriov + SPEC_SRIOV_FIRST_VF_OFFSET, 2, 0xffff);
 	is_read_only(s, j, "VF Stride", s->sriov + SPEC_SRIOV_VF_STRIDE, 2, 0xffff);
-	before = reg(s, SPEC_SRIOV_NUM_VFS, 2);
-	if (s->destructive && !enabled(s) && !s->target->keeps_vf_enable)
-		set(s, SPEC_SRIOV_NUM_VFS, 2, total(s));
-	offset = reg(s, SPEC_SRIOV_FIRST_VF_OFFSET, 2);
-	stride = reg(s, SPEC_SRIOV_VF_STRIDE, 2);
+	before = sriov_get(s, SPEC_SRIOV_NUM_VFS, 2);
+	if (s->destructive && !sriov_enabled(s) && !s->target->keeps_vf_enable)
+		sriov_put(s, SPEC_SRIOV_NUM_VFS, 2, total(s));
+	offset = sriov_get(s, SPEC_SRIOV_FIRST_VF_OFFSET, 2);
+	stride = sriov_get(s, SPEC_SRIOV_VF_STRIDE, 2);
 
-	uint32_t count = reg(s, SPEC_SRIOV_NUM_VFS, 2);
+	uint32_t count = sriov_get(s, SPEC_SRIOV_NUM_VFS, 2);
 	uint32_t last = offset + (count ? count - 1 : 0) * stride;
 
-	if (s->destructive && !enabled(s) && !s->target->keeps_vf_enable)
-		set(s, SPEC_SRIOV_NUM_VFS, 2, before);
+	if (s->destructive && !sriov_enabled(s) && !s->target->keeps_vf_enable)
+		sriov_put(s, SPEC_SRIOV_NUM_VFS, 2, before);
 	if (count && offset == 0)
 		fail(j, "First VF Offset is 0: VF1 is the PF");
 	else if (count > 1 && stride == 0)
@@ -188,8 +189,8 @@ static void pages(struct subject *s, struct judgement *j)
 
 	if (skip(s, j))
 		return;
-	supported = reg(s, SPEC_SRIOV_SUPPORTED_PAGES, 4);
-	page = reg(s, SPEC_SRIOV_SYSTEM_PAGE, 4);
+	supported = sriov_get(s, SPEC_SRIOV_SUPPORTED_PAGES, 4);
+	page = sriov_get(s, SPEC_SRIOV_SYSTEM_PAGE, 4);
 	if ((supported & SPEC_SRIOV_REQUIRED_PAGES) != SPEC_SRIOV_REQUIRED_PAGES)
 		fail(j, "Supported Page Sizes is %08Xh; %Xh are required", supported,
 		     SPEC_SRIOV_REQUIRED_PAGES);
@@ -205,23 +206,59 @@ static void page_written(struct subject *s, struct judgement *j)
 {
 	uint32_t before, supported, got;
 
-	if (!can_enable(s, j, 1))
+	if (!sriov_can_enable(s, j, 1))
 		return;
-	before = reg(s, SPEC_SRIOV_SYSTEM_PAGE, 4);
-	supported = reg(s, SPEC_SRIOV_SUPPORTED_PAGES, 4);
+	before = sriov_get(s, SPEC_SRIOV_SYSTEM_PAGE, 4);
+	supported = sriov_get(s, SPEC_SRIOV_SUPPORTED_PAGES, 4);
 	for (uint32_t page = PAGE_4K; page && page <= supported; page <<= 1) {
 		if (!(page & supported))
 			continue;
-		set(s, SPEC_SRIOV_SYSTEM_PAGE, 4, page);
-		got = reg(s, SPEC_SRIOV_SYSTEM_PAGE, 4);
+		sriov_put(s, SPEC_SRIOV_SYSTEM_PAGE, 4, page);
+		got = sriov_get(s, SPEC_SRIOV_SYSTEM_PAGE, 4);
 		if (got != page)
 			fail(j,
 			     "System Page Size is %08Xh after %08Xh, which is supported, was "
 			     "written",
 			     got, page);
 	}
-	set(s, SPEC_SRIOV_SYSTEM_PAGE, 4, before);
+	sriov_put(s, SPEC_SRIOV_SYSTEM_PAGE, 4, before);
 	pass(j, "every supported size can be chosen");
+}
+
+/* The address bits of a VF BAR that stay when ones are written, 0 when none does. */
+static uint64_t vf_bar_sized(struct subject *s, unsigned bar)
+{
+	unsigned at = SPEC_SRIOV_VF_BAR0 + bar * 4;
+	uint32_t low = sriov_get(s, at, 4), high;
+	uint64_t mask;
+
+	sriov_put(s, at, 4, UINT32_MAX);
+	mask = sriov_get(s, at, 4) & ~(uint32_t)SPEC_PCI_BAR_FLAGS;
+	sriov_put(s, at, 4, low);
+	if ((low & 6) != SPEC_PCI_BAR_64_BIT || bar + 1 == SPEC_PCI_BARS)
+		return mask ? mask | UINT64_MAX << 32 : 0;
+	high = sriov_get(s, at + 4, 4);
+	sriov_put(s, at + 4, 4, UINT32_MAX);
+	mask |= (uint64_t)sriov_get(s, at + 4, 4) << 32;
+	sriov_put(s, at + 4, 4, high);
+	return mask;
+}
+
+/* Whether a VF BAR is the upper half of the one before. */
+static bool vf_bar_is_upper(struct subject *s, unsigned bar)
+{
+	bool upper = false;
+
+	for (unsigned i = 0; i < bar; i++)
+		upper = !upper && (sriov_get(s, SPEC_SRIOV_VF_BAR0 + i * 4, 4) & 6) == SPEC_PCI_BAR_64_BIT;
+	return upper;
+}
+
+uint64_t vf_bar_size(struct subject *s, unsigned bar)
+{
+	uint64_t mask = vf_bar_is_upper(s, bar) ? 0 : vf_bar_sized(s, bar);
+
+	return mask & -mask;
 }
 
 /* 9.3.3.14: a VF BAR is of whole system pages. */
@@ -230,151 +267,143 @@ static void vf_bars(struct subject *s, struct judgement *j)
 	uint64_t page;
 	unsigned there = 0;
 
-	if (!can_enable(s, j, 1))
+	if (!sriov_can_enable(s, j, 1))
 		return;
-	page = (uint64_t)reg(s, SPEC_SRIOV_SYSTEM_PAGE, 4) << 12;
+	page = (uint64_t)sriov_get(s, SPEC_SRIOV_SYSTEM_PAGE, 4) << 12;
 	for (unsigned bar = 0; bar < SPEC_PCI_BARS; bar++) {
-		unsigned at = SPEC_SRIOV_VF_BAR0 + bar * 4;
-		uint32_t low = reg(s, at, 4);
-		bool wide = (low & 6) == SPEC_PCI_BAR_64_BIT && bar + 1 < SPEC_PCI_BARS;
-		uint64_t mask, size;
+		uint64_t mask = vf_bar_is_upper(s, bar) ? 0 : vf_bar_sized(s, bar), size = mask & -mask;
 
-		if (low & 1)
-			fail(j, "VF BAR %u is for I/O space, which VFs do not have", bar);
-		set(s, at, 4, UINT32_MAX);
-		mask = reg(s, at, 4) & ~(uint32_t)SPEC_PCI_BAR_FLAGS;
-		set(s, at, 4, low);
-		if (wide) {
-			uint32_t high = reg(s, at + 4, 4);
-
-			set(s, at + 4, 4, UINT32_MAX);
-			mask |= (uint64_t)reg(s, at + 4, 4) << 32;
-			set(s, at + 4, 4, high);
-			bar++;
-		} else if (mask) {
-			mask |= UINT64_MAX << 32;
-		}
-		size = mask & -mask;
 		if (!mask)
 			continue;
 		there++;
 		if (mask != -size)
-			fail(j, "VF BAR at %02Xh keeps %016llXh of ones: no power of two", at,
+			fail(j, "VF BAR %u keeps %016llXh of ones: no power of two", bar,
 			     (unsigned long long)mask);
 		else if (size < page)
-			fail(j, "VF BAR at %02Xh is %llu bytes a VF, less than a system page", at,
+			fail(j, "VF BAR %u is %llu bytes a VF, less than a system page", bar,
 			     (unsigned long long)size);
 	}
 	pass(j, "%u VF BARs of whole system pages", there);
 }
 
-static void appear(struct subject *s, struct judgement *j)
+static void vf_bar_types(struct subject *s, struct judgement *j)
 {
-	unsigned count;
-	bool all;
-
-	if (!can_reach(s, j, 1))
+	if (skip(s, j))
 		return;
-	count = total(s);
-	all = enable(s, count);
-	if (!all)
-		fail(j, "not all of %u VFs answer %u ms after VF Enable", count, VF_ENABLE_MS);
-	else if (get_of(s, 1, SPEC_PCI_VENDOR_ID, 4) != UINT32_MAX)
-		fail(j, "VF1 says %08Xh for Vendor and Device ID; it is FFFFFFFFh",
-		     get_of(s, 1, SPEC_PCI_VENDOR_ID, 4));
-	disable(s);
-	pass(j, "%u VFs answer", count);
+	for (unsigned bar = 0; bar < SPEC_PCI_BARS; bar++) {
+		unsigned at = s->sriov + SPEC_SRIOV_VF_BAR0 + bar * 4;
+		uint32_t low = get(s, at, 4), type = low >> 1 & 3;
+
+		if (vf_bar_is_upper(s, bar))
+			continue;
+		if (low & 1)
+			fail(j, "VF BAR %u is for I/O space, which VFs do not have", bar);
+		else if (type != 0 && type != 2)
+			fail(j, "VF BAR %u is %08Xh: type %u is reserved", bar, low, type);
+		else if (type == 2 && bar + 1 == SPEC_PCI_BARS)
+			fail(j, "VF BAR %u is %08Xh: 64 bits, and there is no upper half", bar, low);
+		else if (s->destructive && !sriov_enabled(s) &&
+			 flip(s, at, 4, SPEC_PCI_BAR_FLAGS) & SPEC_PCI_BAR_FLAGS)
+			fail(j, "the low bits of VF BAR %u (%Xh) can be written", bar,
+			     low & SPEC_PCI_BAR_FLAGS);
+	}
+	pass(j, "VF BARs are memory of defined types");
 }
 
-static void vanish(struct subject *s, struct judgement *j)
+static void capabilities(struct subject *s, struct judgement *j)
 {
-	if (!can_reach(s, j, 1))
+	if (skip(s, j))
 		return;
-	enable(s, 1);
-	disable(s);
-	if (vf_answers(s, 1))
-		fail(j, "VF1 still answers after VF Enable was cleared");
-	else
-		pass(j, "VF1 is gone with VF Enable");
+	reads_zero(s, j, "SR-IOV Capabilities", s->sriov + SPEC_SRIOV_CAPABILITIES, 4, CAPS_RESERVED);
+	is_read_only(s, j, "SR-IOV Capabilities", s->sriov + SPEC_SRIOV_CAPABILITIES, 4, UINT32_MAX);
 }
 
-static void locked(struct subject *s, struct judgement *j)
+static void migration(struct subject *s, struct judgement *j)
 {
-	uint32_t got;
+	uint32_t changed;
 
-	if (!can_enable(s, j, 2))
+	if (!sriov_can_enable(s, j, 1))
 		return;
-	enable(s, 1);
-	set(s, SPEC_SRIOV_NUM_VFS, 2, 2);
-	got = reg(s, SPEC_SRIOV_NUM_VFS, 2);
-	disable(s);
-	set(s, SPEC_SRIOV_NUM_VFS, 2, 0);
-	if (got == 1)
-		pass(j, "NumVFs stays 1 while VFs are enabled");
-	else
-		fail(j, "NumVFs became %u while VFs were enabled", got);
-}
-
-static void vf_reset(struct subject *s, struct judgement *j)
-{
-	uint64_t took;
-	uint32_t one, two;
-
-	if (!can_reach(s, j, 2) || !s->express)
-		return;
-	enable(s, 2);
-	put_of(s, 1, SPEC_PCI_COMMAND, 2, SPEC_PCI_COMMAND_MASTER);
-	put_of(s, 2, SPEC_PCI_COMMAND, 2, SPEC_PCI_COMMAND_MASTER);
-
-	struct subject vf;
-
-	subject_look(&vf, s->target, 1, CONFORM_DESTRUCTIVE);
-	if (!vf.express) {
-		disable(s);
-		fail(j, "VF1 has no PCI Express capability, so it cannot be reset");
+	if (sriov_get(s, SPEC_SRIOV_CAPABILITIES, 4) & CAPS_MIGRATION) {
+		not_applicable(j, "it has VF migration");
 		return;
 	}
-	flr(&vf, 1, &took);
-	one = get_of(s, 1, SPEC_PCI_COMMAND, 2);
-	two = get_of(s, 2, SPEC_PCI_COMMAND, 2);
-	if (one & SPEC_PCI_COMMAND_MASTER)
-		fail(j, "VF1 is a bus master after its reset: Command %04Xh", one);
-	else if (!(two & SPEC_PCI_COMMAND_MASTER))
-		fail(j, "a reset of VF1 reset VF2");
-	else if (!enabled(s))
-		fail(j, "a reset of VF1 cleared VF Enable");
+	changed = flip(s, s->sriov + SPEC_SRIOV_CONTROL, 2, CONTROL_MIGRATION) & CONTROL_MIGRATION;
+	if (changed)
+		fail(j, "bits %Xh of SR-IOV Control can be written, and it has no VF migration", changed);
 	else
-		pass(j, "VF1 is reset; VF2 and the PF are not");
-	disable(s);
+		pass(j, "it has no VF migration, and none can be enabled");
 }
 
-static void pf_reset(struct subject *s, struct judgement *j)
+static void dependency(struct subject *s, struct judgement *j)
 {
+	uint32_t link;
+
+	if (skip(s, j))
+		return;
+	link = sriov_get(s, SPEC_SRIOV_DEPENDENCY_LINK, 1);
+	is_read_only(s, j, "Function Dependency Link", s->sriov + SPEC_SRIOV_DEPENDENCY_LINK, 1, 0xff);
+	reads_zero(s, j, "the byte after it", s->sriov + SPEC_SRIOV_DEPENDENCY_LINK + 1, 1, 0xff);
+	pass(j, "Function Dependency Link is %u", link);
+}
+
+/* 9.3.3.3.5: both may depend on it. */
+static void places_by_ari(struct subject *s, struct judgement *j)
+{
+	uint32_t control, num;
+
+	if (!sriov_can_enable(s, j, 1))
+		return;
+	control = sriov_get(s, SPEC_SRIOV_CONTROL, 2);
+	num = sriov_get(s, SPEC_SRIOV_NUM_VFS, 2);
+	for (unsigned ari = 0; ari <= 1; ari++) {
+		uint32_t offset, stride, last;
+
+		sriov_put(s, SPEC_SRIOV_CONTROL, 2, ari ? control | SPEC_SRIOV_ARI_HIERARCHY
+						: control & ~(uint32_t)SPEC_SRIOV_ARI_HIERARCHY);
+		sriov_put(s, SPEC_SRIOV_NUM_VFS, 2, total(s));
+		offset = sriov_get(s, SPEC_SRIOV_FIRST_VF_OFFSET, 2);
+		stride = sriov_get(s, SPEC_SRIOV_VF_STRIDE, 2);
+		last = offset + (total(s) - 1) * stride;
+		if (offset == 0 || (stride == 0 && total(s) > 1) || last > 0xffff)
+			fail(j, "ARI Capable Hierarchy %u: offset %u, stride %u for %u VFs", ari, offset,
+			     stride, total(s));
+		else
+			pass(j, "offset %u, stride %u in an ARI Capable Hierarchy", offset, stride);
+	}
+	sriov_put(s, SPEC_SRIOV_CONTROL, 2, control);
+	sriov_put(s, SPEC_SRIOV_NUM_VFS, 2, num);
+}
+
+static void defaults(struct subject *s, struct judgement *j)
+{
+	uint32_t control, num, page;
 	uint64_t took;
 
-	if (!can_enable(s, j, 1) || !s->express)
+	if (!sriov_can_enable(s, j, 1) || !can_flr(s, j))
 		return;
-	if (!(get(s, s->express + SPEC_EXPRESS_DEVICE_CAPABILITIES, 4) & UINT32_C(1) << 28)) {
-		not_applicable(j, "it cannot be reset alone");
-		return;
-	}
-	enable(s, 1);
+	sriov_put(s, SPEC_SRIOV_CONTROL, 2, sriov_get(s, SPEC_SRIOV_CONTROL, 2) | SPEC_SRIOV_VF_MEMORY);
+	sriov_put(s, SPEC_SRIOV_NUM_VFS, 2, 1);
 	if (!flr(s, s->function, &took))
 		fail(j, "it does not come back");
-	else if (enabled(s))
-		fail(j, "VF Enable is still set after a reset of the PF");
-	else if (s->target->reaches_vfs && vf_answers(s, 1))
-		fail(j, "VF1 still answers after a reset of the PF");
+	control = sriov_get(s, SPEC_SRIOV_CONTROL, 2);
+	num = sriov_get(s, SPEC_SRIOV_NUM_VFS, 2);
+	page = sriov_get(s, SPEC_SRIOV_SYSTEM_PAGE, 4);
+	if (control & (SPEC_SRIOV_VF_ENABLE | SPEC_SRIOV_VF_MEMORY))
+		fail(j, "SR-IOV Control is %04Xh after a reset", control);
+	else if (num)
+		fail(j, "NumVFs is %u after a reset", num);
+	else if (page != PAGE_4K)
+		fail(j, "System Page Size is %08Xh after a reset", page);
 	else
-		pass(j, "a reset of the PF takes its VFs away");
-	disable(s);
+		pass(j, "SR-IOV Control is %04Xh after a reset, NumVFs 0, pages of 4 KiB", control);
 }
 
 static void controls(struct subject *s, struct judgement *j)
 {
 	uint32_t bits = SPEC_SRIOV_VF_MEMORY | SPEC_SRIOV_ARI_HIERARCHY, changed;
 
-	if (!can_enable(s, j, 1))
+	if (!sriov_can_enable(s, j, 1))
 		return;
 	changed = flip(s, s->sriov + SPEC_SRIOV_CONTROL, 2, bits);
 	if ((changed & bits) == bits)
@@ -399,20 +428,27 @@ static const struct check rows[] = {
 	{ { "sriov.num-vfs", "9.3.3.7", "NumVFs takes any number up to TotalVFs", true }, num_vfs },
 	{ { "sriov.page-chosen", "9.3.3.13", "Every supported page size can be chosen", true },
 	  page_written },
+	{ { "sriov.capabilities", "9.3.3.2",
+	    "SR-IOV Capabilities cannot be written, and its reserved bits are 0", false },
+	  capabilities },
+	{ { "sriov.migration", "9.3.3.3.2, 9.3.3.3.3",
+	    "VF migration can be enabled only where it is there", true },
+	  migration },
+	{ { "sriov.dependency", "9.3.3.8", "Function Dependency Link cannot be written", false },
+	  dependency },
+	{ { "sriov.ari-places", "9.3.3.3.5, 9.3.3.9, 9.3.3.10",
+	    "VFs have routing IDs of their own with and without ARI", true },
+	  places_by_ari },
+	{ { "sriov.defaults", "9.2.2.3, 9.3.3.3, 9.3.3.7, 9.3.3.13",
+	    "After a reset there are no VFs, and pages of 4 KiB", true },
+	  defaults },
+	{ { "sriov.vf-bar-types", "9.3.3.14", "VF BARs are memory of defined types", false },
+	  vf_bar_types },
 	{ { "sriov.vf-bars", "9.3.3.14, 9.2.1.1.1",
 	    "VF BARs are memory of a power of two, of whole system pages", true },
 	  vf_bars },
 	{ { "sriov.controls", "9.3.3.3", "VF MSE and ARI Capable Hierarchy can be written", true },
 	  controls },
-	{ { "sriov.appear", "9.3.3.3.1", "All VFs answer one second after VF Enable", true },
-	  appear },
-	{ { "sriov.vanish", "9.3.3.3.1", "VFs are gone when VF Enable is cleared", true }, vanish },
-	{ { "sriov.num-vfs-locked", "9.3.3.7", "NumVFs does not change while VFs are enabled",
-	    true },
-	  locked },
-	{ { "sriov.vf-reset", "9.3.5.4, 6.6.2", "A reset of a VF reaches that VF alone", true },
-	  vf_reset },
-	{ { "sriov.pf-reset", "9.2.2.3", "A reset of the PF takes its VFs away", true }, pf_reset },
 };
 
 CHECKS(conform_sriov, rows);

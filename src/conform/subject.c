@@ -131,9 +131,11 @@ void is_read_only(struct subject *s, struct judgement *j, const char *name, unsi
 /* Walks the chain below 0x100; 7.5.1.1.11.  A pointer's two low bits are reserved and masked. */
 static void look_at_caps(struct subject *s)
 {
-	unsigned at = get(s, SPEC_PCI_CAP_POINTER, 1) & 0xfc;
+	unsigned from = SPEC_PCI_CAP_POINTER, pointer = get(s, from, 1), at;
 
-	while (at) {
+	for (; (at = pointer & 0xfc) != 0; from = at + 1, pointer = get(s, from, 1)) {
+		if (pointer & 3 && !s->caps_crooked)
+			s->caps_crooked = (uint16_t)from;
 		if (at < SPEC_PCI_HEADER_SIZE) {
 			snprintf(s->caps_broken, sizeof(s->caps_broken), "points to %02Xh", at);
 			return;
@@ -148,7 +150,6 @@ static void look_at_caps(struct subject *s)
 		must(s->cap_count < CONFORM_CAPS_MAX);
 		s->caps[s->cap_count++] =
 			(struct conform_cap){ .id = (uint8_t)get(s, at, 1), .at = (uint16_t)at };
-		at = get(s, at + 1, 1) & 0xfc;
 	}
 	s->caps_end = true;
 }
@@ -178,6 +179,8 @@ static void look_at_exts(struct subject *s)
 		s->exts[s->ext_count++] = (struct conform_cap){ .id = (uint16_t)header,
 								.at = (uint16_t)at,
 								.version = header >> 16 & 0xf };
+		if (header >> 20 & 3 && !s->exts_crooked)
+			s->exts_crooked = (uint16_t)at;
 		at = header >> 20 & 0xffc;
 		if (at && at < SPEC_EXT_FIRST) {
 			snprintf(s->exts_broken, sizeof(s->exts_broken), "points to %03Xh", at);

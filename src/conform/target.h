@@ -13,6 +13,8 @@
 
 struct conform_target;
 
+enum conform_intx { CONFORM_INTX_REASON, CONFORM_INTX_NO_REASON };
+
 struct conform_target_ops {
 	/* A configuration access of 1, 2 or 4 bytes, aligned.  0, or -errno: the way there is
 	 * broken, which ends the run; a function that answers nothing reads all ones. */
@@ -30,6 +32,13 @@ struct conform_target_ops {
 	 * header.  NULL: nobody can. */
 	int (*inject)(struct conform_target *, unsigned function, unsigned bit,
 		      const uint32_t header[4]);
+	/* Gives the function a reason to interrupt, or takes it away, as its own registers would.  NULL:
+	 * nobody can. */
+	int (*intx)(struct conform_target *, unsigned function, enum conform_intx reason);
+	/* Whether an INTx has come since it was unmasked last: 1 or 0, or -errno. */
+	int (*intx_came)(struct conform_target *, unsigned function);
+	/* Where an INTx masks itself when it comes: lets the next one come.  NULL: it is a line. */
+	int (*intx_unmask)(struct conform_target *, unsigned function);
 	/* Waits, and the time that passes. */
 	void (*pause)(struct conform_target *, uint64_t ns);
 	uint64_t (*now_ns)(struct conform_target *);
@@ -43,6 +52,11 @@ struct conform_target {
 	/* The way there answers for these itself, so what the function would do is not seen: a
 	 * kernel or a VMM that keeps BARs, or enables VFs by other means. */
 	bool keeps_bars, keeps_vf_enable;
+	bool fresh; /* it has just been powered on, so what it holds are defaults */
+	/* The function's number in its device, and how many lines of INTx are offered for it; where the
+	 * way there tells. */
+	bool tells_number, tells_lines;
+	uint8_t number, lines;
 };
 
 #endif

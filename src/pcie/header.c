@@ -84,6 +84,18 @@ static void lay_full(struct pcie_kind *kind)
 	cfg_lay(&kind->map, 0, fields, array_len(fields));
 }
 
+static void lay_pin(struct pcie_kind *kind, uint8_t pin)
+{
+	const struct cfg_field fields[] = {
+		{ SPEC_PCI_STATUS,         3,  3, CFG_RO,    0, "Interrupt Status" },
+		{ SPEC_PCI_INTERRUPT_PIN,  7,  0, CFG_RO,    pin, "Interrupt Pin" },
+	};
+
+	must(pin <= 4);
+	if (pin)
+		cfg_lay(&kind->map, 0, fields, array_len(fields));
+}
+
 void pcie_header_lay_type0(struct pcie_kind *kind, const struct pcie_identity *id,
 			   const struct pcie_bars *bars)
 {
@@ -102,6 +114,7 @@ void pcie_header_lay_type0(struct pcie_kind *kind, const struct pcie_identity *i
 	}
 	lay_ids(kind, id->vendor, id->device);
 	lay_full(kind);
+	lay_pin(kind, id->interrupt_pin);
 	pcie_header_lay_bars(&kind->map, 0, SPEC_PCI_BAR0, bars);
 }
 

@@ -19,6 +19,7 @@ struct pcie_identity {
 	uint16_t subsystem_vendor, subsystem;
 	uint32_t class_code; /* 24 bits */
 	uint8_t revision;
+	uint8_t interrupt_pin; /* 1 to 4: INTA to INTD; 0: no INTx */
 };
 
 /* Lays a type 0 header.  For PCIE_ROLE_VF: vendor and device read 0xffff, BARs and Memory Space

@@ -15,13 +15,13 @@ static json_t *result_json(const struct conform_result *result)
 			 "verdict", conform_verdict_text(result->verdict));
 }
 
-json_t *conform_json(const struct conform_report *report, const char *target)
+json_t *conform_json(const struct conform_report *report)
 {
 	json_t *assertions = json_array();
 
 	for (unsigned i = 0; i < report->count; i++)
 		json_array_append_new(assertions, result_json(&report->results[i]));
-	return json_pack("{s:s, s:o, s:i, s:i, s:i}", "target", target, "assertions", assertions,
-			 "passed", (int)report->passed, "failed", (int)report->failed,
-			 "not_applicable", (int)report->not_applicable);
+	return json_pack("{s:o, s:i, s:i, s:i}", "assertions", assertions, "passed",
+			 (int)report->passed, "failed", (int)report->failed, "not_applicable",
+			 (int)report->not_applicable);
 }

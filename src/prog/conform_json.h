@@ -7,8 +7,8 @@
 
 #include <jansson.h>
 
-/* {"target": NAME, "assertions": [{"name", "section", "text", "function", "destructive", "seen",
- * "verdict"}], "passed": n, "failed": n, "not_applicable": n}.  NULL: no memory. */
-json_t *conform_json(const struct conform_report *report, const char *target);
+/* {"assertions": [{"name", "section", "text", "function", "destructive", "seen", "verdict"}],
+ * "passed": n, "failed": n, "not_applicable": n}.  NULL: no memory. */
+json_t *conform_json(const struct conform_report *report);
 
 #endif

@@ -1,6 +1,7 @@
 /* prog/midplane_conform.c -- 'midplane conform TARGET': finds out where the function is, has it
  * judged, and prints the report as text, JSON or JUnit. */
 #include "prog/conform_json.h"
+#include "prog/conform_report.h"
 #include "prog/conform_sysfs.h"
 #include "prog/conform_vfio_user.h"
 #include "prog/midplane_client.h"
@@ -8,98 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *word(const json_t *result, const char *key)
-{
-	const char *text = json_string_value(json_object_get(result, key));
-
-	return text ? text : "";
-}
-
-static int number(const json_t *report, const char *key)
-{
-	return (int)json_integer_value(json_object_get(report, key));
-}
-
-static void print_text(const json_t *report)
-{
-	const json_t *result;
-	size_t i;
-
-	json_array_foreach(json_object_get(report, "assertions"), i, result)
-	{
-		const char *verdict = word(result, "verdict"), *function = word(result, "function");
-
-		printf("%-14s  %s%s%-26s %s\n", verdict, function, *function ? " " : "",
-		       word(result, "name"), word(result, "text"));
-		printf("%14s  %s: %s\n", "", word(result, "section"), word(result, "seen"));
-	}
-	printf("%s: %d passed, %d failed, %d not applicable\n", word(report, "target"),
-	       number(report, "passed"), number(report, "failed"),
-	       number(report, "not_applicable"));
-}
-
-/* Text inside XML: markup and what XML cannot hold. */
-static void print_xml(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		if (strchr("<>&\"", *text))
-			fprintf(out, "&#%d;", *text);
-		else if ((unsigned char)*text >= ' ')
-			fputc(*text, out);
-	}
-}
-
-static void print_case(FILE *out, const json_t *report, const json_t *result)
-{
-	const char *function = word(result, "function"), *verdict = word(result, "verdict");
-
-	fputs("  <testcase classname=\"", out);
-	print_xml(out, word(report, "target"));
-	fputs(*function ? "/" : "", out);
-	print_xml(out, function);
-	fputs("\" name=\"", out);
-	print_xml(out, word(result, "name"));
-	fputs("\">", out);
-	if (strcmp(verdict, "pass") != 0) {
-		fputs(strcmp(verdict, "fail") == 0 ? "<failure message=\"" : "<skipped message=\"",
-		      out);
-		print_xml(out, word(result, "seen"));
-		fputs(" (", out);
-		print_xml(out, word(result, "section"));
-		fputs(": ", out);
-		print_xml(out, word(result, "text"));
-		fputs(")\"/>", out);
-	}
-	fputs("</testcase>\n", out);
-}
-
-/* The form that continuous-integration servers read. */
-static enum midplane_exit write_junit(const struct call *call, const json_t *report)
-{
-	const char *path = call->option[OPTION_JUNIT];
-	const json_t *result;
-	FILE *out = fopen(path, "we");
-	size_t i;
-
-	if (!out) {
-		midplane_complain(call, "--junit: cannot write %s: %s", path, strerror(errno));
-		return MIDPLANE_REFUSED;
-	}
-	fprintf(out,
-		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		"<testsuite name=\"midplane conform\" tests=\"%zu\" failures=\"%d\" "
-		"skipped=\"%d\">\n",
-		json_array_size(json_object_get(report, "assertions")), number(report, "failed"),
-		number(report, "not_applicable"));
-	json_array_foreach(json_object_get(report, "assertions"), i, result)
-		print_case(out, report, result);
-	fputs("</testsuite>\n", out);
-	if (fclose(out) == 0)
-		return MIDPLANE_OK;
-	midplane_complain(call, "--junit: cannot write %s: %s", path, strerror(errno));
-	return MIDPLANE_REFUSED;
-}
+#include <time.h>
 
 /* Judges what 'target' reaches. */
 static int judge(const struct call *call, struct conform_target *target, json_t **report,
@@ -118,7 +28,7 @@ static int judge(const struct call *call, struct conform_target *target, json_t 
 	if (err)
 		refuse(why, "", "the function cannot be reached any more: %s", strerror(-err));
 	else
-		*report = conform_json(found, call->name);
+		*report = conform_json(found);
 	free(found);
 	return err;
 }
@@ -172,9 +82,42 @@ static enum midplane_exit judge_site(const struct call *call, json_t **report)
 	return code;
 }
 
+/* The form that continuous-integration servers read. */
+static enum midplane_exit write_junit(const struct call *call, const json_t *report, double took_s)
+{
+	const char *path = call->option[OPTION_JUNIT];
+	FILE *out = fopen(path, "we");
+	bool written = false;
+
+	if (out) {
+		conform_report_junit(out, report,
+				     &(struct conform_occasion){ .target = call->name,
+								 .when = time(NULL),
+								 .took_s = took_s });
+		written = !ferror(out);
+		written &= fclose(out) == 0;
+	}
+	if (written)
+		return MIDPLANE_OK;
+	midplane_complain(call, "--junit: cannot write %s: %s", path, strerror(errno));
+	return MIDPLANE_REFUSED;
+}
+
+static double elapsed_s(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
 enum midplane_exit midplane_conform(const struct call *call)
 {
+	struct timespec start;
 	json_t *report = NULL;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+
 	enum midplane_exit code = conform_vfio_user_is(call->name) ? judge_vfio_user(call, &report)
 				  : conform_sysfs_is(call->name)   ? judge_sysfs(call, &report)
 								   : judge_site(call, &report);
@@ -185,11 +128,11 @@ enum midplane_exit midplane_conform(const struct call *call)
 		json_dumpf(report, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {
-		print_text(report);
+		conform_report_text(stdout, report, call->name);
 	}
 	if (call->option[OPTION_JUNIT])
-		code = write_junit(call, report);
-	if (!code && number(report, "failed"))
+		code = write_junit(call, report, elapsed_s(&start));
+	if (!code && json_integer_value(json_object_get(report, "failed")))
 		code = MIDPLANE_REFUSED;
 	json_decref(report);
 	return code;

@@ -55,12 +55,12 @@ static struct specimen *make(struct site_run *run, const struct run_card *card, 
 }
 
 /* The function itself, as far as that is known: nobody is disturbed either. */
-static int conform_external(struct run_card *card, unsigned vf, const char *name, enum conform_care care,
-			    char **text, struct refusal *why)
+static int conform_external(struct run_card *card, unsigned vf, enum conform_care care, char **text,
+			    struct refusal *why)
 {
 	struct conform_report *report = calloc(1, sizeof *report);
 	int err = report ? site_external_conform(card, vf, care, report, why) : -ENOMEM;
-	json_t *json = err ? NULL : conform_json(report, name);
+	json_t *json = err ? NULL : conform_json(report);
 
 	*text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	json_decref(json);
@@ -72,8 +72,8 @@ static int conform_external(struct run_card *card, unsigned vf, const char *name
 }
 
 /* A real function is judged itself, not a model of it. */
-static int judge_real(const struct run_card *card, unsigned vf, const char *name, enum conform_care care,
-		      char **text, struct refusal *why)
+static int judge_real(const struct run_card *card, unsigned vf, enum conform_care care, char **text,
+		      struct refusal *why)
 {
 	struct conform_sysfs *sysfs;
 	struct conform_report *report;
@@ -89,7 +89,7 @@ static int judge_real(const struct run_card *card, unsigned vf, const char *name
 	must(report != NULL);
 	conform_run(report, conform_sysfs_target(sysfs), care);
 	conform_sysfs_close(sysfs);
-	json = conform_json(report, name);
+	json = conform_json(report);
 	*text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	json_decref(json);
 	free(report);
@@ -112,16 +112,16 @@ int site_conform(struct site_run *run, const char *name, enum conform_care care,
 	must(card != NULL); /* the server has looked */
 	vf = slash ? (unsigned)strtoul(slash + strlen("/vf"), NULL, 10) : 0;
 	if (card->external)
-		return conform_external(card, vf, name, care, text, why);
+		return conform_external(card, vf, care, text, why);
 	if (card->hardware)
-		return judge_real(card, vf, name, care, text, why);
+		return judge_real(card, vf, care, text, why);
 	s = make(run, card, vf);
 	if (!s) {
 		refuse(why, "", "no memory for a report");
 		return -ENOMEM;
 	}
 	conform_run(&s->report, &s->target.target, care);
-	json = conform_json(&s->report, name);
+	json = conform_json(&s->report);
 	*text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	json_decref(json);
 	free(s);

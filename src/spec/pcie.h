@@ -27,7 +27,11 @@ enum {
 enum {
 	SPEC_PCI_COMMAND_MEMORY = 1 << 1,
 	SPEC_PCI_COMMAND_MASTER = 1 << 2,
+	SPEC_PCI_COMMAND_NO_INTX = 1 << 10, /* Interrupt Disable */
 };
+
+/* Status register, 7.5.1.1.4. */
+enum { SPEC_PCI_STATUS_INTERRUPT = 1 << 3 };
 
 /* Type 0 header, 7.5.1.2. */
 enum {

@@ -4,6 +4,8 @@
 Usage: conform_test.py MIDPLANE"""
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,6 +61,7 @@ class Conform(unittest.TestCase):
         done = self.run_tool("-o", "json")
         report = json.loads(done.stdout)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(list(report), ["assertions", "passed", "failed", "not_applicable"])
         failed = [a for a in report["assertions"] if a["verdict"] == "fail"]
         self.assertEqual((report["failed"], failed), (0, []))
         self.assertGreater(report["passed"], 25)
@@ -89,10 +92,13 @@ class Conform(unittest.TestCase):
         for name in ("header.ids-read-only", "caps.read-only", "msix.read-only", "power.read-only"):
             self.assertEqual(self.verdict(report, name), ["fail"], name)
 
+    def junit(self, *words):
+        path = self.directory.name + "/report.xml"
+        return path, self.run_tool(*words, "--junit", path)
+
     def test_junit_has_a_case_for_every_assertion(self):
         self.write(endpoint())
-        path = self.directory.name + "/report.xml"
-        done = self.run_tool("--destructive", "--junit", path)
+        path, done = self.junit("--destructive")
         suite = xml.etree.ElementTree.parse(path).getroot()
         last = done.stdout.splitlines()[-1]
         cases = suite.findall("testcase")
@@ -100,6 +106,59 @@ class Conform(unittest.TestCase):
         self.assertEqual(len(suite.findall("testcase/failure")), int(suite.get("failures")))
         self.assertEqual(len(suite.findall("testcase/skipped")), int(suite.get("skipped")))
         self.assertIn(f"{suite.get('failures')} failed, {suite.get('skipped')} not applicable", last)
+
+    @unittest.skipUnless(shutil.which("xmllint"), "libxml2-utils is not there")
+    def test_junit_is_valid(self):
+        self.write(endpoint())
+        for words in ((), ("--destructive",)):
+            path, _ = self.junit(*words)
+            schema = os.path.join(os.path.dirname(os.path.abspath(__file__)), "junit.rng")
+            lint = subprocess.run(["xmllint", "--noout", "--relaxng", schema, path], capture_output=True,
+                                  text=True, timeout=60)
+            self.assertEqual(lint.returncode, 0, lint.stderr)
+
+    def test_junit_loads_in_a_parser_of_others(self):
+        program = ("import junitparser, sys; suite = junitparser.JUnitXml.fromfile(sys.argv[1]);"
+                   "kinds = [type(result).__name__ for case in suite for result in case.result];"
+                   "print(suite.tests, kinds.count('Failure'), kinds.count('Skipped'), suite.errors)")
+        pythons = [python for python in (sys.executable, "/usr/bin/python3") if os.path.exists(python) and
+                   subprocess.run([python, "-c", "import junitparser"], capture_output=True).returncode == 0]
+        if not pythons:
+            self.skipTest("python3-junitparser is not there")
+        self.write(endpoint())
+        path, done = self.junit("--destructive")
+        last = re.match(r".*: (\d+) passed, (\d+) failed, (\d+) not applicable", done.stdout.splitlines()[-1])
+        passed, failed, others = (int(n) for n in last.groups())
+        parsed = subprocess.run([pythons[0], "-c", program, path], capture_output=True, text=True, check=True)
+        self.assertEqual(parsed.stdout, f"{passed + failed + others} {failed} {others} 0\n")
+
+    def test_markup_in_a_target_s_name_does_not_spoil_the_xml(self):
+        name = self.directory.name + "/<&\">\x01\u00fc"
+        os.mkdir(name)
+        with open(name + "/config", "wb") as file:
+            file.write(endpoint())
+        path = self.directory.name + "/report.xml"
+        subprocess.run([TOOL, "conform", name, "--junit", path], capture_output=True, timeout=60, check=True)
+        suite = xml.etree.ElementTree.parse(path).getroot()
+        self.assertEqual(suite.find("testcase").get("classname"), self.directory.name + "/<&\">???")
+
+    def test_a_junit_file_that_cannot_be_written_is_named(self):
+        self.write(endpoint())
+        for path, why in (("/nowhere/report.xml", "No such file"), ("/dev/full", "No space left")):
+            done = self.run_tool("--junit", path)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"--junit: cannot write {path}: {why}", done.stderr)
+
+    def test_text_reads_well_in_100_columns(self):
+        self.write(endpoint())
+        for words in ((), ("--destructive",)):
+            lines = self.run_tool(*words).stdout.splitlines()
+            self.assertEqual([line for line in lines if len(line) > 100 or line != line.rstrip()], [])
+            heads = [line for line in lines[:-1] if line[:1] != " " and not line.startswith("failed: ")]
+            for line in heads:
+                self.assertRegex(line, r"^(pass|fail|not applicable) +[a-z0-9]+\.[a-z0-9-]+ +\d+\.\d")
+            failed = [line.split()[1] for line in heads if line.startswith("fail ")]
+            self.assertEqual([line[8:] for line in lines if line.startswith("failed: ")], failed)
 
     def test_a_function_that_does_not_answer_fails_by_that_alone(self):
         self.write(b"\xff" * 4096)
