@@ -45,9 +45,11 @@ static void print_page(FILE *out)
 	fprintf(out,
 		"# Assertions of `midplane conform`\n"
 		"\n"
-		"All %u, in the order of a run. Sections are those of PCI Express Base Specification 5.0. *writes*: judged with\n"
-		"`--destructive` alone; of the others, parts that must write are left out without it. *broken*: functions with one\n"
-		"defect that tests have, in which the assertion has to fail. A test writes this page\n"
+		"All %u, in the order of a run. Sections are those of PCI Express Base Specification "
+		"5.0. *writes*: judged\n"
+		"with `--destructive` alone; of the others, what must write is left out without it. "
+		"*broken*: functions with\n"
+		"one defect that tests have, in which the assertion has to fail. A test writes this page\n"
 		"(`MIDPLANE_UPDATE=1 build/tests/conform_page_test`), and checks it.\n",
 		count);
 	for (unsigned i = 0; i < count; i++) {
