@@ -64,6 +64,11 @@ enum failover_card_state failover_card_state(const struct failover *f, unsigned 
 	return FAILOVER_CARD_IN_SERVICE;
 }
 
+bool failover_card_can_give(enum failover_card_state state)
+{
+	return state == FAILOVER_CARD_IN_SERVICE || state == FAILOVER_CARD_LINE_DOWN;
+}
+
 static bool is_usable(const struct failover *f, unsigned card)
 {
 	return failover_card_state(f, card) == FAILOVER_CARD_IN_SERVICE;

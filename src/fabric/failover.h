@@ -99,6 +99,9 @@ extern const uint8_t failover_table[FAILOVER_CONDITION_COUNT][FAILOVER_EVENT_COU
 void failover_init(struct failover *f, unsigned card_count, struct failover_io *io,
 		   unsigned io_count);
 enum failover_card_state failover_card_state(const struct failover *f, unsigned card);
+/* Whether functions of a card in this state can be given to anybody.  One whose line is down still
+ * switches among its own. */
+bool failover_card_can_give(enum failover_card_state state);
 
 /* Tells that 'event' happened to 'card'.  Writes the actions, at most io_count, in the order in which
  * they are to be carried out; the machine's own state is as if they were.  Returns how many. */

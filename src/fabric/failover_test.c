@@ -127,6 +127,15 @@ static void test_the_operator_moves_one_where_a_card_is_usable(void **state)
 }
 
 /* The printed table is the documentation; unlisted pairs change nothing and are counted. */
+static void test_a_card_gives_functions_unless_it_is_out_or_dead(void **state)
+{
+	(void)state;
+	assert_true(failover_card_can_give(FAILOVER_CARD_IN_SERVICE));
+	assert_true(failover_card_can_give(FAILOVER_CARD_LINE_DOWN));
+	assert_false(failover_card_can_give(FAILOVER_CARD_PULLED));
+	assert_false(failover_card_can_give(FAILOVER_CARD_DEAD));
+}
+
 static void test_unlisted_pairs_are_ignored_and_counted(void **state)
 {
 	(void)state;
@@ -186,6 +195,7 @@ int main(void)
 		cmocka_unit_test(test_the_standby_may_fail_unnoticed_by_traffic),
 		cmocka_unit_test(test_a_flapping_heart_moves_traffic_once_without_revert),
 		cmocka_unit_test(test_the_operator_moves_one_where_a_card_is_usable),
+		cmocka_unit_test(test_a_card_gives_functions_unless_it_is_out_or_dead),
 		cmocka_unit_test(test_unlisted_pairs_are_ignored_and_counted),
 		cmocka_unit_test(test_the_table_follows_from_one_bit_an_event),
 	};

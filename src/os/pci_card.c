@@ -179,6 +179,9 @@ void pci_card_look_at_function(struct pci_card *card, unsigned vf, const struct 
 		set_dead(card, vf, "it is gone");
 	} else if (!f->seen.answers) {
 		set_dead(card, vf, "its configuration space does not answer");
+	} else if (!f->owner[0] && !card->alive) {
+		/* One that a guest has is judged by itself: its card may be in a reset. */
+		set_dead(card, vf, "its physical function does not answer");
 	} else if (f->owner[0] && strcmp(f->seen.driver, PCI_CARD_DRIVER) != 0) {
 		snprintf(why, sizeof why, "vfio-pci has lost it to %s",
 			 f->seen.driver[0] ? f->seen.driver : "nobody");

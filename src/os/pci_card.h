@@ -28,7 +28,8 @@ enum pci_function_state {
 	PCI_FUNCTION_FREE,  /* nobody is given it; its driver has it */
 	PCI_FUNCTION_READY, /* given; vfio-pci has it, and nobody has opened it */
 	PCI_FUNCTION_USED,  /* given, and a process has it open */
-	PCI_FUNCTION_DEAD,  /* gone, silent, or lost to another driver; 'why' says which */
+	PCI_FUNCTION_DEAD,  /* gone, silent, lost to another driver, or nobody's and its card is;
+			     * 'why' says which */
 };
 
 struct pci_card_conf {

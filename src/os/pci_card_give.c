@@ -104,6 +104,11 @@ static int give(struct pci_card *card, unsigned vf, const char *owner, const str
 	struct refusal below = { 0 };
 	int err;
 
+	if (!pci_card_look_at_pf(card)) {
+		refuse(why, "", "%s is gone or does not answer, and its functions with it",
+		       card->conf.address);
+		return -ENODEV;
+	}
 	if (!pci_card_look_at_vf(card, vf, &f) || !f.answers) {
 		refuse(why, "", "virtual function %u of %s is gone or does not answer", vf,
 		       card->conf.address);

@@ -338,6 +338,30 @@ static void a_dead_function_is_never_handed_out(void **state)
 	end_world(&fake);
 }
 
+static void free_functions_of_a_silent_card_are_dead_and_a_guests_own_is_not(void **state)
+{
+	struct fake_sysfs fake;
+	struct pci_card *card;
+
+	(void)state;
+	make_world(&fake);
+	card = begin_card(&fake, 4);
+	give(card, 0, "web/net0", &nothing, 0);
+	fake_sysfs_use(&fake, VF(1), true);
+	fake_sysfs_silence(&fake, PF, true);
+	give(card, 1, "db/net0", &nothing, -ENODEV);
+	assert_string_equal(fake_sysfs_driver(&fake, VF(2)), "");
+	assert_int_equal(state_of(&fake, card, 0), PCI_FUNCTION_USED);
+	assert_int_equal(state_of(&fake, card, 1), PCI_FUNCTION_DEAD);
+	assert_string_equal(pci_card_function(card, 1)->why,
+			    "its physical function does not answer");
+	fake_sysfs_silence(&fake, PF, false);
+	assert_int_equal(state_of(&fake, card, 1), PCI_FUNCTION_FREE);
+	fake_sysfs_use(&fake, VF(1), false);
+	pci_card_close(card, PCI_CARD_RELEASE);
+	end_world(&fake);
+}
+
 static void a_card_that_is_unplugged_comes_back_as_it_was(void **state)
 {
 	struct fake_sysfs fake;
@@ -542,6 +566,7 @@ int main(void)
 		cmocka_unit_test(a_rate_that_the_driver_does_not_take_undoes_the_rest),
 		cmocka_unit_test(a_function_that_somebody_else_has_open_is_not_given),
 		cmocka_unit_test(a_dead_function_is_never_handed_out),
+		cmocka_unit_test(free_functions_of_a_silent_card_are_dead_and_a_guests_own_is_not),
 		cmocka_unit_test(a_card_that_is_unplugged_comes_back_as_it_was),
 		cmocka_unit_test(a_crash_before_any_step_is_found_and_mended),
 		cmocka_unit_test(so_is_a_crash_while_it_is_mended),

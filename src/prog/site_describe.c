@@ -38,6 +38,17 @@ const char *site_describe_card_state(struct run_card *card)
 	return card->external ? site_external_state(card, state) : state;
 }
 
+const char *site_describe_function_loss(struct run_card *card, unsigned vf)
+{
+	enum failover_card_state state = failover_card_state(&card->run->failover, card->index);
+
+	if (!failover_card_can_give(state))
+		return failover_card_state_text[state];
+	if (card->hardware)
+		return site_hardware_is_dead(card, vf) ? failover_card_state_text[FAILOVER_CARD_DEAD] : NULL;
+	return card->external ? site_external_loss(card, vf) : NULL;
+}
+
 struct run_card *site_describe_card_of(const struct run_io *io)
 {
 	return io->bound < 0 ? NULL : &io->run->cards[io->place->member[io->bound].card];
@@ -307,14 +318,22 @@ static void put_front(struct run_io *io, struct tree_out *out)
 #undef X
 }
 
+static const char *role_of(const struct run_io *io, bool bound, const char *loss)
+{
+	if (!io || (loss && !bound && site_hardware_is(io)))
+		return loss ? "none" : "free";
+	return bound ? "active" : io->mirror ? "mirror" : "standby";
+}
+
 void site_describe_function(struct run_card *card, unsigned vf, struct tree_out *out)
 {
 	bool bound = false;
 	struct run_io *io = site_run_function_user(card->run, card->index, vf, &bound);
+	const char *loss = site_describe_function_loss(card, vf);
 
 	tree_put_text(out, "card", card->place.card->name);
 	tree_put_integer(out, "vf", vf);
-	tree_put_text(out, "role", !io ? "free" : bound ? "active" : io->mirror ? "mirror" : "standby");
+	tree_put_text(out, "role", role_of(io, bound, loss));
 	if (io)
 		put_wishes(io, out);
 	if (card->hardware) {
@@ -324,7 +343,7 @@ void site_describe_function(struct run_card *card, unsigned vf, struct tree_out 
 	if (bound || (io && io->mirror))
 		put_front(io, out);
 	else
-		tree_put_text(out, "state", io ? "standby" : "free");
+		tree_put_text(out, "state", loss ? loss : io ? "standby" : "free");
 	if (card->disk) {
 		site_disk_describe_function(card, vf, io, out);
 		return;

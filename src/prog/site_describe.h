@@ -16,6 +16,12 @@ void site_describe_function_name(const struct run_card *card, unsigned vf,
 
 const char *site_describe_card_state(struct run_card *card);
 
+/* Why no function of a card can be given to anybody: "pulled", "dead", or an external function's own
+ * state; NULL when it can be.
+ *
+ * vf  1.., of which an external card says each by itself */
+const char *site_describe_function_loss(struct run_card *card, unsigned vf);
+
 /* The card an interface is bound to, or NULL. */
 struct run_card *site_describe_card_of(const struct run_io *io);
 

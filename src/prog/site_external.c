@@ -266,6 +266,13 @@ static void put_identity(const struct vfio_user_import_facts *facts, struct tree
 	tree_put_integer(out, "vectors", facts->irqs[VFIO_USER_IRQ_MSIX].count);
 }
 
+const char *site_external_loss(const struct run_card *card, unsigned vf)
+{
+	enum vfio_user_import_state state = vfio_user_import_state(import_of(card, vf));
+
+	return state == VFIO_USER_IMPORT_PRESENT ? NULL : vfio_user_import_state_text[state];
+}
+
 void site_external_describe_function(struct run_card *card, unsigned vf, struct tree_out *out)
 {
 	const struct vfio_user_import *import = import_of(card, vf);

@@ -32,6 +32,8 @@ void site_external_detach(struct run_card *card, bool detach);
 
 /* The card's state in a word: that of the site's failover, or how its functions are. */
 const char *site_external_state(struct run_card *card, const char *state);
+/* Why function 'vf' (1..) cannot be given to anybody: its process's state; NULL when it can be. */
+const char *site_external_loss(const struct run_card *card, unsigned vf);
 
 /* hierarchy_conf.import; its owner is the run. */
 bool site_external_import(void *owner, unsigned card, unsigned vf, struct hierarchy_import *import);

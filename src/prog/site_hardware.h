@@ -43,6 +43,9 @@ bool site_hardware_has_link(const struct run_io *io);
 /* "waiting", "running" or "dead". */
 const char *site_hardware_state(const struct run_io *io);
 
+/* Whether VF 'vf' (1..) of a card is gone or silent, or lost to whoever it was given to. */
+bool site_hardware_is_dead(const struct run_card *card, unsigned vf);
+
 /* The address of VF 'vf' (1..) of a card, or of its PF (0); "" when it is not there. */
 const char *site_hardware_address(const struct run_card *card, unsigned vf);
 

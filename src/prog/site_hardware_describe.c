@@ -39,6 +39,11 @@ const char *site_hardware_state(const struct run_io *io)
 	return io->bound < 0 ? "dead" : state_of(function_of(io), true);
 }
 
+bool site_hardware_is_dead(const struct run_card *card, unsigned vf)
+{
+	return view_of(card, vf)->state == PCI_FUNCTION_DEAD;
+}
+
 const char *site_hardware_address(const struct run_card *card, unsigned vf)
 {
 	return vf ? view_of(card, vf)->seen.address : card->place.card->address;

@@ -320,22 +320,35 @@ static unsigned functions_given(struct site_run *run, const struct run_card *car
 	return given;
 }
 
+/* Those that nobody has, and that somebody could have. */
+static unsigned functions_left(struct site_run *run, struct run_card *card)
+{
+	unsigned left = 0;
+	bool bound;
+
+	for (unsigned vf = 1; vf <= card->place.card->vfs; vf++)
+		left += !site_run_function_user(run, card->index, vf, &bound) &&
+			!site_describe_function_loss(card, vf);
+	return left;
+}
+
 static void describe_pool(struct site_run *run, unsigned index, struct tree_out *out)
 {
 	const struct site_pool *pool = &run->site->pools[index];
-	unsigned functions = 0, given = 0;
+	unsigned functions = 0, given = 0, left = 0;
 
 	tree_put_list(out, "cards");
 	for (unsigned i = 0; i < pool->cards_count; i++) {
-		const struct run_card *card = site_run_card(run, pool->cards[i]);
+		struct run_card *card = site_run_card(run, pool->cards[i]);
 
 		tree_put_item(out, "cards", pool->cards[i]);
 		functions += card->place.card->vfs;
 		given += functions_given(run, card);
+		left += functions_left(run, card);
 	}
 	tree_put_integer(out, "functions", functions);
 	tree_put_integer(out, "allocated", given);
-	tree_put_integer(out, "free", functions - given);
+	tree_put_integer(out, "free", left);
 }
 
 static unsigned active_on(const struct site_run *run, const struct site_group *group,

@@ -136,12 +136,13 @@ static const struct tree_property function[] = {
 	ROW("system",       TEXT,    PLAIN,  CONF, LISTED, "system it is given to"),
 	ROW("io",           TEXT,    PLAIN,  CONF, LISTED, "interface of that system"),
 	ROW("role",         TEXT,    PLAIN,  READ, LISTED,
-	    "active, standby, mirror (the other half of a disk) or free"),
+	    "active, standby, mirror (the other half of a disk), free; none: nobody has it, and nobody can be "
+	    "given it"),
 	ROW("front",        TEXT,    PLAIN,  CONF, LISTED,
 	    "kind of front: vhost-user, tap, vfio-user, nvme, virtio-blk, vhost-user-blk or vfio"),
 	ROW("state",        TEXT,    PLAIN,  READ, LISTED,
-	    "free, standby, waiting, connected, running, stopped, leaving, held, quarantined, dead, or away: a disk "
-	    "whose cards are"),
+	    "free, standby, waiting, connected, running, stopped, leaving, held, quarantined; dead or pulled, as its "
+	    "card is; absent or refused: what an external card's process is; away: a disk whose cards are"),
 	ROW("mac",          TEXT,    PLAIN,  CONF, LISTED, "permanent address"),
 	ROW("vlan",         INTEGER, PLAIN,  CONF, SHOWN,  "VLAN of all its frames; 0: as tagged"),
 	ROW("rate_bps",     INTEGER, BPS,    CONF, SHOWN,  "limit for the guest; 0: none"),
@@ -241,7 +242,7 @@ static const struct tree_property pool[] = {
 	ROW("cards",     LIST,    PLAIN,  CONF, LISTED, "cards it draws from"),
 	ROW("functions", INTEGER, THINGS, CONF, LISTED, "functions of these cards"),
 	ROW("allocated", INTEGER, THINGS, READ, LISTED, "functions given to systems"),
-	ROW("free",      INTEGER, THINGS, READ, LISTED, "functions left"),
+	ROW("free",      INTEGER, THINGS, READ, LISTED, "functions that nobody has, of cards that can give them"),
 	END,
 };
 

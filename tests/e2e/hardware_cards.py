@@ -160,6 +160,9 @@ def survives_losses(guest):
                    ["ssd-b/vf1", "ssd-b/vf2"])
     check(guest.shown("function show ssd-a/vf1")["state"] == "dead", "they are said to be dead")
     check(guest.drivers(PF_B) == ["nvme", "vfio-pci", "vfio-pci", None, None], "the others are with VFIO")
+    rows = {row["name"]: (row["role"], row["state"]) for row in guest.shown("function list")}
+    check([rows[f"ssd-a/vf{n}"] for n in (1, 2, 3, 4)] == [("none", "dead")] * 4, "so are those that nobody had")
+    check(guest.shown("pool list")[0]["free"] == 0, "none is free")
     guest.enable_vfs(1)
     guest.run(f"echo 1 >/sys/bus/pci/devices/{PF_B}/remove")
     guest.wait_for("a card that is removed is dead", lambda: guest.shown("card list")[1]["state"] == "dead")

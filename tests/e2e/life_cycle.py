@@ -20,6 +20,23 @@ def plain_site(world):
                 redundant=True)
 
 
+def free_functions(daemon):
+    """Those that nobody has, of a card that is there and of one that is not."""
+    def rows():
+        return {row["name"]: (row["role"], row["state"]) for row in daemon.facts("function", "list")
+                if row["name"].startswith("nic1/")}
+
+    def left():
+        return daemon.facts("pool", "list")[0]["free"]
+
+    check(rows()["nic1/vf8"] == ("free", "free") and left() == 10, f"functions are free: {left()} in the pool")
+    daemon.tool("card", "pull", "nic1")
+    check(rows()["nic1/vf8"] == ("none", "pulled") and rows()["nic1/vf1"] == ("standby", "pulled") and left() == 5,
+          f"those of a pulled card are not: {left()} in the pool")
+    daemon.tool("card", "insert", "nic1")
+    check(rows()["nic1/vf8"] == ("free", "free") and left() == 10, "until it is back")
+
+
 def first_example_as_nobody(world):
     os.chmod(world.dir, 0o755)
     home = os.path.join(world.dir, "home")
@@ -60,6 +77,7 @@ def body(world):
         check(report["failed"] == 0 and report["passed"] > 50,
               f"{target} keeps the PCI Express standard ({report['passed']} assertions)")
 
+    free_functions(daemon)
     second = subprocess.run([world.program("src/prog/midplaned"), "--socket",
                              os.path.join(world.dir, "second.sock"), daemon.site_path],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=10)

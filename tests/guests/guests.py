@@ -221,6 +221,7 @@ class QemuGuest(Guest):
 
     memory_mb = 256
     program = ["qemu-system-x86_64"]
+    kernel_tree = "guest"     # of the cache
 
     def __init__(self, name, workdir, nics, programs=None, vectors=0, kernel_args="",
                  modules=(), extra=()):
@@ -252,7 +253,7 @@ class QemuGuest(Guest):
     def command(self):
         initrd = os.path.join(self.workdir, "qemu.cpio")
         if not os.path.exists(initrd):
-            image.qemu_initramfs(initrd, self.programs, self.modules)
+            image.qemu_initramfs(initrd, self.programs, self.modules, self.kernel_tree)
         iommu = any(nic.ats for nic in self.nics)
         machine = "q35,kernel-irqchip=split" if iommu else "q35"
         append = f"console=ttyS0 quiet panic=-1 {self.kernel_args}"
@@ -261,7 +262,7 @@ class QemuGuest(Guest):
                 f"memory-backend-memfd,id=mem,size={self.memory_mb}M,share=on",
                 "-numa", "node,memdev=mem", "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con",
-                "-kernel", image.qemu_kernel(), "-initrd", initrd]
+                "-kernel", image.qemu_kernel(self.kernel_tree), "-initrd", initrd]
         if iommu:
             args += ["-device", "intel-iommu,intremap=on,device-iotlb=on,caching-mode=on"]
             append += " intel_iommu=on iommu=nopt iommu.strict=1"

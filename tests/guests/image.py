@@ -86,8 +86,13 @@ def busybox():
     return only(os.path.join(cache_dir(), "guest/bin/busybox"), "run packaging/install-deps unpack")
 
 
-def qemu_kernel():
-    return only(os.path.join(cache_dir(), "guest/boot/vmlinuz-*"), "run packaging/install-deps unpack")
+# Below the cache: "guest" has the cloud kernel, which is small; "nic" the one with all drivers.
+def qemu_kernel(tree="guest"):
+    return only(os.path.join(cache_dir(), tree, "boot/vmlinuz-*"), unpack_remedy(tree))
+
+
+def unpack_remedy(tree):
+    return "run packaging/install-deps unpack" + ("" if tree == "guest" else "-" + tree)
 
 
 def uml_kernel():
@@ -185,8 +190,8 @@ def uml_initramfs(path, programs):
     build_initramfs(path, only("/usr/lib/uml/modules/*", "install user-mode-linux"), programs)
 
 
-def qemu_initramfs(path, programs, modules=()):
-    root = only(os.path.join(cache_dir(), "guest/lib/modules/*"), "run packaging/install-deps unpack")
+def qemu_initramfs(path, programs, modules=(), tree="guest"):
+    root = only(os.path.join(cache_dir(), tree, "lib/modules/*"), unpack_remedy(tree))
     build_initramfs(path, root, programs, modules)
 
 
