@@ -7,11 +7,13 @@
 
 #include "os/clock.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -268,6 +270,84 @@ static void an_answer_that_is_older_than_the_news_is_dropped(void **state)
 	uv_run(&loop, UV_RUN_DEFAULT);
 }
 
+/* The same for a worker that looks how often the carrier has changed: no driver is asked. */
+static void a_look_at_the_count_tells_of_a_carrier_lost_right_after_another_one(void **state)
+{
+	int noise = open_tap("noise0"), tap = open_tap("tap0");
+	struct link_watch *watch;
+	struct link_look look;
+
+	(void)state;
+	assert_int_equal(link_watch_open(&watch, &loop, "tap0", on_change, NULL), 0);
+	assert_int_equal(link_look_open(&look, "tap0"), 0);
+	assert_true(link_look_counts(&look));
+	for (unsigned i = 0; i < 4; i++) {
+		bool down = i % 2 == 0;
+
+		set_carrier(noise, !down);
+		usleep(50000); /* its news is told, and the next waits */
+		link_look(&look, look.next_ns);
+		assert_false(is_readable(look.event_fd));
+		set_carrier(tap, !down);
+		link_look(&look, look.next_ns - 1);
+		assert_false(is_readable(look.event_fd));
+		link_look(&look, look.next_ns);
+		assert_true(is_readable(look.event_fd));
+		link_look_take(&look);
+		link_watch_look(watch);
+		assert_int_equal(changes, down ? i + 1 : i); /* of the return rtnetlink tells */
+		run_loop_until(i + 1);
+		assert_int_equal(last_up, !down);
+	}
+	link_look_close(&look);
+	link_watch_close(watch);
+	(void)close(tap);
+	(void)close(noise);
+	uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+/* News that has nothing to do with the carrier, while the flags do not know yet that it is gone. */
+static void other_news_does_not_bring_a_carrier_back_that_is_counted_as_gone(void **state)
+{
+	int noise = open_tap("noise0"), tap = open_tap("tap0");
+	struct ifreq request = { .ifr_name = "tap0" };
+	struct link_watch *watch;
+	bool flags_were_late = false;
+
+	(void)state;
+	assert_int_equal(link_watch_open(&watch, &loop, "tap0", on_change, NULL), 0);
+	for (unsigned i = 0; i < 6; i++) {
+		set_carrier(noise, i % 2);
+		usleep(50000);
+		set_carrier(tap, 0);
+		link_watch_look(watch);
+		assert_false(link_watch_up(watch));
+		request.ifr_mtu = 1400 + (int)i;
+		assert_int_equal(ioctl(control, SIOCSIFMTU, &request), 0);
+		flags_were_late |= link_is_running(control, "tap0");
+		for (unsigned k = 0; k < 20; k++)
+			uv_run(&loop, UV_RUN_NOWAIT);
+		assert_int_equal(changes, 2 * i + 1);
+		set_carrier(tap, 1);
+		run_loop_until(2 * i + 2);
+	}
+	fprintf(stderr, "# the flags were %s\n", flags_were_late ? "late" : "never late");
+	link_watch_close(watch);
+	(void)close(tap);
+	(void)close(noise);
+	uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static void nothing_is_counted_where_sysfs_shows_another_namespace(void **state)
+{
+	struct link_count count;
+	uint32_t n;
+
+	(void)state;
+	assert_int_equal(link_count_open(&count, "up0"), -ENOENT);
+	assert_false(link_count_read(&count, &n));
+}
+
 static int forget_changes(void **state)
 {
 	(void)state;
@@ -275,9 +355,29 @@ static int forget_changes(void **state)
 	return 0;
 }
 
+/* A sysfs of this network namespace; false when that is not allowed here. */
+static bool mount_sysfs(void)
+{
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("sysfs", "/sys", "sysfs", 0, NULL) == 0;
+}
+
 int main(void)
 {
+	const struct CMUnitTest counted[] = {
+		cmocka_unit_test(an_interface_that_is_gone_is_left_to_rtnetlink),
+		cmocka_unit_test_setup(each_change_is_told_once_whoever_saw_it_first,
+				       forget_changes),
+		cmocka_unit_test_setup(old_news_does_not_bring_a_lost_link_back, forget_changes),
+		cmocka_unit_test_setup(
+			a_look_at_the_count_tells_of_a_carrier_lost_right_after_another_one,
+			forget_changes),
+		cmocka_unit_test_setup(
+			other_news_does_not_bring_a_carrier_back_that_is_counted_as_gone,
+			forget_changes),
+	};
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_counted_where_sysfs_shows_another_namespace),
 		cmocka_unit_test(
 			a_look_tells_of_each_loss_once_and_asks_no_more_often_than_it_says),
 		cmocka_unit_test(an_interface_that_is_gone_is_left_to_rtnetlink),
@@ -292,7 +392,7 @@ int main(void)
 	};
 	int failures;
 
-	if (unshare(CLONE_NEWNET) < 0 || system("ip link add up0 type veth peer name far0 && "
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 || system("ip link add up0 type veth peer name far0 && "
 						"ip link set up0 up && ip link set far0 up")) {
 		fprintf(stderr, "# skipped: no network namespace of our own; run as root\n");
 		return 77;
@@ -300,6 +400,10 @@ int main(void)
 	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	uv_loop_init(&loop);
 	failures = cmocka_run_group_tests(tests, NULL, NULL);
+	if (mount_sysfs())
+		failures += cmocka_run_group_tests(counted, NULL, NULL);
+	else
+		fprintf(stderr, "# not tested: counts of carriers; no sysfs may be mounted here\n");
 	(void)close(control);
 	return failures + (uv_loop_close(&loop) != 0);
 }

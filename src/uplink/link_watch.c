@@ -1,5 +1,6 @@
 #include "uplink/link_watch.h"
 
+#include "uplink/link_count.h"
 #include "uplink/link_look.h"
 
 #include <errno.h>
@@ -24,6 +25,10 @@ struct link_watch {
 	int fd;
 	int index; /* of the interface */
 	bool up;
+	bool told;        /* the last message said these: */
+	bool carrier;
+	uint32_t changes; /* of the carrier so far */
+	struct link_count count;
 	unsigned news;
 	char interface[IF_NAMESIZE];
 	void (*changed)(void *owner, bool up);
@@ -62,6 +67,41 @@ static int ask(struct link_watch *watch)
 	return send(watch->fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
 }
 
+/* The carrier, and how often it had changed, as this message says it. */
+static void take_carrier(struct link_watch *watch, const struct nlmsghdr *header)
+{
+	const uint8_t *at = (const uint8_t *)header + NLMSG_SPACE(sizeof(struct ifinfomsg));
+	const uint8_t *end = (const uint8_t *)header + header->nlmsg_len;
+	const void *carrier = NULL, *changes = NULL;
+
+	while (end - at >= (ptrdiff_t)sizeof(struct rtattr)) {
+		const struct rtattr *a = (const void *)at;
+
+		if (a->rta_len < sizeof(*a) || a->rta_len > end - at)
+			break;
+		if (a->rta_type == IFLA_CARRIER && a->rta_len == RTA_LENGTH(sizeof(uint8_t)))
+			carrier = a + 1;
+		if (a->rta_type == IFLA_CARRIER_CHANGES && a->rta_len == RTA_LENGTH(sizeof(uint32_t)))
+			changes = a + 1;
+		at += RTA_ALIGN(a->rta_len);
+	}
+	watch->told = carrier && changes;
+	if (!watch->told)
+		return;
+	watch->carrier = *(const uint8_t *)carrier != 0;
+	memcpy(&watch->changes, changes, sizeof(watch->changes));
+}
+
+/* Whether the carrier is there now: each change since the last message has turned it over. */
+static bool has_carrier(const struct link_watch *watch)
+{
+	uint32_t now;
+
+	if (!watch->told || !link_count_read(&watch->count, &now))
+		return true;
+	return watch->carrier != ((now - watch->changes) % 2 == 1);
+}
+
 static void take_message(struct link_watch *watch, const struct nlmsghdr *header)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(header);
@@ -71,6 +111,7 @@ static void take_message(struct link_watch *watch, const struct nlmsghdr *header
 	if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*info)) || info->ifi_index != watch->index)
 		return;
 	watch->news++;
+	take_carrier(watch, header);
 	watch->up = header->nlmsg_type == RTM_NEWLINK && (info->ifi_flags & IFF_RUNNING) &&
 		    (info->ifi_flags & LOWER_UP);
 }
@@ -112,7 +153,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	if (read_messages(watch) == -ENOBUFS)
 		(void)ask(watch); /* what was lost may have been ours */
 	/* What waited here may be older than what a look has told; what is newer is yet to come. */
-	watch->up = watch->up && (was_up || link_is_running(watch->fd, watch->interface));
+	watch->up = watch->up && (was_up || link_is_running(watch->fd, watch->interface)) &&
+		    has_carrier(watch);
 	if (watch->up != was_up)
 		watch->changed(watch->owner, watch->up);
 }
@@ -143,6 +185,7 @@ int link_watch_open(struct link_watch **watch, uv_loop_t *loop, const char *inte
 		free(w);
 		return err;
 	}
+	(void)link_count_open(&w->count, interface);
 	err = ask(w);
 	if (err == 0)
 		(void)read_messages(w); /* the kernel answers while it is asked */
@@ -161,6 +204,7 @@ static void on_closed(uv_handle_t *handle)
 	struct link_watch *watch = handle->data;
 
 	(void)close(watch->fd);
+	link_count_close(&watch->count);
 	free(watch);
 }
 
@@ -180,7 +224,7 @@ void link_watch_lost(struct link_watch *watch)
 
 void link_watch_look(struct link_watch *watch)
 {
-	if (!link_is_running(watch->fd, watch->interface))
+	if (!has_carrier(watch) || !link_is_running(watch->fd, watch->interface))
 		link_watch_lost(watch);
 }
 

@@ -1,6 +1,6 @@
 /* uplink/link_watch.h -- the link of a kernel interface, told by rtnetlink as soon as the kernel
  * knows.  A kernel interface is up when it is operational (RFC 2863) and its lower layer has the
- * carrier.
+ * carrier, as the last message said and as has been counted since (link_count.h).
  *
  * Threads: control.  Memory: made by open; close gives it back when the loop has run once more. */
 #ifndef UPLINK_LINK_WATCH_H

@@ -309,7 +309,8 @@ static void on_look(uv_poll_t *poll, int status, int events)
 	(void)events;
 	link_look_take(&uplink->look);
 	link_watch_look(uplink->watch);
-	link_ask(uplink->ask);
+	if (!link_look_counts(&uplink->look))
+		link_ask(uplink->ask);
 }
 
 static unsigned news(void *owner)
