@@ -70,9 +70,10 @@ void mirror_pull_half(struct ctl *ctl, struct mirror *mirror, unsigned half);
 /* ctl: whether nothing of the mirror is in flight at a half that was pulled; it may be given again
  * then. */
 bool mirror_half_is_quiet(struct ctl *ctl, const struct mirror *mirror, unsigned half);
-/* ctl: begins with the one half that is there, though the other may be fresher: what was
- * written to that alone is given up.  -EINVAL when there is not exactly one, read and whole. */
-int mirror_force(struct ctl *ctl, struct mirror *mirror, struct refusal *why);
+/* ctl: goes on, or begins, with a half although the other may be fresher: what was written to that alone is
+ * given up, and all of it is copied to it when it returns.  -EALREADY: a half is fresh, so nothing has to be
+ * given up; -EINVAL: that half is not there, was not read, or is not whole; nothing has changed then. */
+int mirror_force(struct ctl *ctl, struct mirror *mirror, unsigned half, struct refusal *why);
 
 /* ctl: a front whose namespaces[0] is the mirror's back is polled in its rounds.  -ENOSPC. */
 int mirror_bind(struct ctl *ctl, struct mirror *mirror, struct block_front *front);

@@ -241,18 +241,55 @@ void mirror_half_known(struct mirror *m, unsigned n)
 	}
 }
 
-int mirror_force(struct ctl *ctl, struct mirror *m, struct refusal *why)
+/* It went on from a half that went: what is known of the differences is that of the lost one. */
+static void go_on_from(struct mirror *m, unsigned n)
+{
+	const struct mark *mark = m->half[n].mark;
+
+	m->half[1 - n].kept_fresh = false;
+	m->half[n].kept_fresh = false;
+	m->half[n].state = MIRROR_FRESH;
+	m->promotion = PROMOTE_NONE;
+	m->generation = max_u64(m->generation, mark->generation);
+	mirror_copy_again(m);
+	mark_all(m, &m->behind);
+	m->saved = mark->marked;
+	m->save_wanted = true;
+	m->look = true;
+}
+
+static bool can_be_forced(const struct mirror *m, const struct half *half, struct refusal *why)
+{
+	if (half->state == MIRROR_KNOWN && half->found == MARK_GOOD &&
+	    (!m->begun || half->mark->size == m->back.size))
+		return true;
+	if (half->state == MIRROR_READING)
+		refuse(why, "", "the half is being read");
+	else
+		refuse(why, "", "%s", half->why.text[0] ? half->why.text :
+		       half->state != MIRROR_KNOWN ? "the half is not there" :
+		       half->found != MARK_GOOD ? "nothing was ever written to the half" :
+						  "the half is one of another size");
+	return false;
+}
+
+int mirror_force(struct ctl *ctl, struct mirror *m, unsigned n, struct refusal *why)
 {
 	(void)ctl;
-	for (unsigned n = 0; n < MIRROR_HALVES && !m->begun; n++)
-		if (m->half[n].state == MIRROR_KNOWN && m->half[n].found == MARK_GOOD) {
-			begin_from(m, n);
-			/* Above all that the other may have reached by itself. */
-			m->generation += UINT64_C(1) << 32;
-			m->peer_generation = 0;
-			return 0;
-		}
-	refuse(why, "", m->begun ? "the mirror has begun" :
-				   "there is no half that was read and is whole");
-	return -EINVAL;
+	if (m->begun && (half_is_fresh(m, 0) || half_is_fresh(m, 1))) {
+		refuse(why, "", "the mirror has all that was written");
+		return -EALREADY;
+	}
+	if (!can_be_forced(m, &m->half[n], why))
+		return -EINVAL;
+	if (m->begun)
+		go_on_from(m, n);
+	else
+		begin_from(m, n);
+	/* Above all that the other may have reached by itself. */
+	m->generation += UINT64_C(1) << 32;
+	m->peer_generation = 0;
+	if (m->half[1 - n].state == MIRROR_KNOWN)
+		join(m, 1 - n);
+	return 0;
 }

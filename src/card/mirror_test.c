@@ -122,7 +122,7 @@ static void a_stale_half_by_itself_is_not_taken(void **state)
 		world_read_all(&w);
 		world_is_whole(&w);
 		assert_int_equal(w.cells[1].value, 2);
-		assert_int_equal(mirror_force(NULL, w.mirror, &why), -EINVAL);
+		assert_int_equal(mirror_force(NULL, w.mirror, 0, &why), -EALREADY);
 		world_close(&w);
 	}
 }
@@ -157,7 +157,8 @@ static void an_operator_may_force_a_half_and_the_other_follows(void **state)
 	world_boot(&w);
 	world_give(&w, 1);
 	world_run(&w);
-	assert_int_equal(mirror_force(NULL, w.mirror, NULL), 0);
+	assert_int_equal(mirror_force(NULL, w.mirror, 0, NULL), -EINVAL); /* it is not there */
+	assert_int_equal(mirror_force(NULL, w.mirror, 1, NULL), 0);
 	w.cells[1].maybe[w.cells[1].maybe_count++] = 0; /* given up */
 	world_read_all(&w);
 	assert_int_equal(w.cells[1].value, 0);
@@ -170,6 +171,53 @@ static void an_operator_may_force_a_half_and_the_other_follows(void **state)
 	assert_int_equal(w.cells[1].value, 0);
 	world_is_whole(&w);
 	world_close(&w);
+}
+
+/* The half that went last is lost, and the one before it is there again. */
+static void a_running_mirror_may_be_forced_to_go_on_with_the_older_half(void **state)
+{
+	struct refusal why = { 0 };
+
+	(void)state;
+	for (unsigned n = 0; n < 2; n++) {
+		begin(MIRROR_BOTH_ARE_ZEROES);
+		write_cell(1);
+		assert_int_equal(mirror_force(NULL, w.mirror, n, &why), -EALREADY);
+		world_pull(&w, n);
+		world_run(&w);
+		write_cell(1);
+		write_cell(3);
+		world_pull(&w, 1 - n);
+		world_run(&w);
+		assert_int_equal(mirror_force(NULL, w.mirror, n, &why), -EINVAL);
+		assert_non_null(strstr(why.text, "not there"));
+		disk_card_insert(NULL, w.card[n]);
+		world_give(&w, n);
+		world_run(&w);
+		assert_int_equal(world_facts(&w).half[n], MIRROR_KNOWN);
+		assert_int_equal(mirror_force(NULL, w.mirror, n, &why), 0);
+		assert_int_equal(mirror_force(NULL, w.mirror, n, &why), -EALREADY);
+		w.cells[1].maybe[w.cells[1].maybe_count++] = w.cells[1].value - 1; /* given up */
+		w.cells[3].maybe[w.cells[3].maybe_count++] = 0;
+		world_read_all(&w);
+		assert_int_equal(w.cells[3].value, 0);
+		write_cell(2);
+		/* the lost one returns: it is copied to, whole, and its writes do not come back */
+		disk_card_insert(NULL, w.card[1 - n]);
+		world_give(&w, 1 - n);
+		world_run(&w);
+		assert_int_equal(world_facts(&w).half[1 - n], MIRROR_FRESH);
+		assert_int_equal(w.cells[3].value, 0);
+		world_is_whole(&w);
+		world_kill(&w);
+		world_boot(&w);
+		world_give(&w, 0);
+		world_give(&w, 1);
+		world_read_all(&w);
+		assert_int_equal(w.cells[3].value, 0);
+		world_is_whole(&w);
+		world_close(&w);
+	}
 }
 
 static void a_half_of_another_mirror_is_refused(void **state)
@@ -410,6 +458,7 @@ int main(void)
 		cmocka_unit_test(a_stale_half_by_itself_is_not_taken),
 		cmocka_unit_test(the_half_that_knows_it_was_alone_begins_alone),
 		cmocka_unit_test(an_operator_may_force_a_half_and_the_other_follows),
+		cmocka_unit_test(a_running_mirror_may_be_forced_to_go_on_with_the_older_half),
 		cmocka_unit_test(a_half_of_another_mirror_is_refused),
 		cmocka_unit_test(a_half_whose_end_holds_something_else_is_refused),
 		cmocka_unit_test(a_mark_that_says_the_impossible_is_refused),

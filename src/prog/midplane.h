@@ -29,7 +29,8 @@ enum midplane_exit {
 	X(NO_SWITCH_BACK, 0, "no-switch-back", NULL, "interfaces stay where they are")         \
 	X(OFF, 0, "off", NULL, "let the driver go again")                                       \
 	X(IO, 0, "io", "IO", "interface of the system")                                         \
-	X(CARD, 0, "card", "CARD", "card to move it to")                                        \
+	X(CARD, 0, "card", "CARD", "card to move it to, or to go on with")                      \
+	X(GIVE_UP, 0, "give-up", NULL, "what was written to the other card alone is lost")     \
 	X(DUMP, 0, "dump", NULL, "configuration spaces, as lspci -F reads them")                \
 	X(FOLLOW, 'f', "follow", NULL, "wait for more, until interrupted")                      \
 	X(AFTER, 0, "after", "ID", "only events with a higher number")                          \
@@ -135,6 +136,7 @@ enum midplane_exit midplane_card_insert(const struct call *call);
 enum midplane_exit midplane_card_hang(const struct call *call);
 enum midplane_exit midplane_card_fdb(const struct call *call);
 enum midplane_exit midplane_system_switch(const struct call *call);
+enum midplane_exit midplane_system_force(const struct call *call);
 enum midplane_exit midplane_function_release(const struct call *call);
 enum midplane_exit midplane_host_lspci(const struct call *call);
 enum midplane_exit midplane_event_list(const struct call *call);

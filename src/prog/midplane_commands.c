@@ -43,6 +43,8 @@ const struct command midplane_commands[] = {
 	SHOW("system", "a system and its interfaces"),
 	{ "system", "switch", "NAME", BIT(IO) | BIT(CARD), BIT(IO) | BIT(CARD),
 	  midplane_system_switch, "move one interface to another card of its group" },
+	{ "system", "force", "NAME", BIT(IO) | BIT(CARD) | BIT(GIVE_UP), BIT(IO) | BIT(CARD),
+	  midplane_system_force, "let a mirrored disk go on without the card that has its latest writes" },
 	LIST("group", "redundancy groups"),
 	SHOW("group", "a redundancy group"),
 	{ "event", "list", NULL, BIT(FOLLOW) | BIT(AFTER), 0, midplane_event_list,

@@ -153,6 +153,13 @@ enum midplane_exit midplane_system_switch(const struct call *call)
 		   "switched; 'midplane event list' says how long it took");
 }
 
+enum midplane_exit midplane_system_force(const struct call *call)
+{
+	return act(call, json_pack("{s:s, s:s, s:b}", "io", call->option[OPTION_IO], "card",
+				   call->option[OPTION_CARD], "give_up", call->option[OPTION_GIVE_UP] != NULL),
+		   "goes on with that card; the other is brought up to date when it returns");
+}
+
 enum midplane_exit midplane_function_release(const struct call *call)
 {
 	return act(call, json_object(), "released; its front goes on");

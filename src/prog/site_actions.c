@@ -132,3 +132,23 @@ int site_run_switch(struct site_run *run, struct run_io *io, struct run_card *to
 	site_move_one(run, &action, clock_now_ns());
 	return 0;
 }
+
+int site_run_force(struct site_run *run, struct run_io *io, struct run_card *with, enum run_give_up give_up,
+		   struct refusal *why)
+{
+	int err;
+
+	if (!io->mirror) {
+		refuse(why, "io", "'%s/%s' is no mirrored disk", io->system->name, io->io->name);
+		return -EINVAL;
+	}
+	if (member_on(io, with) < 0) {
+		refuse(why, "card", "the mirrored disk '%s/%s' has no half on card '%s'", io->system->name,
+		       io->io->name, with->place.card->name);
+		return -EINVAL;
+	}
+	err = site_mirror_force(io, with, give_up, why);
+	if (!err)
+		site_mirror_look(run);
+	return err;
+}

@@ -45,6 +45,10 @@ bool site_mirror_unbound(struct run_io *io);
 
 /* With the hold of the card: it was pulled or is dead, or it is back. */
 void site_mirror_detach(struct run_card *card, bool detach);
+/* Goes on with the half on that card, though the other may have later writes, which are given up: the operator
+ * says so twice, in that 'give_up' is there.  -errno with 'why', which says what would be lost. */
+int site_mirror_force(struct run_io *io, const struct run_card *card, enum run_give_up give_up,
+		      struct refusal *why);
 /* Tells what became of all mirrors since the last look. */
 void site_mirror_look(struct site_run *run);
 

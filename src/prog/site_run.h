@@ -155,5 +155,9 @@ int site_run_hang(struct site_run *run, struct run_card *card, bool hang, struct
 /* Moves one interface to another card of its group. */
 int site_run_switch(struct site_run *run, struct run_io *io, struct run_card *to,
 		    struct refusal *why);
+/* Lets a mirrored disk go on with the half on a card that lacks the latest writes. */
+enum run_give_up { RUN_KEEP_ALL, RUN_GIVE_UP };
+int site_run_force(struct site_run *run, struct run_io *io, struct run_card *with, enum run_give_up give_up,
+		   struct refusal *why);
 
 #endif

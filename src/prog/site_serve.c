@@ -60,8 +60,8 @@ static int hang(void *owner, const char *name, const struct manage_value *values
 	return site_run_hang(serve->run, card_of(serve, name), values[0].boolean, why);
 }
 
-static int refuse_io(struct site_run *run, const char *system, const char *io,
-		     struct refusal *why)
+static void refuse_io(struct site_run *run, const char *system, const char *io,
+		      struct refusal *why)
 {
 	char known[160] = "";
 
@@ -73,25 +73,45 @@ static int refuse_io(struct site_run *run, const char *system, const char *io,
 				 run->ios[i].io->name);
 	}
 	refuse(why, "io", "system '%s' has no interface '%.64s'; it has: %s", system, io, known);
-	return -ENOENT;
+}
+
+/* The interface and the card that an action names; both are there, or 'why' says what is not. */
+static bool find_both(struct site_serve *serve, const char *system, const struct manage_value *values,
+		      struct run_io **io, struct run_card **card, struct refusal *why)
+{
+	*io = site_run_io(serve->run, system, values[0].text);
+	*card = site_run_card(serve->run, values[1].text);
+	if (!*io) {
+		refuse_io(serve->run, system, values[0].text, why);
+	} else if (!*card) {
+		refuse(why, "card", "%s", "");
+		tree_say_missing(&serve->provider, TREE_CARD, values[1].text, why->text, sizeof why->text);
+	}
+	return *io && *card;
 }
 
 static int switch_io(void *owner, const char *system, const struct manage_value *values,
 		     struct refusal *why)
 {
 	struct site_serve *serve = owner;
-	struct run_io *io = site_run_io(serve->run, system, values[0].text);
-	struct run_card *card = site_run_card(serve->run, values[1].text);
+	struct run_card *card;
+	struct run_io *io;
 
-	if (!io)
-		return refuse_io(serve->run, system, values[0].text, why);
-	if (!card) {
-		refuse(why, "card", "%s", "");
-		tree_say_missing(&serve->provider, TREE_CARD, values[1].text, why->text,
-				 sizeof why->text);
+	if (!find_both(serve, system, values, &io, &card, why))
 		return -ENOENT;
-	}
 	return site_run_switch(serve->run, io, card, why);
+}
+
+static int force_io(void *owner, const char *system, const struct manage_value *values, struct refusal *why)
+{
+	struct site_serve *serve = owner;
+	enum run_give_up give_up = values[2].there && values[2].boolean ? RUN_GIVE_UP : RUN_KEEP_ALL;
+	struct run_card *card;
+	struct run_io *io;
+
+	if (!find_both(serve, system, values, &io, &card, why))
+		return -ENOENT;
+	return site_run_force(serve->run, io, card, give_up, why);
 }
 
 /* The interface whose front is at function 'name', which exists. */
@@ -138,6 +158,11 @@ static const struct manage_action actions[] = {
 	  { { "io", TREE_TEXT, MANAGE_REQUIRED, "name of the interface" },
 	    { "card", TREE_TEXT, MANAGE_REQUIRED, "card of its group to move it to" } },
 	  switch_io, "moves one interface to another card of its group" },
+	{ TREE_SYSTEM, "force",
+	  { { "io", TREE_TEXT, MANAGE_REQUIRED, "name of the interface, a mirrored disk" },
+	    { "card", TREE_TEXT, MANAGE_REQUIRED, "card whose half is the truth from now on" },
+	    { "give_up", TREE_BOOLEAN, MANAGE_OPTIONAL, "true: what was written to the other card alone is lost" } },
+	  force_io, "lets a mirrored disk go on without the card that has its latest writes" },
 };
 
 static int fdb(void *owner, const char *name, struct tree_out *out, struct refusal *why)

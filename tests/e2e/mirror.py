@@ -4,6 +4,8 @@ killed; what is copied, what is told, and what is refused."""
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import time
 
@@ -196,6 +198,133 @@ def both_pulled(world, daemon):
     wait_for(daemon, "mirrored")
 
 
+def forced(world, daemon):
+    """The card with the latest writes does not come back: the operator decides."""
+    def force(*more, card="a"):
+        return daemon.tool("system", "force", "s", "--io", "kept", "--card", card, *more, check_code=False)
+
+    good(world, "kept", "nvme", "fill", "31")
+    code, text = force("--give-up")
+    check(code == 1 and "nothing is to be given up" in text, f"refused while it is mirrored: {text.strip()}")
+    daemon.tool("card", "pull", "a")
+    good(world, "kept", "nvme", "fill", "32")
+    code, text = force("--give-up", card="b")
+    check(code == 1 and "nothing is to be given up" in text, "and while one half serves")
+    daemon.tool("card", "pull", "b")
+    code, text = force("--give-up")
+    check(code == 1 and "not there" in text, f"a card that is out is no help: {text.strip()}")
+    daemon.tool("card", "insert", "a")
+    deadline = time.monotonic() + 10
+    while (answer := force())[1].find("--give-up") < 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    check(answer[0] == 1 and "card 'b' alone would be lost for good" in answer[1],
+          f"it warns first: {answer[1].strip()}")
+    check(row(daemon)["mirror"] == "away" and client(world, "kept", "nvme", "compare", "31")[0] == 1,
+          "and nothing has changed")
+    since = last_event(daemon)
+    code, text = force("--give-up")
+    check(code == 0, f"forced: {text.strip()}")
+    told = wait_for_event(daemon, "mirror-forced", since)
+    check("card 'a'" in told and "given up" in told, f"that is told: {told}")
+    check(row(daemon)["mirror"] == "degraded", f"it serves: {row(daemon)['mirror_text']}")
+    good(world, "kept", "nvme", "compare", "31")
+    since = last_event(daemon)
+    daemon.tool("card", "insert", "b")
+    wait_for(daemon, "mirrored")
+    check(copied_kib(wait_for_event(daemon, "resync-done", since)) == SIZE_MIB * 1024,
+          "the lost card is written over whole")
+    daemon.tool("card", "pull", "a")
+    good(world, "kept", "nvme", "compare", "31")
+    daemon.tool("card", "insert", "a")
+    wait_for(daemon, "mirrored")
+
+
+SLOW_MIB = 128
+
+
+def slow_site(world):
+    def card(name):
+        return {"name": name, "class": "disk", "medium": "memory", "size": f"{SLOW_MIB + 16}MiB", "vfs": 4}
+
+    return {"name": f"slow-{os.getpid()}", "workers": 1,
+            "chassis": [{"name": "shelf", "carriers": [{"name": n, "cards": [card(n)]} for n in ("fast", "slow")]}],
+            "hosts": [{"name": "blade", "chassis": "shelf"}],
+            "pools": [{"name": "store", "cards": ["fast", "slow"]}],
+            "groups": [{"name": "pair", "pool": "store", "count": 2, "mode": "1+1", "spread": "carrier"}],
+            "systems": [{"name": "s", "host": "blade", "io": [
+                {"name": "kept", "pool": "store", "attachment": "nvme", "queues": 2, "size": f"{SLOW_MIB}MiB",
+                 "redundancy": "pair", "socket": f"{world.dir}/drip.sock"}]}]}
+
+
+def begin_request(daemon, text):
+    """Lies in the daemon's socket, also while it is stopped."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(20)
+    connection.connect(daemon.socket)
+    connection.sendall(f"{text} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    return connection
+
+
+def end_request(connection):
+    with connection, connection.makefile("rb") as answer:
+        return answer.read().split(b"\r\n\r\n", 1)[1]
+
+
+def trickle(daemon):
+    """Lets the daemon run for moments only, as long as it takes to answer, and so long apart that it looks at its mirrors
+    in each; what it said of the disk."""
+    seen = []
+    deadline = time.monotonic() + 60
+    connection = begin_request(daemon, "POST /v1/card/slow/insert")
+    while connection or seen[-1]["mirror"] != "mirrored":
+        if time.monotonic() > deadline:
+            check(False, f"the copying ends; it is at {seen[-1:]}")
+        question = begin_request(daemon, "GET /v1/system/s")
+        os.kill(daemon.process.pid, signal.SIGCONT)
+        if connection:
+            end_request(connection)
+        connection = None
+        answer = end_request(question)
+        os.kill(daemon.process.pid, signal.SIGSTOP)
+        time.sleep(0.21)
+        seen.append(json.loads(answer)["ios"][0])
+    os.kill(daemon.process.pid, signal.SIGCONT)
+    return seen
+
+
+def progress(world):
+    """What is told while a half is being brought up to date."""
+    daemon = world.daemon(slow_site(world), name="slow")
+    for attempt in range(5): # a moment may last so long that all was copied in it
+        daemon.tool("card", "pull", "slow")
+        good(world, "drip", "nvme", "fill", str(40 + attempt))
+        since = last_event(daemon)
+        os.kill(daemon.process.pid, signal.SIGSTOP)
+        seen = trickle(daemon)
+        wait_for_event(daemon, "resync-done", since)
+        told = [e for e in events(daemon, since) if e["kind"].startswith("resync")]
+        if any(e["kind"] == "resync" for e in told):
+            break
+    check([e["kind"] for e in told] == ["resync-started"] + ["resync"] * (len(told) - 2) + ["resync-done"] and
+          len(told) > 2, f"the copying tells how far it is: {[e['kind'] for e in told]}")
+    check(f"{SLOW_MIB}.0 MiB may differ" in told[0]["text"] and "from card 'fast'" in told[0]["text"],
+          f"what it has before it: {told[0]['text']}")
+    done = [int(re.fullmatch(r"card 'slow': (\d+) % are copied, \S+ \S+ left", e["text"]).group(1))
+            for e in told[1:-1]]
+    tenths = [n // 10 for n in done]
+    check(tenths == sorted(set(tenths)) and 1 <= tenths[0] and tenths[-1] < 10, f"each tenth once at most: {done} %")
+    check(copied_kib(told[-1]["text"]) == SLOW_MIB * 1024, f"and that it has ended: {told[-1]['text']}")
+    rebuilding = [r for r in seen if r["mirror"] == "rebuilding"]
+    behind = [r["mirror_behind_bytes"] for r in rebuilding]
+    check(rebuilding and behind == sorted(behind, reverse=True) and
+          any(0 < r["mirror_percent"] < 100 for r in rebuilding) and
+          "brought up to date from card 'fast'" in rebuilding[-1]["mirror_text"],
+          f"the system says so, too: {rebuilding[-1]['mirror_text']}")
+    daemon.tool("card", "pull", "fast")
+    good(world, "drip", "nvme", "compare", str(40 + attempt))
+    daemon.stop()
+
+
 def plain(world, daemon):
     good(world, "plain", "virtio-blk", "fill", "4")
     card = row(daemon, "plain")["card"]
@@ -260,8 +389,10 @@ def body(world):
     killed_while_copying(daemon, worker)
     worker.end()
     both_pulled(world, daemon)
+    forced(world, daemon)
     plain(world, daemon)
     refused(world, daemon)
+    progress(world)
 
 
 main("mirror", body)
