@@ -271,8 +271,8 @@ def end_request(connection):
 
 
 def trickle(daemon):
-    """Lets the daemon run for moments only, as long as it takes to answer, and so long apart that it looks at its mirrors
-    in each; what it said of the disk."""
+    """Lets the daemon run for moments only, as long as it takes to answer, and so long apart that it looks at its
+    mirrors in each; what it said of the disk."""
     seen = []
     deadline = time.monotonic() + 60
     connection = begin_request(daemon, "POST /v1/card/slow/insert")
