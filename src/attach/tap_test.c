@@ -11,7 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STREAM_BYTES = 16 << 20, PORT = 5001 };
+/* Patience is for what never comes. */
+enum { STREAM_BYTES = 16 << 20, PORT = 5001, PATIENCE_S = 60 };
 
 /* Not "ip -n": that remounts, which a plain chroot does not let it do. */
 #define IN_NETNS "nsenter --net=/run/netns/%s "
@@ -81,7 +82,7 @@ static int set_up(void **state)
 	if (geteuid() != 0 || access("/dev/net/tun", R_OK | W_OK) != 0)
 		return 0;
 	for (unsigned i = 0; i < 2; i++)
-		if (run("ip netns add %s", netns[i]))
+		if (run("ip netns del %s 2>/dev/null; ip netns add %s", netns[i], netns[i]))
 			return -1;
 	return 0;
 }
@@ -100,6 +101,15 @@ static void need_root(void)
 		return;
 	fprintf(stderr, "# skipped: needs root and /dev/net/tun\n");
 	skip();
+}
+
+/* Waits until a command says so: the kernel tells of a carrier when it comes to that. */
+static void wait_for(const char *command, const char *where)
+{
+	for (unsigned i = 0; run(command, where); i++) {
+		assert_true(i < PATIENCE_S * 50);
+		usleep(20000);
+	}
 }
 
 /* Both interfaces up, with addresses. */
@@ -148,11 +158,11 @@ static void the_interface_is_as_the_site_says_and_goes_with_us(void **state)
 	w = world_start();
 	assert_int_equal(run(IN_NETNS "ip link show mptap0 | grep -q 'mtu 1400'", netns[1]), 0);
 	assert_int_equal(run(IN_NETNS "ip link show mptap0 | grep -q 52:54:00:00:00:a1", netns[1]), 0);
-	assert_int_equal(run(IN_NETNS "ip link show mptap0 | grep -q LOWER_UP", netns[1]), 0);
+	wait_for(IN_NETNS "ip link show mptap0 | grep -q LOWER_UP", netns[1]);
 	w->host.fronts[1]->ops->set_link(NULL, w->host.fronts[1], false);
-	assert_int_equal(run(IN_NETNS "ip link show mptap0 | grep -q NO-CARRIER", netns[1]), 0);
+	wait_for(IN_NETNS "ip link show mptap0 | grep -q NO-CARRIER", netns[1]);
 	w->host.fronts[1]->ops->set_link(NULL, w->host.fronts[1], true);
-	assert_int_equal(run(IN_NETNS "ip link show mptap0 | grep -q LOWER_UP", netns[1]), 0);
+	wait_for(IN_NETNS "ip link show mptap0 | grep -q LOWER_UP", netns[1]);
 	w->a[0]->ops->facts(w->a[0], &facts);
 	assert_string_equal(facts.where, "mptap0");
 	assert_string_equal(facts.state, "running");
@@ -170,7 +180,7 @@ static void two_namespaces_ping_each_other(void **state)
 	need_root();
 	w = world_start();
 	snprintf(command, sizeof command,
-		 IN_NETNS "ping -q -i 0.05 -c 20 -s 1300 -W 2 10.77.0.2 | grep -q ' 0%% packet loss'",
+		 IN_NETNS "ping -q -i 0.05 -c 20 -s 1300 -W 60 10.77.0.2 | grep -q ' 0%% packet loss'",
 		 netns[0]);
 	assert_int_equal(wait_pumping(w, spawn(command)), 0);
 	assert_true(counter_get(&w->host.fronts[0]->tx_frames) >= 20);
@@ -219,7 +229,7 @@ static void stream_out(void)
 
 	inet_pton(AF_INET, "10.77.0.2", &to.sin_addr);
 	for (unsigned tries = 0; connect(fd, (struct sockaddr *)&to, sizeof to); tries++) {
-		if (tries == 50)
+		if (tries == PATIENCE_S * 10)
 			_exit(14);
 		usleep(100000);
 		close(fd);
@@ -326,7 +336,7 @@ static void an_interface_that_is_deleted_stops_its_front(void **state)
 	w = world_start();
 	test_host_round(&w->host);
 	assert_int_equal(run(IN_NETNS "ip link del mptap0", netns[0]), 0);
-	for (unsigned i = 0; i < 100 && !test_host_count(&w->host, "stopped", &text); i++) {
+	for (unsigned i = 0; i < PATIENCE_S * 50 && !test_host_count(&w->host, "stopped", &text); i++) {
 		test_host_round(&w->host);
 		usleep(20000);
 	}

@@ -139,7 +139,7 @@ static void a_worker_that_keeps_a_front_makes_its_guest_wait_and_nobody_else(voi
 	struct nic_front *other = w->host.fronts[1];
 	struct hold free_card = { 0 };
 	struct attach_facts facts;
-	uint64_t began_ns;
+	unsigned quick = 0;
 	uint8_t pairs[8];
 
 	(void)state;
@@ -152,13 +152,16 @@ static void a_worker_that_keeps_a_front_makes_its_guest_wait_and_nobody_else(voi
 				 0);
 	}
 	assert_int_equal(vfe_reply(&w->guest[1], VHOST_USER_GET_QUEUE_NUM, pairs, 8, NULL), 8);
-	began_ns = uv_hrtime();
-	for (unsigned i = 0; i < 30; i++) {
+	/* It was waited for once, 20 ms, and not each time.  Where the machine is late nothing is shown. */
+	for (unsigned i = 0; i < 1000 && quick < 30; i++) {
+		uint64_t began_ns = uv_hrtime();
+
 		turn_loop(w);
 		w->a[0]->ops->facts(w->a[0], &facts);
 		assert_string_equal(facts.state, "held");
+		quick += uv_hrtime() - began_ns < 20000000;
 	}
-	assert_true(uv_hrtime() - began_ns < 300000000); /* it was waited for once, not each time */
+	assert_int_equal(quick, 30);
 	assert_false(has_answer(&w->guest[0]));
 	assert_int_equal(test_host_count(&w->host, "held", NULL), 1);
 
@@ -209,7 +212,8 @@ static void a_worker_that_never_rests_passes_by_a_front_that_is_wanted(void **st
 	assert_int_equal(pthread_create(&thread, NULL, take_again_and_again, &g), 0);
 	while (!atomic_load(&g.rounds))
 		sched_yield();
-	for (unsigned i = 0; i < 200; i++) {
+	/* The worker may not come by at all while it is wanted for that moment. */
+	for (unsigned i = 0; i < 200 || (!atomic_load(&g.passed_by) && i < 100000); i++) {
 		while (!hold_is(&g.hold, HOLD_WORKER) && i % 2) /* half of them while it has it */
 			sched_yield();
 		attach_hold(&front.any);

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { PATIENCE_MS = 60000 };
+
 static struct fake_site site;
 static uv_loop_t loop;
 
@@ -104,7 +106,7 @@ static unsigned ask(const char *method, const char *path, const char *body, json
 		 method, path, strlen(body));
 	say(fd, head, strlen(head));
 	say(fd, body, strlen(body));
-	answer = hear(fd, 5000);
+	answer = hear(fd, PATIENCE_MS);
 	close(fd);
 	assert_int_equal(strncmp(answer, "HTTP/1.1 ", 9), 0);
 	at = strstr(answer, "\r\n\r\n");
@@ -282,7 +284,7 @@ static void test_a_waiting_request_is_answered_by_the_event(void **state)
 	say(fd, request, strlen(request));
 	assert_string_equal(hear(fd, 50), "");
 	fake_site_add_event(&site);
-	assert_non_null(strstr(hear(fd, 2000), "\"id\":1"));
+	assert_non_null(strstr(hear(fd, PATIENCE_MS), "\"id\":1"));
 	close(fd);
 }
 
@@ -368,7 +370,7 @@ static void test_headers_without_end_are_cut_off(void **state)
 	say(fd, "GET / HTTP/1.1\r\n", 16);
 	for (unsigned i = 0; i < 4 * MANAGE_CONNECTION_SIZE / sizeof line; i++)
 		say(fd, line, sizeof line - 1);
-	assert_true(strstr(hear(fd, 1000), " 431 ") || hear(fd, 10)[0] == 0);
+	assert_true(strstr(hear(fd, PATIENCE_MS), " 431 ") || hear(fd, 10)[0] == 0);
 	close(fd);
 	assert_int_equal(ask("GET", "/v1/card", "", NULL), 200);
 }

@@ -20,7 +20,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-enum { SIZE = 8 << 20 };
+enum { SIZE = 8 << 20, PATIENCE_MS = 60000 /* for what never comes */ };
 
 static char path[64];
 static uint8_t *data, *other; /* 4 MiB each, aligned */
@@ -91,7 +91,7 @@ static void wait_for(struct medium *medium)
 	struct pollfd wake = { .fd = medium->wake_fd, .events = POLLIN };
 	uint64_t count;
 
-	if (!medium->ops->arm(NULL, medium) && poll(&wake, 1, 1000) == 1)
+	if (!medium->ops->arm(NULL, medium) && poll(&wake, 1, PATIENCE_MS) == 1)
 		assert_int_equal(read(wake.fd, &count, sizeof count), sizeof count);
 }
 
@@ -357,7 +357,7 @@ static void a_wake_up_comes_when_a_request_ends_and_only_when_asked(void **state
 		assert_int_equal(read(wake.fd, &(uint64_t){ 0 }, 8), 8);
 	assert_int_equal(medium->ops->submit(NULL, medium, &list, 1), 1);
 	if (!medium->ops->arm(NULL, medium))
-		assert_int_equal(poll(&wake, 1, 5000), 1);
+		assert_int_equal(poll(&wake, 1, PATIENCE_MS), 1);
 	assert_ptr_equal(reap_one(medium), &request);
 	medium_close(medium);
 	unlink(path);
@@ -617,7 +617,7 @@ static void closing_ends_what_is_under_way_and_leaves_no_thread_or_descriptor(vo
 		medium_close(medium);
 		assert_int_equal(entries("/proc/self/fd"), descriptors);
 		/* A thread that was joined is listed for a moment yet. */
-		for (unsigned tries = 0; tries < 1000 && entries("/proc/self/task") > tasks; tries++)
+		for (unsigned tries = 0; tries < PATIENCE_MS && entries("/proc/self/task") > tasks; tries++)
 			usleep(1000);
 		assert_int_equal(entries("/proc/self/task"), tasks);
 	}

@@ -571,7 +571,6 @@ static void one_command_that_never_ends_is_a_death_among_many_that_do(void **sta
 	open_world();
 	disk = &f.world->disk[0];
 	disk->in_order = true;
-	inside()->conf.patience_ns = 150 * MS_NS;
 	f.world->run_most = 0;
 	assert_int_equal(f.medium->ops->submit(NULL, f.medium, &list, 1), 1);
 	world_round(f.world);
@@ -579,13 +578,16 @@ static void one_command_that_never_ends_is_a_death_among_many_that_do(void **sta
 	kept = disk->pending[0]; /* the disk forgets it, for now */
 	disk->count = 0;
 	f.world->run_most = 8;
+	while (others < 10) {
+		assert_true(run(&other));
+		others += other.result == BLOCK_DONE;
+	}
+	inside()->conf.patience_ns = 150 * MS_NS; /* from now on, so that the machine's pace does not matter */
 	for (unsigned i = 0; i < 2000 && !medium_is_dead(f.medium); i++) {
 		assert_true(run(&other) || medium_is_dead(f.medium));
-		others += other.result == BLOCK_DONE;
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
 	assert_true(medium_is_dead(f.medium));
-	assert_true(others > 10);
 	(void)f.medium->ops->reap(NULL, f.medium, ended, 2);
 	assert_true(medium_is_idle(f.medium));
 	assert_int_equal(stuck.result, BLOCK_GONE);

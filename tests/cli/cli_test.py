@@ -16,7 +16,7 @@ NOUNS = ["chassis", "carrier", "card", "function", "host", "pool", "system", "gr
 
 
 def run(*words, env=None):
-    return subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=30,
+    return subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=200,
                           env={**os.environ, **(env or {})})
 
 
@@ -40,7 +40,7 @@ class Served(unittest.TestCase):
     def tearDown(self):
         for server in self.servers:
             server.terminate()
-            self.assertEqual(server.wait(10), 0)
+            self.assertEqual(server.wait(60), 0)
             server.stdout.close()
         self.assertEqual(os.listdir(self.directory.name), [])
         self.directory.cleanup()
@@ -134,8 +134,8 @@ class Served(unittest.TestCase):
         self.tool("card", "pull", "nic0")
         self.assertIn("away 250.5 us", follower.stdout.readline())
         self.servers[0].terminate()
-        self.servers[0].wait(10) # a second signal would find it without its handler
-        self.assertIn("no daemon answers", follower.communicate(timeout=20)[1])
+        self.servers[0].wait(60) # a second signal would find it without its handler
+        self.assertIn("no daemon answers", follower.communicate(timeout=60)[1])
         self.assertEqual(follower.returncode, 3)
 
     def test_the_one_site_that_runs_is_found(self):

@@ -51,7 +51,7 @@ class Conform(unittest.TestCase):
 
     def run_tool(self, *words):
         return subprocess.run([TOOL, "conform", self.directory.name, *words], capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=200)
 
     def verdict(self, report, name):
         return [a["verdict"] for a in report["assertions"] if a["name"] == name]
@@ -177,13 +177,13 @@ class Conform(unittest.TestCase):
         for words, text in ((["conform"], "conform: wants a TARGET"),
                             (["conform", "a", "b"], "'b' is one word too many"),
                             (["conform", "00:1f.9", "--off"], "conform: does not take --off")):
-            done = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=60)
+            done = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=200)
             self.assertEqual(done.returncode, 2)
             self.assertIn(text, done.stderr)
 
     def test_an_address_that_is_not_there_is_named(self):
         done = subprocess.run([TOOL, "conform", "ffff:ff:1f.7"], capture_output=True, text=True,
-                              timeout=60)
+                              timeout=200)
         self.assertEqual(done.returncode, 1)
         self.assertIn("/sys/bus/pci/devices/ffff:ff:1f.7/config: No such file", done.stderr)
 

@@ -3,10 +3,10 @@
 
 Usage: iommu_test.py MIDPLANE"""
 import json
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 from iommu_image import (AMD_READ, AMD_WRITE, CAP, CONTEXTS, DEVICES, ECAP, INTERRUPTS, LARGE, LOW,
@@ -17,7 +17,13 @@ TOOL = sys.argv[1]
 
 
 def run(*words, **more):
-    return subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=60, **more)
+    return subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=200, **more)
+
+
+def cpu_seconds():
+    """What the tools that ended have used: unlike the time that they took it is not that of others as well."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class Case(unittest.TestCase):
@@ -185,12 +191,12 @@ ok: 0x9234, in a page of 4 KiB, rights rw, domain 5
 
     def test_many_lines_are_answered_fast(self):
         lines = "".join(f"00:02.0\t{iova << 4:#x}\tr\n" for iova in range(100000))
-        began = time.monotonic()
+        began = cpu_seconds()
         done = self.iommu("walk", "--batch", input=lines)
-        seconds = time.monotonic() - began
+        seconds = cpu_seconds() - began
         print(f"# {100000 / seconds:.0f} lines a second", file=sys.stderr)
         self.assertEqual(done.stdout.count("\n"), 100000)
-        self.assertLess(seconds, 20) # 0.2 on a quiet machine; sanitizers and neighbours take their part
+        self.assertLess(seconds, 20) # 0.2; sanitizers take their part
 
     def test_no_lines_have_no_answers(self):
         done = self.iommu("walk", "--batch", input="")
@@ -299,9 +305,9 @@ interrupt entries at 0x6000, 16 places
     def test_tables_that_lead_into_themselves_end(self):
         self.image.words(TOP + 16, TOP | 3)
         self.image.save()
-        began = time.monotonic()
+        began = cpu_seconds()
         mappings = self.json("dump")["domains"][0]["mappings"]
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(cpu_seconds() - began, 10)
         self.assertEqual(len(mappings), 5) # what is beside the way back is there
         done = self.iommu("check")
         self.assertEqual(done.returncode, 1)
@@ -392,9 +398,9 @@ class Scalable(Case):
             self.image.words(CONTEXTS + function * 32, self.DIRECTORY | 2 << 9 | 1 << 3 | 1, 0, 0, 0)
         self.image.words(self.DIRECTORY, *[0xd000 | 1] * 512)
         self.image.save()
-        began = time.monotonic()
+        began = cpu_seconds()
         done = self.iommu("check")
-        self.assertLess(time.monotonic() - began, 20)
+        self.assertLess(cpu_seconds() - began, 20)
         self.assertEqual(done.returncode, 1)
         self.assertIn("unit: the tables never end: what lies behind 1048576 answers", done.stdout)
         done = self.iommu("dump")

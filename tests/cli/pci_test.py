@@ -25,13 +25,13 @@ class Pci(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.server.terminate()
-        cls.server.wait(10)
+        cls.server.wait(60)
         cls.server.stdout.close()
         assert not os.path.exists(cls.socket)
         cls.dir.cleanup()
 
     def tool(self, *words, code=0):
-        run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=60)
+        run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=200)
         self.assertEqual(run.returncode, code, run.stderr)
         return run.stdout if code == 0 else run.stderr
 

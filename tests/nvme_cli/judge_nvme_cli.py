@@ -78,7 +78,7 @@ class Controller:
 
     def run(self, *words, data=None):
         """nvme WORDS: its code, and what it says."""
-        done = subprocess.run(["nvme", *words], env=self.environment, input=data, capture_output=True, timeout=60)
+        done = subprocess.run(["nvme", *words], env=self.environment, input=data, capture_output=True, timeout=200)
         if done.returncode == 99:
             sys.exit(done.stderr.decode())
         return done.returncode, done.stdout, done.stderr.decode()
@@ -218,7 +218,7 @@ def main():
             data(c, directory)
         finally:
             process.terminate()
-            said = process.communicate(timeout=20)[1]
+            said = process.communicate(timeout=60)[1]
     expect("refusals of the server", [line for line in said.splitlines() if line.startswith("refused")], [])
     print(f"{checks} decoded values compared, {failures} wrong")
     return failures != 0

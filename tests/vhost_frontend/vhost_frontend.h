@@ -18,7 +18,7 @@ enum {
 	VFE_RINGS_MAX = 17,
 	VFE_BUFFER_SIZE = 2048,      /* of one ring entry */
 	VFE_NET_HEADER_SIZE = 12,    /* virtio 1.2 section 5.1.6 */
-	VFE_WAIT_MS = 5000,
+	VFE_WAIT_MS = 60000,
 };
 
 struct vfe_region {
