@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Patience, of the daemon and of the tests, is for what never comes; where the daemon's is what is tested it is less. */
+/* Patience, of the daemon and of the tests, is for what never comes; it is less where the daemon's is tested. */
 enum { PAGE = 4096, CONFIG = 7, MEMORY = 8 * PAGE, PATIENCE_MS = 60000, IMPATIENCE_MS = 300 };
 
 #define IOVA (UINT64_C(1) << 45)

@@ -19,7 +19,7 @@
 
 #define MS UINT64_C(1000000)
 
-enum { FRONTS = 64, PATIENCE_S = 120, CARDS = 16, ATTEMPTS = 300 };
+enum { FRONTS = 64, PATIENCE_S = 60, CARDS = 16, ATTEMPTS = 300 };
 
 /* Fails the test when it does not come at all. */
 #define WAIT_UNTIL(condition)                                                             \
