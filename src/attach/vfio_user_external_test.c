@@ -1,7 +1,7 @@
 /* A function in one thread, as in a process of its own; its import and attachment in another, as in the daemon; and a
  * client here, as a VMM. */
 #include "attach/vfio_user_client.h"
-#include "attach/vfio_user_import.h"
+#include "attach/vfio_user_import_internal.h"
 
 #include "attach/host_test.h"
 #include "attach/vfio_user_msg.h"
@@ -134,11 +134,11 @@ static void *serve_side(void *arg)
 	return NULL;
 }
 
-static void start_side(enum vfio_user_import_trust trust, unsigned patience_ms)
+static void start_side(enum vfio_user_import_trust trust)
 {
 	static struct site_io io;
 	const struct vfio_user_import_conf import = {
-		.path = device_path, .patience_ms = patience_ms, .trust = trust, .loop = &side.host.loop,
+		.path = device_path, .patience_ms = PATIENCE_MS, .trust = trust, .loop = &side.host.loop,
 		.changed = on_changed,
 	};
 	struct attach_conf conf = { .io = &io, .system = "test" };
@@ -217,12 +217,12 @@ static void wait_until_it_has_no_windows(void)
 	assert_int_equal(facts.windows, 0);
 }
 
-static int begin(enum vfio_user_import_trust trust, enum pages pages, unsigned patience_ms)
+static int begin(enum vfio_user_import_trust trust, enum pages pages)
 {
 	snprintf(path, sizeof path, "/tmp/mp-vfext-%d.sock", (int)getpid());
 	snprintf(device_path, sizeof device_path, "/tmp/mp-vfextdev-%d.sock", (int)getpid());
 	start_device(pages);
-	start_side(trust, patience_ms);
+	start_side(trust);
 	memory_fd = memfd_create("test", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(memory_fd, MEMORY), 0);
 	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
@@ -234,25 +234,19 @@ static int begin(enum vfio_user_import_trust trust, enum pages pages, unsigned p
 static int guarded(void **state)
 {
 	(void)state;
-	return begin(VFIO_USER_IMPORT_GUARDED, NO_PAGES, PATIENCE_MS);
+	return begin(VFIO_USER_IMPORT_GUARDED, NO_PAGES);
 }
 
 static int guarded_with_pages(void **state)
 {
 	(void)state;
-	return begin(VFIO_USER_IMPORT_GUARDED, PAGES, PATIENCE_MS);
+	return begin(VFIO_USER_IMPORT_GUARDED, PAGES);
 }
 
 static int trusted(void **state)
 {
 	(void)state;
-	return begin(VFIO_USER_IMPORT_TRUSTED, NO_PAGES, PATIENCE_MS);
-}
-
-static int guarded_impatiently(void **state)
-{
-	(void)state;
-	return begin(VFIO_USER_IMPORT_GUARDED, NO_PAGES, IMPATIENCE_MS);
+	return begin(VFIO_USER_IMPORT_TRUSTED, NO_PAGES);
 }
 
 static int finish(void **state)
@@ -634,6 +628,16 @@ static void test_a_quarantined_function_is_cut_off_until_it_is_released(void **s
 
 /* Processes that are not what they should be. */
 
+static void be_impatient(void)
+{
+	side.import->conf.patience_ms = IMPATIENCE_MS;
+}
+
+static void be_patient(void)
+{
+	side.import->conf.patience_ms = PATIENCE_MS;
+}
+
 static int listen_at(const char *where)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -666,6 +670,7 @@ static void test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it(vo
 	(void)state;
 	stop_device();
 	wait_for(VFIO_USER_IMPORT_ABSENT);
+	call(be_impatient);
 	fd = listen_at(device_path);
 	wait_for(VFIO_USER_IMPORT_DEAD);
 	/* Who waits for it does so each time; a machine is late now and then. */
@@ -675,6 +680,7 @@ static void test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it(vo
 	close(fd);
 	unlink(device_path);
 	wait_for(VFIO_USER_IMPORT_ABSENT);
+	call(be_patient);
 	start_device(NO_PAGES);
 	wait_for(VFIO_USER_IMPORT_PRESENT);
 }
@@ -734,6 +740,7 @@ static void test_a_process_that_says_anything_does_no_harm(void **state)
 	stop_device();
 	wait_for(VFIO_USER_IMPORT_ABSENT);
 	before = open_fds();
+	call(be_impatient);
 	fd = listen_at(device_path);
 	for (unsigned i = 0; i < 5; i++) {
 		int one = accept(fd, NULL, NULL);
@@ -748,6 +755,7 @@ static void test_a_process_that_says_anything_does_no_harm(void **state)
 	for (unsigned i = 0; i < PATIENCE_MS && open_fds() > before; i++)
 		nap();
 	assert_true(open_fds() <= before);
+	call(be_patient);
 	start_device(NO_PAGES);
 	wait_for(VFIO_USER_IMPORT_PRESENT);
 }
@@ -899,8 +907,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_quarantined_function_is_cut_off_until_it_is_released,
 						guarded, finish),
 		cmocka_unit_test_setup_teardown(
-			test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it,
-			guarded_impatiently, finish),
+			test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it, guarded, finish),
 		cmocka_unit_test_setup_teardown(test_a_process_that_says_anything_does_no_harm, guarded, finish),
 	};
 

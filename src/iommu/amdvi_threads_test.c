@@ -26,7 +26,7 @@ enum {
 	PAGES = 48,  /* every third one large */
 	READERS = 3,
 	BURST = 16,
-	MEETINGS = 400, /* pages that are ended while all is translated, at least */
+	MEETINGS = 200, /* pages that are ended while all is translated, at least */
 };
 
 struct page {

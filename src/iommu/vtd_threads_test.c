@@ -20,7 +20,7 @@ enum {
 	PAGES = 48,
 	SOURCES = 3, /* two in one domain, one by PASID in another */
 	BURST = 16,
-	MEETINGS = 400, /* pages that are ended while all is translated, at least */
+	MEETINGS = 200, /* pages that are ended while all is translated, at least */
 	DOMAIN_SECOND = 11,
 	DOMAIN_FIRST = 12,
 	PASID = 33,
