@@ -876,39 +876,27 @@ static void test_every_byte_beyond_what_is_granted_is_a_fault_of_the_function(vo
 
 int main(void)
 {
+#define T(name, begin) cmocka_unit_test_setup_teardown(name, begin, finish)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_a_client_sees_the_function_as_it_is, guarded, finish),
-		cmocka_unit_test_setup_teardown(test_mapped_pieces_are_passed_on, guarded_with_pages, finish),
-		cmocka_unit_test_setup_teardown(test_accesses_beyond_a_region_are_refused_here, guarded, finish),
-		cmocka_unit_test_setup_teardown(
-			test_a_guarded_function_reaches_what_is_granted_and_nothing_else, guarded, finish),
-		cmocka_unit_test_setup_teardown(
-			test_every_byte_beyond_what_is_granted_is_a_fault_of_the_function, guarded, finish),
-		cmocka_unit_test_setup_teardown(test_a_trusted_function_is_given_the_memory_itself, trusted,
-						finish),
-		cmocka_unit_test_setup_teardown(
-			test_a_function_that_needs_descriptors_is_refused_when_it_is_guarded, guarded, finish),
-		cmocka_unit_test_setup_teardown(
-			test_a_function_that_needs_descriptors_is_imported_when_it_is_trusted, NULL, finish),
-		cmocka_unit_test_setup_teardown(test_memory_that_is_lent_by_messages_is_reached_through_both,
-						guarded, finish),
-		cmocka_unit_test_setup_teardown(test_a_function_that_is_no_bus_master_reaches_nothing, guarded,
-						finish),
-		cmocka_unit_test_setup_teardown(test_a_vector_signals_the_clients_descriptor, guarded, finish),
-		cmocka_unit_test_setup_teardown(test_a_state_is_saved_and_loaded_and_a_reset_reaches_it, guarded,
-						finish),
-		cmocka_unit_test_setup_teardown(test_bars_are_the_clients_own, guarded, finish),
-		cmocka_unit_test_setup_teardown(test_what_one_client_granted_the_next_has_not, guarded, finish),
-		cmocka_unit_test_setup_teardown(
-			test_accesses_end_while_the_function_is_away_and_it_returns_as_it_was, guarded, finish),
-		cmocka_unit_test_setup_teardown(
-			test_a_client_with_mapped_pieces_connects_again_when_it_returns, guarded_with_pages,
-			finish),
-		cmocka_unit_test_setup_teardown(test_a_quarantined_function_is_cut_off_until_it_is_released,
-						guarded, finish),
-		cmocka_unit_test_setup_teardown(
-			test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it, guarded, finish),
-		cmocka_unit_test_setup_teardown(test_a_process_that_says_anything_does_no_harm, guarded, finish),
+		T(test_a_client_sees_the_function_as_it_is, guarded),
+		T(test_mapped_pieces_are_passed_on, guarded_with_pages),
+		T(test_accesses_beyond_a_region_are_refused_here, guarded),
+		T(test_a_guarded_function_reaches_what_is_granted_and_nothing_else, guarded),
+		T(test_every_byte_beyond_what_is_granted_is_a_fault_of_the_function, guarded),
+		T(test_a_trusted_function_is_given_the_memory_itself, trusted),
+		T(test_a_function_that_needs_descriptors_is_refused_when_it_is_guarded, guarded),
+		T(test_a_function_that_needs_descriptors_is_imported_when_it_is_trusted, NULL),
+		T(test_memory_that_is_lent_by_messages_is_reached_through_both, guarded),
+		T(test_a_function_that_is_no_bus_master_reaches_nothing, guarded),
+		T(test_a_vector_signals_the_clients_descriptor, guarded),
+		T(test_a_state_is_saved_and_loaded_and_a_reset_reaches_it, guarded),
+		T(test_bars_are_the_clients_own, guarded),
+		T(test_what_one_client_granted_the_next_has_not, guarded),
+		T(test_accesses_end_while_the_function_is_away_and_it_returns_as_it_was, guarded),
+		T(test_a_client_with_mapped_pieces_connects_again_when_it_returns, guarded_with_pages),
+		T(test_a_quarantined_function_is_cut_off_until_it_is_released, guarded),
+		T(test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it, guarded),
+		T(test_a_process_that_says_anything_does_no_harm, guarded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
