@@ -205,18 +205,6 @@ static void open_client(void)
 	vfio_user_client_set_patience(client, PATIENCE_MS);
 }
 
-/* What the function still has is in its own thread: it gives it back when it sees that its connection ended. */
-static void wait_until_it_has_no_windows(void)
-{
-	struct vfio_user_facts facts = { .windows = 1 };
-
-	for (unsigned i = 0; facts.windows && i < PATIENCE_MS; i++) {
-		vfio_user_facts(device.server, &facts);
-		nap();
-	}
-	assert_int_equal(facts.windows, 0);
-}
-
 static int begin(enum vfio_user_import_trust trust, enum pages pages)
 {
 	snprintf(path, sizeof path, "/tmp/mp-vfext-%d.sock", (int)getpid());
@@ -614,12 +602,17 @@ static void release(void)
 
 static void test_a_quarantined_function_is_cut_off_until_it_is_released(void **state)
 {
+	struct vfio_user_facts facts = { .windows = 1 };
+
 	(void)state;
 	master();
 	assert_int_equal(vfio_user_client_map(client, window(3)), 0);
 	call(quarantine);
 	assert_int_equal(read32(0, SAMPLE_ID), UINT32_MAX);
-	wait_until_it_has_no_windows();
+	/* The function gives them back when it comes to it. */
+	for (unsigned i = 0; facts.windows && i < PATIENCE_MS; i++, nap())
+		vfio_user_facts(device.server, &facts);
+	assert_int_equal(facts.windows, 0);
 	call(release);
 	assert_int_equal(read32(0, SAMPLE_ID), SAMPLE_MAGIC);
 	master();
