@@ -18,6 +18,7 @@
 struct attachment;
 struct nvme_subsystem;
 struct nvme_wish;
+struct vfio_user;
 struct vfio_user_import;
 
 /* What the daemon gives to every attachment. */
@@ -101,6 +102,9 @@ struct attach_ops {
 	/* Of a disk: takes nothing more from its guest, and says how many requests are still under way:
 	 * it may be unbound at 0, and is to be destroyed then.  With the front's hold. */
 	unsigned (*end)(struct attachment *);
+	/* What serves it to a client, who can be handed over to another process (vfio_user.h).  NULL: the kind's guests
+	 * connect again by themselves. */
+	struct vfio_user *(*server)(struct attachment *);
 };
 
 struct attachment {

@@ -99,7 +99,7 @@ bool vfuser_is_quiet(struct vfio_user *vf)
 	return true;
 }
 
-static bool map_is_changing(const struct vfio_user *vf)
+bool vfuser_map_is_changing(const struct vfio_user *vf)
 {
 	uint64_t now_ms = uv_now(vf->conf.loop);
 
@@ -108,9 +108,9 @@ static bool map_is_changing(const struct vfio_user *vf)
 
 void vfuser_go_on(struct vfio_user *vf)
 {
-	if (!vf->quiesced || vf->migration.quiet)
+	if (!vf->quiesced || vf->migration.quiet || vf->held)
 		return;
-	if (map_is_changing(vf)) {
+	if (vfuser_map_is_changing(vf)) {
 		look_again(vf);
 		return;
 	}
@@ -136,8 +136,7 @@ bool vfuser_is_ready(struct vfio_user *vf)
 
 static void on_listen(uv_poll_t *poll, int status, int events);
 
-/* The function is quiet: it is reset, and reaches nothing any more. */
-static void forget_client(struct vfio_user *vf)
+void vfuser_let_go(struct vfio_user *vf)
 {
 	vf->migration.quiet = false;
 	if (vf->conf.relay) {
@@ -157,14 +156,19 @@ static void forget_client(struct vfio_user *vf)
 	vf->negotiated = vf->told_refused = vf->told_lost = vf->leaving = false;
 }
 
+void vfuser_listen(struct vfio_user *vf)
+{
+	if (vf->listener && !vf->held)
+		uv_poll_start(vf->listener, UV_READABLE, on_listen);
+}
+
 static void leave_when_quiet(struct vfio_user *vf)
 {
 	if (!vfuser_is_ready(vf) || !vfuser_is_quiet(vf))
 		return;
-	forget_client(vf);
+	vfuser_let_go(vf);
 	uv_timer_stop(vf->timer);
-	if (vf->listener)
-		uv_poll_start(vf->listener, UV_READABLE, on_listen);
+	vfuser_listen(vf);
 }
 
 void vfuser_disconnect(struct vfio_user *vf, const char *why)
@@ -335,7 +339,8 @@ void vfio_user_destroy(struct vfio_user *vf)
 	vfuser_copies_fail(vf, -ECONNRESET);
 	if (vf->listener) { /* it was there once: so is a client's legacy */
 		must(!is_busy(vf));
-		forget_client(vf);
+		vf->held = false;
+		vfuser_let_go(vf);
 		vfuser_grants_fini(vf);
 	}
 	slot = vf->function->host.owner;
@@ -348,6 +353,9 @@ void vfio_user_destroy(struct vfio_user *vf)
 		unlink(vf->where.sun_path);
 		close(vf->listen_fd);
 	}
+	for (unsigned bar = 0; bar < PCI_REGION_ROM; bar++)
+		if (vf->own_pages[bar])
+			close(vf->conf.pages[bar].fd);
 	free(vf->windows.regions);
 	free(vf->windows.more);
 	free(vf->in);

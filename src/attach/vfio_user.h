@@ -13,6 +13,7 @@
 #ifndef ATTACH_VFIO_USER_H
 #define ATTACH_VFIO_USER_H
 
+#include "attach/parcel.h"
 #include "base/refusal.h"
 #include "dev/pci_function.h"
 
@@ -106,6 +107,22 @@ struct vfio_user_copy {
 
 /* Begins a copy: 0, or -EFAULT when the client has not granted all of it, and for that access. */
 int vfio_user_copy(struct vfio_user *server, struct vfio_user_copy *copy);
+
+/* Handing a client over to another server, in another process or this one, which notices no more than a pause.
+ *
+ * hold_still(): nothing of the client is read from now on, and the function becomes quiet; true when it is, and all
+ * answers have gone; false: ask again when the loop has run.  No client is let in, either.  go_on() undoes it.
+ *
+ * give(): a server that holds still, and has a client, collects what it has of it in an empty parcel, and has no client
+ * and a reset function then, which stays held.  0, or -errno with 'why', and nothing has changed.
+ *
+ * take(): a server that holds still and has no client has that of the parcel, which stays as it is.  0, or -errno with
+ * 'why' when it is damaged, or of another function: then the server has no client. */
+bool vfio_user_hold_still(struct vfio_user *server);
+void vfio_user_go_on(struct vfio_user *server);
+bool vfio_user_has_client(const struct vfio_user *server);
+int vfio_user_give(struct vfio_user *server, struct parcel *parcel, struct refusal *why);
+int vfio_user_take(struct vfio_user *server, const struct parcel *parcel, struct refusal *why);
 
 struct vfio_user_facts {
 	bool connected;

@@ -201,13 +201,11 @@ static int poll_doorbell(struct vfio_user *vf, unsigned n, int fd)
 	return uv_poll_start(vf->doorbells[n], UV_READABLE, on_doorbell);
 }
 
-static int add_doorbell_fd(struct vfio_user *vf)
+int vfuser_doorbell_add(struct vfio_user *vf, int fd)
 {
 	unsigned n = vf->doorbell_count;
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), err;
+	int err;
 
-	if (fd < 0)
-		return -errno;
 	if (vf->conf.host.watch) {
 		vf->conf.host.watch(vf->conf.host.owner, fd);
 	} else if ((err = poll_doorbell(vf, n, fd))) {
@@ -218,6 +216,13 @@ static int add_doorbell_fd(struct vfio_user *vf)
 	vf->doorbell_fds[n] = fd;
 	vf->doorbell_count++;
 	return 0;
+}
+
+static int add_doorbell_fd(struct vfio_user *vf)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	return fd < 0 ? -errno : vfuser_doorbell_add(vf, fd);
 }
 
 /* As many as the client can take in one message; made when they are asked for, and kept. */

@@ -413,6 +413,11 @@ static unsigned end(struct attachment *attachment)
 	return function->ops->busy(function) + of(attachment)->front->in_flight;
 }
 
+static struct vfio_user *server_of(struct attachment *attachment)
+{
+	return of(attachment)->server;
+}
+
 const struct attach_ops attach_vfio_user_disk = {
 	.name = "vfio-user disk",
 	.create = create,
@@ -424,4 +429,5 @@ const struct attach_ops attach_vfio_user_disk = {
 	.quarantine = quarantine,
 	.release = release,
 	.end = end,
+	.server = server_of,
 };

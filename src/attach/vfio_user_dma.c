@@ -15,11 +15,6 @@
 
 enum { PAGE = VFIO_USER_DEFAULT_PAGE, WINDOWS_STEP = 256 };
 
-struct grant {
-	uint64_t offset, address, size;
-	uint8_t access; /* enum dma_access, ored */
-};
-
 /* Files. */
 
 static void on_loss(void *owner)
@@ -28,7 +23,7 @@ static void on_loss(void *owner)
 }
 
 static struct vfuser_file *find_file(const struct vfio_user *vf, const struct statx *st,
-				     const struct grant *grant)
+				     const struct vfuser_grant *grant)
 {
 	for (struct vfuser_file *file = vf->windows.files; file; file = file->next)
 		if (file->shared && file->inode == st->stx_ino && file->dev_major == st->stx_dev_major &&
@@ -38,7 +33,7 @@ static struct vfuser_file *find_file(const struct vfio_user *vf, const struct st
 	return NULL;
 }
 
-static int map_file(struct vfio_user *vf, int fd, const struct grant *grant, struct vfuser_file **result)
+static int map_file(struct vfio_user *vf, int fd, const struct vfuser_grant *grant, struct vfuser_file **result)
 {
 	struct statx st = { 0 };
 	struct vfuser_file *file;
@@ -67,6 +62,8 @@ static int map_file(struct vfio_user *vf, int fd, const struct grant *grant, str
 		free(file);
 		return err;
 	}
+	file->fd = vf->windows.fds_kept < VFUSER_FILES_KEPT ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	vf->windows.fds_kept += file->fd >= 0;
 	guest_memory_on_loss(file->mapping, on_loss, vf->async);
 	file->next = vf->windows.files;
 	vf->windows.files = file;
@@ -82,6 +79,10 @@ static void drop_file(struct vfio_user *vf, struct vfuser_file *file)
 		at = &(*at)->next;
 	*at = file->next;
 	guest_memory_unmap(file->mapping);
+	if (file->fd >= 0) {
+		close(file->fd);
+		vf->windows.fds_kept--;
+	}
 	free(file);
 }
 
@@ -228,8 +229,7 @@ void vfuser_window_drop(struct vfio_user *vf, uint64_t address)
 
 /* Messages. */
 
-static int check_grant(const struct vfio_user *vf, const struct grant *g, uint32_t flags,
-		       struct refusal *why)
+static int check_grant(const struct vfio_user *vf, const struct vfuser_grant *g, struct refusal *why)
 {
 	const struct vfuser_windows *w = &vf->windows;
 	uint64_t last = g->address + (g->size - 1);
@@ -242,8 +242,8 @@ static int check_grant(const struct vfio_user *vf, const struct grant *g, uint32
 		       (unsigned long long)g->address, (unsigned long long)g->offset);
 		return -EINVAL;
 	}
-	if (g->access == 0 || flags & ~(uint32_t)(VFIO_USER_MAP_READ | VFIO_USER_MAP_WRITE)) {
-		refuse(why, "", "DMA_MAP has flags 0x%x: reading, writing, or both are possible", flags);
+	if (g->access == 0) {
+		refuse(why, "", "DMA_MAP has flags 0x0: reading, writing, or both are possible");
 		return -EINVAL;
 	}
 	at = vfuser_window_at(w, g->address);
@@ -259,7 +259,7 @@ static int check_grant(const struct vfio_user *vf, const struct grant *g, uint32
 	return 0;
 }
 
-static int refuse_map(const struct grant *g, int err, struct refusal *why)
+static int refuse_map(const struct vfuser_grant *g, int err, struct refusal *why)
 {
 	refuse(why, "", "cannot map memory at 0x%llx, 0x%llx bytes: %s", (unsigned long long)g->address,
 	       (unsigned long long)g->size,
@@ -268,7 +268,7 @@ static int refuse_map(const struct grant *g, int err, struct refusal *why)
 	return err;
 }
 
-static int add_window(struct vfio_user *vf, const struct grant *g, struct vfuser_file *file)
+static int add_window(struct vfio_user *vf, const struct vfuser_grant *g, struct vfuser_file *file)
 {
 	struct dma_region region = { .base = g->address, .size = g->size, .user_base = g->address,
 				     .host = VFUSER_NOWHERE };
@@ -292,29 +292,41 @@ static int add_window(struct vfio_user *vf, const struct grant *g, struct vfuser
 	return err;
 }
 
+int vfuser_window_add(struct vfio_user *vf, const struct vfuser_grant *g, int fd, struct refusal *why)
+{
+	struct vfuser_file *file = NULL;
+	int err = check_grant(vf, g, why);
+
+	if (err)
+		return err;
+	if (fd >= 0)
+		err = map_file(vf, fd, g, &file);
+	if (!err)
+		err = add_window(vf, g, file);
+	if (err && file && file->windows == 0)
+		drop_file(vf, file);
+	return err ? refuse_map(g, err, why) : 0;
+}
+
 int vfuser_dma_map(struct vfio_user *vf, struct vfuser_msg *msg, struct refusal *why)
 {
 	uint32_t flags = get_le32(msg->payload + VFIO_USER_MAP_FLAGS);
-	struct grant g = {
+	struct vfuser_grant g = {
 		.offset = get_le64(msg->payload + VFIO_USER_MAP_OFFSET),
 		.address = get_le64(msg->payload + VFIO_USER_MAP_ADDRESS),
 		.size = get_le64(msg->payload + VFIO_USER_MAP_BYTES),
 		.access = (uint8_t)((flags & VFIO_USER_MAP_READ ? DMA_READ : 0) |
 				    (flags & VFIO_USER_MAP_WRITE ? DMA_WRITE : 0)),
 	};
-	struct vfuser_file *file = NULL;
-	int err = check_grant(vf, &g, flags, why);
+	int err;
 
+	if (flags & ~(uint32_t)(VFIO_USER_MAP_READ | VFIO_USER_MAP_WRITE)) {
+		refuse(why, "", "DMA_MAP has flags 0x%x: reading, writing, or both are possible", flags);
+		return -EINVAL;
+	}
+	err = vfuser_window_add(vf, &g, msg->fd_count ? msg->fds[0] : -1, why);
 	if (err)
 		return err;
-	if (msg->fd_count)
-		err = map_file(vf, msg->fds[0], &g, &file);
-	if (!err)
-		err = add_window(vf, &g, file);
-	if (err && file && file->windows == 0)
-		drop_file(vf, file);
-	if (err)
-		return refuse_map(&g, err, why);
 	note_given_back(vf, g.size);
 	if (vf->conf.host.wake)
 		vf->conf.host.wake(vf->conf.host.owner);

@@ -4,7 +4,7 @@
  * descriptors), vfio_user_table.c (rules), then what commands do: vfio_user_info.c, vfio_user_access.c
  * (regions, doorbells), vfio_user_irq.c, vfio_user_dma.c (windows) with vfio_user_grant.c (how the function
  * learns of them), vfio_user_log.c (dirty pages), vfio_user_migration.c; and what we ask of the client:
- * vfio_user_copy.c.
+ * vfio_user_copy.c.  vfio_user_hand.c: a client goes from one process to another.
  *
  * Threads: control, but for vfuser_interrupt(). */
 #ifndef ATTACH_VFIO_USER_INTERNAL_H
@@ -23,6 +23,7 @@
 enum {
 	VFUSER_READ_BYTES = 64 * 1024, /* read at once, unless a message is larger */
 	VFUSER_WINDOWS_MAX = VFIO_USER_DEFAULT_MAPS,
+	VFUSER_FILES_MAX = VFUSER_WINDOWS_MAX,
 	VFUSER_DOORBELL_FDS = 16,
 	VFUSER_SETTLE_MS = 1,    /* how often a busy function is looked at */
 	VFUSER_PATIENCE_MS = 10000, /* a command that needs a quiet function is refused after that */
@@ -33,6 +34,7 @@ enum {
 	VFUSER_GRACE_MS = 3,
 	VFUSER_MISSING_MS = 500,
 	VFUSER_RECORDS_MAX = 64 << 20, /* bytes of migration data that we take */
+	VFUSER_FILES_KEPT = 64, /* of which we keep a descriptor each */
 };
 
 struct vfuser_msg {
@@ -76,6 +78,7 @@ struct vfuser_file {
 	uint64_t first, size; /* bytes of the file that are mapped */
 	unsigned windows;
 	bool shared; /* other windows of the file may use it */
+	int fd;      /* ours, for whom the client is handed over to; -1: there were too many */
 };
 
 /* The address of no byte: that of windows which are reached by messages. */
@@ -92,6 +95,13 @@ struct vfuser_windows {
 	struct vfuser_window *more;
 	unsigned count, room;
 	struct vfuser_file *files;
+	unsigned fds_kept;
+};
+
+/* What the client lends: 'size' bytes of a file from 'offset' on, at 'address'. */
+struct vfuser_grant {
+	uint64_t offset, address, size;
+	uint8_t access; /* enum dma_access, ored */
 };
 
 struct vfuser_log {
@@ -130,6 +140,8 @@ struct vfio_user {
 	bool parked;                 /* msg waits for a quiet function */
 	bool leaving;                /* the client went: the function is being quieted */
 	bool quiesced;               /* we asked it to */
+	bool held;                   /* nothing is read, and it stays quiet: vfio_user_hold_still() */
+	bool own_pages[PCI_REGION_ROM]; /* conf.pages[].fd is ours */
 	uint64_t waits_since_ms;     /* by the loop's clock */
 	uint64_t quiet_until_ms;     /* the memory map is being changed; 0: it is not */
 	uint64_t missing_until_ms;   /* and so long what went is waited for */
@@ -177,12 +189,21 @@ void vfuser_disconnect(struct vfio_user *vf, const char *why);
 bool vfuser_is_quiet(struct vfio_user *vf);
 /* It may take work again. */
 void vfuser_go_on(struct vfio_user *vf);
+/* The function is quiet, and the client not connected (any more): it is reset, and reaches nothing of what the client
+ * granted. */
+void vfuser_let_go(struct vfio_user *vf);
+/* The next client may come. */
+void vfuser_listen(struct vfio_user *vf);
+/* Whether the client is about to map again what it unmapped. */
+bool vfuser_map_is_changing(const struct vfio_user *vf);
 /* Whether the function can be had; when its worker keeps it, the timer asks again. */
 bool vfuser_is_ready(struct vfio_user *vf);
 
 /* vfio_user_stream.c */
 int vfuser_stream_open(struct vfio_user *vf, int fd);
 void vfuser_stream_close(struct vfio_user *vf);
+/* Listens to what matters now. */
+void vfuser_stream_rearm(struct vfio_user *vf);
 /* Serves what has come, until more has to come, the client does not read, or a command waits. */
 void vfuser_stream_run(struct vfio_user *vf);
 /* Sends a message that lies in vf->out, with descriptors: 0 also when part of it has to wait; -errno when the
@@ -226,6 +247,8 @@ int vfuser_write_multi(struct vfio_user *, struct vfuser_msg *, struct refusal *
 bool vfuser_write_stops(const struct vfio_user *vf, const struct vfuser_msg *msg);
 int vfuser_get_io_fds(struct vfio_user *, struct vfuser_msg *, struct refusal *);
 void vfuser_doorbells_drop(struct vfio_user *vf);
+/* One more, which is ours from then on, whatever comes of it: 0 or -errno. */
+int vfuser_doorbell_add(struct vfio_user *vf, int fd);
 
 /* vfio_user_irq.c */
 int vfuser_set_irqs(struct vfio_user *, struct vfuser_msg *, struct refusal *);
@@ -234,12 +257,16 @@ unsigned vfuser_irq_count(const struct vfio_user *vf, unsigned index);
 void vfuser_interrupt(struct vfio_user *vf, unsigned vector);
 void vfuser_irqs_init(struct vfio_user *vf);
 void vfuser_irqs_drop(struct vfio_user *vf);
+/* All of the function's at once; -1: none.  They are ours from then on. */
+void vfuser_irqs_set(struct vfio_user *vf, int *fds);
 bool vfuser_is_eventfd(int fd);
 
 /* vfio_user_dma.c */
 int vfuser_dma_map(struct vfio_user *, struct vfuser_msg *, struct refusal *);
 int vfuser_dma_unmap(struct vfio_user *, struct vfuser_msg *, struct refusal *);
 void vfuser_windows_drop(struct vfio_user *vf);
+/* Grants one more: 0, or -errno with 'why'.  fd: of its file, the caller's; -1: reached by messages. */
+int vfuser_window_add(struct vfio_user *vf, const struct vfuser_grant *g, int fd, struct refusal *why);
 /* Takes back the window that begins at 'address', if there is one and tables can be had for it. */
 void vfuser_window_drop(struct vfio_user *vf, uint64_t address);
 /* Whether every byte is granted, for this access, and without a descriptor. */

@@ -87,6 +87,12 @@ void vfuser_irqs_drop(struct vfio_user *vf)
 	atomic_store(&vf->blocked, false);
 }
 
+void vfuser_irqs_set(struct vfio_user *vf, int *fds)
+{
+	set_fds(vf, 0, vf->function->vectors, fds);
+	route(vf);
+}
+
 bool vfuser_is_eventfd(int fd)
 {
 	static const char wanted[] = "anon_inode:[eventfd]";

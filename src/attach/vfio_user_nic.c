@@ -341,6 +341,11 @@ static void release(struct attachment *attachment)
 	look(nic);
 }
 
+static struct vfio_user *server_of(struct attachment *attachment)
+{
+	return of(attachment)->server;
+}
+
 const struct attach_ops attach_vfio_user_nic = {
 	.name = "vfio-user",
 	.create = create,
@@ -350,4 +355,5 @@ const struct attach_ops attach_vfio_user_nic = {
 	.rebound = rebound,
 	.quarantine = quarantine,
 	.release = release,
+	.server = server_of,
 };

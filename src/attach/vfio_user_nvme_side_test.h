@@ -33,7 +33,27 @@ static struct {
 	uint8_t *bytes, *page;
 	int fd;
 	uint64_t now_ns;
+	unsigned hand_every, turns, hands; /* its client is handed over, to the same server, every so many turns */
+	bool handing;
 } s;
+
+/* What one process gives another takes; here they are one, and its function is reset in between. */
+static void hand_over(void)
+{
+	struct parcel parcel = { .bytes = NULL };
+	struct refusal why = { .path = "" };
+
+	if (!vfio_user_has_client(s.server) || !vfio_user_hold_still(s.server))
+		return;
+	assert_int_equal(vfio_user_give(s.server, &parcel, &why), 0);
+	assert_false(vfio_user_has_client(s.server));
+	if (vfio_user_take(s.server, &parcel, &why))
+		fail_msg("%s", why.text);
+	parcel_drop(&parcel);
+	vfio_user_go_on(s.server);
+	s.handing = false;
+	s.hands++;
+}
 
 static void on_turn(uv_idle_t *idle)
 {
@@ -44,6 +64,10 @@ static void on_turn(uv_idle_t *idle)
 	front->ops->poll(worker, front, s.now_ns += 1000);
 	fake_disk_run(worker, &s.disk, 8);
 	front->ops->flush(worker, front);
+	if (s.hand_every && ++s.turns % s.hand_every == 0)
+		s.handing = true;
+	if (s.handing)
+		hand_over();
 	sched_yield();
 }
 

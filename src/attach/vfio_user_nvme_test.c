@@ -161,6 +161,23 @@ static void data_is_whole_at_every_depth(void **state)
 	stop();
 }
 
+static void data_is_whole_while_the_client_is_handed_over_again_and_again(void **state)
+{
+	(void)state;
+	start();
+	s.hand_every = 100;
+	dial();
+	for (unsigned depth = 1; depth <= DEPTH_MAX; depth *= 4) {
+		assert_int_equal(drive(depth), 0);
+		run(depth);
+	}
+	assert_int_equal(nvme_driver_close(&d.driver), 0);
+	s.hand_every = 0;
+	hang_up();
+	stop();
+	assert_true(s.hands > 10);
+}
+
 static void the_controller_interrupts_by_eventfd(void **state)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -203,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(data_is_whole_at_every_depth),
+		cmocka_unit_test(data_is_whole_while_the_client_is_handed_over_again_and_again),
 		cmocka_unit_test(the_controller_interrupts_by_eventfd),
 		cmocka_unit_test(a_client_that_goes_leaves_a_controller_for_the_next),
 	};

@@ -20,13 +20,16 @@ bool vfuser_can_send(const struct vfio_user *vf)
 	return vf->out_first == vf->out_end;
 }
 
-/* Listens to what matters now. */
-static void rearm(struct vfio_user *vf)
+void vfuser_stream_rearm(struct vfio_user *vf)
 {
 	int events = UV_DISCONNECT;
 
 	if (vf->fd < 0)
 		return;
+	if (vf->held && vfuser_can_send(vf)) {
+		uv_poll_stop(vf->poll);
+		return;
+	}
 	if (!vfuser_can_send(vf))
 		events |= UV_WRITABLE;
 	else if (!vf->parked)
@@ -192,7 +195,7 @@ static int serve_all(struct vfio_user *vf, struct refusal *why)
 {
 	int more = 1;
 
-	while (more > 0 && vf->fd >= 0 && !vf->parked && vfuser_can_send(vf)) {
+	while (more > 0 && vf->fd >= 0 && !vf->parked && !vf->held && vfuser_can_send(vf)) {
 		vfuser_copy_run(vf);
 		vfuser_later_run(vf);
 		if (vf->fd >= 0 && vfuser_can_send(vf))
@@ -242,7 +245,7 @@ void vfuser_stream_run(struct vfio_user *vf)
 		vf->parked = !vfuser_serve(vf);
 	if (serve_all(vf, &why))
 		vfuser_disconnect(vf, why.text);
-	rearm(vf);
+	vfuser_stream_rearm(vf);
 }
 
 static void on_socket(uv_poll_t *poll, int status, int events)
@@ -263,14 +266,14 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 		err = -ECONNRESET;
 	else if (!vfuser_can_send(vf))
 		err = flush(vf, NULL, 0);
-	else if (!vf->parked)
+	else if (!vf->parked && !vf->held)
 		err = read_more(vf, &why);
 	if (!err)
 		err = serve_all(vf, &why);
 	if (err < 0)
 		vfuser_disconnect(vf, why.text[0] ? why.text : "the client closed its socket");
-	else if (!vfuser_can_send(vf) || vf->parked || !(events & UV_READABLE))
-		rearm(vf);
+	else if (!vfuser_can_send(vf) || vf->parked || vf->held || !(events & UV_READABLE))
+		vfuser_stream_rearm(vf);
 }
 
 int vfuser_stream_open(struct vfio_user *vf, int fd)
@@ -291,7 +294,7 @@ int vfuser_stream_open(struct vfio_user *vf, int fd)
 	vf->in_first = vf->in_end = vf->out_first = vf->out_end = 0;
 	vf->fd_count = vf->carried = 0;
 	vf->parked = false;
-	rearm(vf);
+	vfuser_stream_rearm(vf);
 	return 0;
 }
 

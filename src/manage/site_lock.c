@@ -235,6 +235,83 @@ void site_lock_release(struct site_lock *lock)
 	free(lock);
 }
 
+/* Handing over. */
+
+int site_lock_hand_over_path(const char *site, char path[SITE_LOCK_PATH_MAX])
+{
+	char dir[SITE_LOCK_PATH_MAX];
+	int err = site_lock_default_run_dir(dir);
+
+	if (err)
+		return err;
+	return snprintf(path, SITE_LOCK_PATH_MAX, "%s/%s.hand-over", dir, site) >= SITE_LOCK_PATH_MAX
+		       ? -ENAMETOOLONG : 0;
+}
+
+unsigned site_lock_fds(const struct site_lock *lock, int fds[SITE_LOCK_FDS])
+{
+	fds[0] = lock->site.fd;
+	fds[1] = lock->beside.fd;
+	return lock->beside.fd >= 0 ? 2 : 1;
+}
+
+/* A descriptor of the holder's own, which can lock the file although it is locked. */
+static int adopt_file(struct lock_file *file, int fd, struct refusal *why)
+{
+	file->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (file->fd < 0)
+		return -errno;
+	if (is_current(file->fd, file->path) && flock(file->fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	refuse(why, "", "what was handed over is not the lock %s", file->path);
+	return -EINVAL;
+}
+
+int site_lock_adopt(const char *site, const char *socket, const int *fds, unsigned count,
+		    struct site_lock **result, struct refusal *why)
+{
+	struct site_lock *lock = calloc(1, sizeof *lock);
+	bool both;
+	int err;
+
+	must(lock != NULL);
+	lock->site.fd = lock->beside.fd = -1;
+	err = name_places(lock, site, socket, why);
+	both = !err && strcmp(lock->site.path, lock->beside.path) != 0;
+	if (!err && count != (both ? 2 : 1)) {
+		refuse(why, "", "%u locks were handed over", count);
+		err = -EINVAL;
+	}
+	if (!err)
+		err = adopt_file(&lock->site, fds[0], why);
+	if (!err && both)
+		err = adopt_file(&lock->beside, fds[1], why);
+	if (err) {
+		site_lock_abandon(lock);
+		return err;
+	}
+	*result = lock;
+	return 0;
+}
+
+int site_lock_own(struct site_lock *lock, const char *site)
+{
+	int err = write_holder(&lock->site, site, lock->socket);
+
+	return !err && lock->beside.fd >= 0 ? write_holder(&lock->beside, site, lock->socket) : err;
+}
+
+void site_lock_abandon(struct site_lock *lock)
+{
+	if (!lock)
+		return;
+	if (lock->beside.fd >= 0)
+		close(lock->beside.fd);
+	if (lock->site.fd >= 0)
+		close(lock->site.fd);
+	free(lock);
+}
+
 unsigned site_lock_list(void (*report)(void *arg, const struct site_holder *holder), void *arg)
 {
 	char dir[SITE_LOCK_PATH_MAX];

@@ -44,6 +44,21 @@ int site_lock_take(const char *site, const char *socket, struct site_lock **lock
 const char *site_lock_socket(const struct site_lock *lock);
 const char *site_lock_run_dir(const struct site_lock *lock); /* exists, mode 0755 at most */
 
+/* Handing a site over: the locks go from process to process, so that somebody has them at any time.
+ *
+ * path    where a daemon that runs a site waits for one that takes it over; -ENAMETOOLONG
+ * fds     the locks' descriptors: returns how many, up to SITE_LOCK_FDS; they stay the lock's
+ * adopt   has the locks of 'fds', which stay the caller's: 0, or -errno with 'why' when these are not the site's
+ * own     we are who holds them, and who removes them: 0 or -errno
+ * abandon frees what release() does, and leaves the files to who has them now */
+enum { SITE_LOCK_FDS = 2 };
+int site_lock_hand_over_path(const char *site, char path[SITE_LOCK_PATH_MAX]);
+unsigned site_lock_fds(const struct site_lock *lock, int fds[SITE_LOCK_FDS]);
+int site_lock_adopt(const char *site, const char *socket, const int *fds, unsigned count,
+		    struct site_lock **lock, struct refusal *why);
+int site_lock_own(struct site_lock *lock, const char *site);
+void site_lock_abandon(struct site_lock *lock);
+
 /* Removes the lock files.  NULL is nothing. */
 void site_lock_release(struct site_lock *lock);
 

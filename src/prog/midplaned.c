@@ -4,6 +4,7 @@
 #include "os/clock.h"
 #include "os/guest_memory.h"
 #include "os/log.h"
+#include "prog/hand_over.h"
 #include "prog/site_run.h"
 #include "prog/site_serve.h"
 #include "store/site_file.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 
 /* Documented in midplaned(8). */
-enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_HELD = 3 };
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_HELD = 3, EXIT_NOT_HANDED_OVER = 4 };
 
 static const char usage[] =
 	"Usage: midplaned [OPTIONS] SITE.yaml\n"
@@ -24,14 +25,17 @@ static const char usage[] =
 	"  -l, --log-level LEVEL  error, warning, info or debug (default: info)\n"
 	"  -m, --memory MIB       ordinary memory for frames where there are no hugepages\n"
 	"                         (default: what the site needs)\n"
+	"  -t, --take-over        take the site over from the daemon that runs it, with its guests\n"
 	"  -h, --help             this text\n"
 	"  -V, --version          the version\n\n"
 	"Exit codes: 0 stopped as asked; 1 the site was refused or could not start; 2 usage;\n"
-	"3 somebody else runs this site.  See midplaned(8) and midplane-site(5).\n";
+	"3 somebody else runs this site; 4 it was not handed over, and the other daemon goes on.\n"
+	"See midplaned(8) and midplane-site(5).\n";
 
 struct options {
 	const char *socket, *site_path;
 	unsigned memory_mb;
+	bool take_over;
 };
 
 struct daemon {
@@ -41,6 +45,9 @@ struct daemon {
 	struct site_lock *lock;
 	struct site_run *run;
 	struct site_serve *serve;
+	struct hand_over *hand;
+	bool stopping; /* on request */
+	bool gone;     /* the site is another daemon's */
 };
 
 static int parse_options(int argc, char **argv, struct options *options)
@@ -49,6 +56,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 		{ "socket", required_argument, NULL, 's' },
 		{ "log-level", required_argument, NULL, 'l' },
 		{ "memory", required_argument, NULL, 'm' },
+		{ "take-over", no_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -56,7 +64,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 	enum log_level level;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "s:l:m:hV", known, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "s:l:m:thV", known, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			options->socket = optarg;
@@ -81,6 +89,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 			options->memory_mb = (unsigned)mb;
 			break;
 		}
+		case 't':
+			options->take_over = true;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			exit(0);
@@ -110,7 +121,10 @@ static int fail(const struct refusal *why, int exit_code)
 
 static void on_signal(uv_signal_t *signal, int number)
 {
+	struct daemon *daemon = signal->data;
+
 	log_info("prog", "stopping on request signal=%d", number);
+	daemon->stopping = true;
 	uv_stop(signal->loop);
 }
 
@@ -118,6 +132,7 @@ static void watch_signals(struct daemon *daemon)
 {
 	must(uv_signal_init(&daemon->loop, &daemon->term) == 0);
 	must(uv_signal_init(&daemon->loop, &daemon->interrupt) == 0);
+	daemon->term.data = daemon->interrupt.data = daemon;
 	must(uv_signal_start(&daemon->term, on_signal, SIGTERM) == 0);
 	must(uv_signal_start(&daemon->interrupt, on_signal, SIGINT) == 0);
 }
@@ -160,33 +175,101 @@ static void on_walk(uv_handle_t *handle, void *arg)
 		uv_close(handle, NULL);
 }
 
-static void stop(struct daemon *daemon)
+static void stop_site(struct daemon *daemon)
 {
 	site_serve_destroy(daemon->serve);
 	site_run_destroy(daemon->run);
+	daemon->serve = NULL;
+	daemon->run = NULL;
+}
+
+static void stop(struct daemon *daemon)
+{
+	hand_over_destroy(daemon->hand);
+	stop_site(daemon);
 	uv_walk(&daemon->loop, on_walk, NULL);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	must(uv_loop_close(&daemon->loop) == 0);
-	site_lock_release(daemon->lock);
+	if (daemon->gone)
+		site_lock_abandon(daemon->lock);
+	else
+		site_lock_release(daemon->lock);
 	eal_stop();
 }
 
-static int start(struct daemon *daemon, const struct options *options, struct refusal *why)
+static int start_site(struct daemon *daemon, struct refusal *why)
 {
-	int err;
+	int err = site_run_create(&daemon->run, daemon->site, &daemon->loop, site_lock_run_dir(daemon->lock),
+				  why);
 
-	err = guest_memory_guard();
+	return err ? err : site_serve_create(&daemon->serve, daemon->run, site_lock_socket(daemon->lock), why);
+}
+
+static int let_take_over(struct daemon *daemon, struct refusal *why)
+{
+	char path[SITE_LOCK_PATH_MAX];
+	int err = site_lock_hand_over_path(daemon->site->name, path);
+
+	if (err) {
+		refuse(why, "", "the run directory has too long a name for sockets");
+		return err;
+	}
+	return hand_over_create(&daemon->hand, daemon->run, path, site_lock_socket(daemon->lock), why);
+}
+
+static int prepare(struct daemon *daemon, const struct options *options, struct refusal *why)
+{
+	int err = guest_memory_guard();
+
+	must(uv_loop_init(&daemon->loop) == 0);
+	watch_signals(daemon);
 	if (err) {
 		refuse(why, "", "cannot guard against vanishing guest memory: %s", strerror(-err));
 		return err;
 	}
-	err = start_environment(daemon, options, why);
+	return start_environment(daemon, options, why);
+}
+
+static void say_up(const struct daemon *daemon, uint64_t begun_ns)
+{
+	for (unsigned g = 0; g < daemon->site->groups_count; g++)
+		if (daemon->site->groups[g].chosen)
+			log_info("prog", "members were chosen group=%s: %s", daemon->site->groups[g].name,
+				 daemon->site->groups[g].chosen);
+	log_info("prog", "site is up name=%s socket=%s memory='%s' start_ms=%llu", daemon->site->name,
+		 site_lock_socket(daemon->lock), eal_memory_kind(),
+		 (unsigned long long)((clock_now_ns() - begun_ns) / 1000000));
+}
+
+/* The site goes to another daemon, which has asked for it, or it does not and goes on here.  0; -errno with 'why' when it
+ * cannot go on. */
+static int hand_over(struct daemon *daemon, struct refusal *why)
+{
+	int locks[SITE_LOCK_FDS], err;
+	unsigned count = site_lock_fds(daemon->lock, locks);
+
+	if (hand_over_collect(daemon->hand))
+		return 0;
+	stop_site(daemon);
+	uv_run(&daemon->loop, UV_RUN_NOWAIT); /* handles close */
+	daemon->gone = hand_over_send(daemon->hand, locks, count);
+	if (daemon->gone)
+		return 0;
+	err = start_site(daemon, why);
 	if (!err)
-		err = site_run_create(&daemon->run, daemon->site, &daemon->loop,
-				      site_lock_run_dir(daemon->lock), why);
-	if (!err)
-		err = site_serve_create(&daemon->serve, daemon->run,
-					site_lock_socket(daemon->lock), why);
+		hand_over_restore(daemon->hand, daemon->run);
+	return err;
+}
+
+static int serve_site(struct daemon *daemon, struct refusal *why)
+{
+	int err = 0;
+
+	while (!err && !daemon->stopping && !daemon->gone) {
+		uv_run(&daemon->loop, UV_RUN_DEFAULT);
+		if (hand_over_wanted(daemon->hand))
+			err = hand_over(daemon, why);
+	}
 	return err;
 }
 
@@ -198,19 +281,77 @@ static int run(struct daemon *daemon, const struct options *options)
 
 	if (err)
 		return fail(&why, err == -EBUSY ? EXIT_HELD : EXIT_REFUSED);
-	must(uv_loop_init(&daemon->loop) == 0);
-	watch_signals(daemon);
-	err = start(daemon, options, &why);
+	err = prepare(daemon, options, &why);
+	if (!err)
+		err = start_site(daemon, &why);
+	if (!err)
+		err = let_take_over(daemon, &why);
 	if (!err) {
-		for (unsigned g = 0; g < daemon->site->groups_count; g++)
-			if (daemon->site->groups[g].chosen)
-				log_info("prog", "members were chosen group=%s: %s",
-					 daemon->site->groups[g].name, daemon->site->groups[g].chosen);
-		log_info("prog", "site is up name=%s socket=%s memory='%s' start_ms=%llu",
-			 daemon->site->name, site_lock_socket(daemon->lock), eal_memory_kind(),
-			 (unsigned long long)((clock_now_ns() - begun_ns) / 1000000));
-		uv_run(&daemon->loop, UV_RUN_DEFAULT);
+		say_up(daemon, begun_ns);
+		err = serve_site(daemon, &why);
 	}
+	stop(daemon);
+	return err ? fail(&why, EXIT_REFUSED) : 0;
+}
+
+/* All that is there once the other daemon has let go. */
+static int take_site(struct daemon *daemon, const struct options *options, struct hand_take *take,
+		     struct refusal *why)
+{
+	unsigned count;
+	const int *locks;
+	int err = hand_take_receive(take, why);
+
+	if (err)
+		return err;
+	locks = hand_take_locks(take, &count);
+	err = site_lock_adopt(daemon->site->name, options->socket, locks, count, &daemon->lock, why);
+	if (!err)
+		err = start_site(daemon, why);
+	if (!err)
+		err = let_take_over(daemon, why);
+	return err ? err : hand_take_place(take, daemon->run, why);
+}
+
+static int ask(struct daemon *daemon, const struct options *options, struct hand_take **take, struct refusal *why)
+{
+	char path[SITE_LOCK_PATH_MAX], socket[SITE_LOCK_PATH_MAX];
+	int err = site_lock_hand_over_path(daemon->site->name, path);
+
+	if (!err)
+		err = site_lock_default_socket(daemon->site->name, socket);
+	if (err) {
+		refuse(why, "", "the run directory has too long a name for sockets");
+		return err;
+	}
+	return hand_take_begin(take, path, daemon->site, options->socket ? options->socket : socket, why);
+}
+
+static int take_over(struct daemon *daemon, const struct options *options)
+{
+	uint64_t begun_ns = clock_now_ns();
+	struct hand_take *take = NULL;
+	struct refusal why = { 0 };
+	int err = ask(daemon, options, &take, &why);
+
+	if (err) {
+		hand_take_end(take, &why);
+		return fail(&why, EXIT_NOT_HANDED_OVER);
+	}
+	err = prepare(daemon, options, &why);
+	if (!err)
+		err = take_site(daemon, options, take, &why);
+	if (err) {
+		daemon->gone = true; /* it is not ours */
+		stop(daemon);
+		hand_take_end(take, &why);
+		return fail(&why, EXIT_NOT_HANDED_OVER);
+	}
+	hand_take_end(take, NULL);
+	if (site_lock_own(daemon->lock, daemon->site->name))
+		log_warning("prog", "the lock file still names another process");
+	say_up(daemon, begun_ns);
+	err = serve_site(daemon, &why);
 	stop(daemon);
 	return err ? fail(&why, EXIT_REFUSED) : 0;
 }
@@ -225,7 +366,7 @@ int main(int argc, char **argv)
 		return code;
 	if (site_file_load(options.site_path, &daemon.site, site_file_print, stderr) != 0)
 		return EXIT_REFUSED;
-	code = run(&daemon, &options);
+	code = options.take_over ? take_over(&daemon, &options) : run(&daemon, &options);
 	site_file_free(daemon.site);
 	return code;
 }

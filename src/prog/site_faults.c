@@ -127,6 +127,13 @@ void site_faults_settle(struct site_run *run)
 	}
 }
 
+void site_faults_bar(struct run_io *io, const char *why)
+{
+	io->quarantined = true;
+	site_guard_bar(io);
+	io->attachment->ops->quarantine(io->attachment, why);
+}
+
 static void end(struct run_io *io)
 {
 	io->quarantined = false;

@@ -17,6 +17,8 @@ void site_faults_settle(struct site_run *run);
 
 /* The operator lets an interface out of quarantine.  -EALREADY with 'why' when it is in none. */
 int site_faults_release(struct run_io *io, struct refusal *why);
+/* An interface that was in quarantine in another daemon stays there. */
+void site_faults_bar(struct run_io *io, const char *why);
 /* Its guest has gone, and so has the reason. */
 void site_faults_forgive(struct run_io *io);
 

@@ -169,8 +169,16 @@ class Daemon:
         self.start(wait)
 
     def start(self, wait=True):
+        began = time.monotonic()
+        self.process = self.spawn()
+        if wait:
+            self.wait_ready()
+            self.started_s = time.monotonic() - began
+
+    def spawn(self, *more):
+        """A process of the site; with "--take-over", a second one."""
         command = [self.world.program("src/prog/midplaned"), "--socket", self.socket,
-                   *self.arguments, self.site_path]
+                   *self.arguments, *more, self.site_path]
         if self.user:
             command = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}",
                        "--clear-groups", *command]
@@ -178,13 +186,23 @@ class Daemon:
             command = self.namespace.enter(*command)
         if self.preferred:
             command = [*PREFERRED, *command]
-        began = time.monotonic()
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
-        if wait:
-            self.wait_ready()
-            self.started_s = time.monotonic() - began
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                    start_new_session=True)
+
+    def hand_over(self, seconds=40):
+        """Another process takes the site over from this one, which ends; the pause in ms, as the log has it."""
+        before, self.process = self.process, self.spawn("--take-over")
+        try:
+            code = before.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.process = before
+            raise Failure(f"the site was not handed over in {seconds} s:\n{self.log()}") from None
+        if code != 0:
+            raise Failure(f"the daemon that handed over ended with {code}:\n{self.log()}")
+        self.wait_ready()
+        return int(re.findall(r"pause_ms=(\d+)", self.log())[-1])
 
     def wait_ready(self, seconds=10):
         deadline = time.monotonic() + seconds

@@ -1,0 +1,138 @@
+/* Functions that are handed over: who has a client, and how one is taken out of a site and put into one. */
+#include "prog/hand_over.h"
+#include "prog/site_faults.h"
+
+#include "attach/vfio_user.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	/* The head of a function's parcel, before what vfio_user_give() says; texts end with a NUL. */
+	NAME_SIZE = 256, /* SYSTEM/IO */
+	AT_QUARANTINE = NAME_SIZE, /* why it is in quarantine; empty: it is not */
+	QUARANTINE_SIZE = 256,
+	HEAD_SIZE = AT_QUARANTINE + QUARANTINE_SIZE,
+};
+_Static_assert((int)NAME_SIZE > 2 * (int)SITE_NAME_MAX + 2, "a name fits");
+_Static_assert((int)QUARANTINE_SIZE >= (int)ATTACH_WHY_SIZE, "a reason fits");
+
+static struct vfio_user *server_of(const struct run_io *io)
+{
+	return io->attachment && io->attachment->ops->server ? io->attachment->ops->server(io->attachment) : NULL;
+}
+
+bool hand_has_client(const struct run_io *io)
+{
+	struct vfio_user *server = server_of(io);
+
+	return server && vfio_user_has_client(server);
+}
+
+int hand_collect(struct run_io *io, struct parcel *parcel, struct refusal *why)
+{
+	struct parcel made = { .bytes = NULL }, whole = { .bytes = NULL };
+	struct attach_facts facts = { .where = "" };
+	uint8_t *at;
+	int err;
+
+	if (io->quarantined)
+		io->attachment->ops->facts(io->attachment, &facts);
+	at = parcel_extend(&whole, HEAD_SIZE);
+	if (!at) {
+		refuse(why, "", "no memory to hand it over");
+		return -ENOMEM;
+	}
+	snprintf((char *)at, NAME_SIZE, "%s/%s", io->system->name, io->io->name);
+	snprintf((char *)at + AT_QUARANTINE, QUARANTINE_SIZE, "%s", facts.stopped);
+	err = vfio_user_give(server_of(io), &made, why);
+	if (err) {
+		parcel_drop(&whole);
+		return err;
+	}
+	/* What was given has no way back but into a parcel. */
+	at = parcel_extend(&whole, made.size);
+	must(at != NULL);
+	memcpy(at, made.bytes, made.size);
+	must(parcel_give_fds(&whole, made.fds, made.fd_count) == 0);
+	made.fd_count = 0;
+	parcel_drop(&made);
+	*parcel = whole;
+	return 0;
+}
+
+static struct run_io *find(struct site_run *run, const char *name)
+{
+	char known[NAME_SIZE];
+
+	for (unsigned i = 0; i < run->io_count; i++) {
+		snprintf(known, sizeof known, "%s/%s", run->ios[i].system->name, run->ios[i].io->name);
+		if (strcmp(known, name) == 0)
+			return &run->ios[i];
+	}
+	return NULL;
+}
+
+int hand_place(struct site_run *run, const struct parcel *parcel, struct refusal *why)
+{
+	const char *name = (const char *)parcel->bytes, *quarantine;
+	struct refusal below = { .path = "" };
+	struct parcel inner = *parcel;
+	struct run_io *io;
+	int err;
+
+	if (parcel->size < HEAD_SIZE || name[NAME_SIZE - 1] || name[HEAD_SIZE - 1]) {
+		refuse(why, "", "a function that was handed over is damaged");
+		return -EINVAL;
+	}
+	quarantine = name + AT_QUARANTINE;
+	inner.bytes += HEAD_SIZE;
+	inner.size -= HEAD_SIZE;
+	io = find(run, name);
+	if (!io || !server_of(io) || vfio_user_has_client(server_of(io))) {
+		refuse(why, "", "'%.128s' was handed over, and there is no such function that is free", name);
+		return -EINVAL;
+	}
+	err = vfio_user_take(server_of(io), &inner, &below);
+	if (err) {
+		refuse(why, "", "'%.128s': %s", name, below.text);
+		return err;
+	}
+	if (quarantine[0])
+		site_faults_bar(io, quarantine);
+	return 0;
+}
+
+bool hand_is_still(const struct run_io *io)
+{
+	return vfio_user_hold_still(server_of(io));
+}
+
+bool hand_hold_still(struct site_run *run)
+{
+	bool still = true;
+
+	for (unsigned i = 0; i < run->io_count; i++)
+		if (server_of(&run->ios[i]))
+			still &= vfio_user_hold_still(server_of(&run->ios[i]));
+	return still;
+}
+
+void hand_go_on(struct site_run *run)
+{
+	for (unsigned i = 0; i < run->io_count; i++)
+		if (server_of(&run->ios[i]))
+			vfio_user_go_on(server_of(&run->ios[i]));
+}
+
+void hand_forsake(struct site_run *run)
+{
+	for (unsigned i = 0; i < run->io_count; i++) {
+		struct parcel parcel = { .bytes = NULL };
+		struct vfio_user *server = server_of(&run->ios[i]);
+
+		if (server && vfio_user_has_client(server) && vfio_user_give(server, &parcel, NULL) == 0)
+			parcel_drop(&parcel);
+	}
+}
