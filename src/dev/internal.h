@@ -143,5 +143,8 @@ void net_ctrl_serve(struct virtio_net *net);
 void net_ctrl_reset(struct virtio_net *net);
 /* The address in use changed. */
 void net_ctrl_set_mac(struct virtio_net *net, uint64_t mac);
+/* What it has set, as struct virtio_device_ops has it. */
+uint32_t net_ctrl_save(const struct virtio_net *net, uint8_t *to);
+int net_ctrl_load(struct virtio_net *net, const uint8_t *from, uint32_t size);
 
 #endif

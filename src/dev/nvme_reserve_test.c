@@ -309,6 +309,39 @@ static void an_identified_host_keeps_its_reservation_through_a_reset(void **stat
 	world_close(world);
 }
 
+static void reservations_go_to_another_subsystem(void **state)
+{
+	struct world *world = open_hosts(true);
+	uint8_t saved[4096], bad[4096];
+	size_t size;
+
+	(void)state;
+	assert_int_equal(nvme_reservations_save(world->subsystem, saved, sizeof saved), 0);
+	assert_int_equal(enlist(world, 0, 11), 0);
+	assert_int_equal(enlist(world, 1, 12), 0);
+	assert_int_equal(acquire(world, 0, NVME_RESERVE_EXCLUSIVE, 11), 0);
+	size = nvme_reservations_save(world->subsystem, saved, sizeof saved);
+	assert_in_range(size, 1, sizeof saved);
+	assert_int_equal(nvme_reservations_save(world->subsystem, NULL, 0), size);
+	world_close(world);
+
+	world = open_hosts(true);
+	for (size_t cut = 1; cut < size; cut++)
+		assert_int_equal(nvme_reservations_load(world->subsystem, saved, cut), -EINVAL);
+	for (size_t i = 0; i < size; i++) {
+		memcpy(bad, saved, size);
+		bad[i] = 0xff;
+		(void)nvme_reservations_load(world->subsystem, bad, size);
+	}
+	assert_int_equal(nvme_reservations_load(world->subsystem, saved, size), 0);
+	assert_int_equal(try(world, 0, NVME_IO_READ), 0);
+	assert_int_equal(try(world, 1, NVME_IO_READ), NVME_RESERVATION_CONFLICT);
+	assert_int_equal(acquire(world, 1, NVME_RESERVE_EXCLUSIVE, 11), NVME_RESERVATION_CONFLICT);
+	assert_int_equal(reserve(world, 0, NVME_IO_RESERVE_RELEASE, NVME_RESERVE_EXCLUSIVE << 8, 11, 0), 0);
+	assert_int_equal(try(world, 1, NVME_IO_READ), 0);
+	world_close(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +354,7 @@ int main(void)
 		cmocka_unit_test(the_report_lists_registrants),
 		cmocka_unit_test(hosts_without_identifier_are_known_by_controller_until_its_reset),
 		cmocka_unit_test(an_identified_host_keeps_its_reservation_through_a_reset),
+		cmocka_unit_test(reservations_go_to_another_subsystem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* The virtio-blk front as a transport sees it. */
 #include "dev/virtio_blk_internal.h"
 
+#include <errno.h>
+
 static struct virtio_blk *of(struct virtio_device *device)
 {
 	return container_of(device, struct virtio_blk, device);
@@ -123,6 +125,21 @@ static void reset(struct virtio_device *device)
 	virtio_blk_reset(of(device));
 }
 
+/* Whether its cache is on. */
+static uint32_t save(const struct virtio_device *device, uint8_t *to)
+{
+	to[0] = of_const(device)->writeback;
+	return 1;
+}
+
+static int load(struct virtio_device *device, const uint8_t *from, uint32_t size)
+{
+	if (size != 1 || from[0] > 1)
+		return -EINVAL;
+	of(device)->writeback = from[0];
+	return 0;
+}
+
 const struct virtio_device_ops blk_device_ops = {
 	.name = "virtio-blk",
 	.id = 2,
@@ -148,6 +165,8 @@ const struct virtio_device_ops blk_device_ops = {
 	.pause = pause,
 	.busy = busy,
 	.reset = reset,
+	.save = save,
+	.load = load,
 };
 
 struct virtio_device *virtio_blk_device(struct virtio_blk *blk)

@@ -1,6 +1,8 @@
 /* The control queue, virtio 1.2 section 5.1.6.5. */
 #include "dev/internal.h"
 
+#include <errno.h>
+
 enum {
 	CTRL_HEADER = 2,     /* class, command */
 	CTRL_BURST = 4,      /* commands served in one round */
@@ -52,6 +54,98 @@ void net_ctrl_reset(struct virtio_net *net)
 	net->all_uni = net->all_multi = net->want_all_uni = net->want_all_multi = false;
 	net->mac = net->conf.mac;
 	refresh_addresses(net);
+}
+
+/* What the control queue has set; the words of VLANs follow, and then the list. */
+enum {
+	STATE_PAIRS = 0,
+	STATE_STATUS = 2,
+	STATE_COUNT = 4, /* of the list */
+	STATE_WANT_UNI = 6,
+	STATE_WANT_MULTI,
+	STATE_ALL_UNI,
+	STATE_ALL_MULTI,
+	STATE_PROMISC,
+	STATE_NOMULTI,
+	STATE_NOUNI,
+	STATE_NOBCAST,
+	STATE_MAC = 16,
+	STATE_VLANS = 24,
+	STATE_LIST = STATE_VLANS + 8 * NIC_FILTER_VLAN_WORDS,
+};
+_Static_assert(STATE_LIST + 8 * NIC_FILTER_MACS_MAX <= VIRTIO_STATE_MAX, "it fits");
+
+uint32_t net_ctrl_save(const struct virtio_net *net, uint8_t *to)
+{
+	const struct nic_filter *filter = &net->front.filter;
+
+	memset(to, 0, STATE_LIST);
+	put_le16(to + STATE_PAIRS, net->pairs);
+	put_le16(to + STATE_STATUS, net->status & VIRTIO_NET_S_ANNOUNCE);
+	put_le16(to + STATE_COUNT, net->table_count);
+	to[STATE_WANT_UNI] = net->want_all_uni;
+	to[STATE_WANT_MULTI] = net->want_all_multi;
+	to[STATE_ALL_UNI] = net->all_uni;
+	to[STATE_ALL_MULTI] = net->all_multi;
+	to[STATE_PROMISC] = filter->promisc;
+	to[STATE_NOMULTI] = filter->nomulti;
+	to[STATE_NOUNI] = filter->nouni;
+	to[STATE_NOBCAST] = filter->nobcast;
+	put_le64(to + STATE_MAC, net->mac);
+	for (unsigned i = 0; i < NIC_FILTER_VLAN_WORDS; i++)
+		put_le64(to + STATE_VLANS + 8 * i, filter->vlan[i]);
+	for (unsigned i = 0; i < net->table_count; i++)
+		put_le64(to + STATE_LIST + 8 * i, net->table[i]);
+	return STATE_LIST + 8u * net->table_count;
+}
+
+/* What a driver could have brought about by itself, with the features that it took. */
+static bool state_is_sound(const struct virtio_net *net, const uint8_t *from, uint32_t size)
+{
+	unsigned pairs, count;
+
+	if (size < STATE_LIST)
+		return false;
+	pairs = get_le16(from + STATE_PAIRS);
+	count = get_le16(from + STATE_COUNT);
+	if (count > NIC_FILTER_MACS_MAX || size != STATE_LIST + 8 * count)
+		return false;
+	for (unsigned i = STATE_WANT_UNI; i <= STATE_NOBCAST; i++)
+		if (from[i] > 1)
+			return false;
+	for (unsigned i = 0; i < count; i++)
+		if (get_le64(from + STATE_LIST + 8 * i) >> 48)
+			return false;
+	return pairs >= 1 && pairs <= net->conf.pairs_max && get_le64(from + STATE_MAC) >> 48 == 0 &&
+	       !(get_le64(from + STATE_MAC) & MAC_GROUP_BIT);
+}
+
+int net_ctrl_load(struct virtio_net *net, const uint8_t *from, uint32_t size)
+{
+	struct nic_filter *filter = &net->front.filter;
+
+	if (!state_is_sound(net, from, size))
+		return -EINVAL;
+	net->pairs = get_le16(from + STATE_PAIRS);
+	net->tx_turn = 0;
+	memset(net->steer, NET_NO_PAIR, sizeof net->steer);
+	net->status |= get_le16(from + STATE_STATUS) & VIRTIO_NET_S_ANNOUNCE;
+	net->want_all_uni = from[STATE_WANT_UNI];
+	net->want_all_multi = from[STATE_WANT_MULTI];
+	net->all_uni = from[STATE_ALL_UNI];
+	net->all_multi = from[STATE_ALL_MULTI];
+	filter->promisc = from[STATE_PROMISC];
+	filter->nomulti = from[STATE_NOMULTI];
+	filter->nouni = from[STATE_NOUNI];
+	filter->nobcast = from[STATE_NOBCAST];
+	net->mac = get_le64(from + STATE_MAC);
+	for (unsigned i = 0; i < NIC_FILTER_VLAN_WORDS; i++)
+		filter->vlan[i] = get_le64(from + STATE_VLANS + 8 * i);
+	net->table_count = get_le16(from + STATE_COUNT);
+	for (unsigned i = 0; i < net->table_count; i++)
+		net->table[i] = get_le64(from + STATE_LIST + 8 * i);
+	refresh_addresses(net);
+	return 0;
 }
 
 static uint8_t serve_rx_mode(struct virtio_net *net, const struct command *command)

@@ -128,6 +128,16 @@ static void reset(struct virtio_device *device)
 	virtio_net_reset(of(device));
 }
 
+static uint32_t save(const struct virtio_device *device, uint8_t *to)
+{
+	return net_ctrl_save(of_const(device), to);
+}
+
+static int load(struct virtio_device *device, const uint8_t *from, uint32_t size)
+{
+	return net_ctrl_load(of(device), from, size);
+}
+
 const struct virtio_device_ops net_device_ops = {
 	.name = "virtio-net",
 	.id = 1,
@@ -153,6 +163,8 @@ const struct virtio_device_ops net_device_ops = {
 	.pause = pause,
 	.busy = busy,
 	.reset = reset,
+	.save = save,
+	.load = load,
 };
 
 struct virtio_device *virtio_net_device(struct virtio_net *net)

@@ -1,4 +1,4 @@
-/* Migration state of virtio over PCI: a head, then each queue; all little-endian. */
+/* Migration state of virtio over PCI: a head, then each queue, then what the device has to say; all little-endian. */
 #include "dev/virtio_pci_internal.h"
 
 #include "base/bytes.h"
@@ -7,17 +7,21 @@
 #include <errno.h>
 #include <string.h>
 
-enum { STATE_MAGIC = 0x56504d31, STATE_HEAD = 40, STATE_QUEUE = 40 };
+enum { STATE_MAGIC = 0x56504d32, STATE_HEAD = 40, STATE_QUEUE = 40, STATE_AT_DEVICE = 32 /* bytes of it */ };
 
 size_t virtio_pci_save(const struct pci_function *function, uint8_t *to, size_t room)
 {
 	const struct virtio_pci *p = (const struct virtio_pci *)(const void *)function;
 	unsigned count = virtio_pci_queues(p);
-	size_t size = STATE_HEAD + (size_t)count * STATE_QUEUE;
+	uint8_t device[VIRTIO_STATE_MAX];
+	uint32_t device_bytes = p->device->ops->save(p->device, device);
+	size_t queues = STATE_HEAD + (size_t)count * STATE_QUEUE, size = queues + device_bytes;
 
 	if (size > room)
 		return size;
-	memset(to, 0, size);
+	memset(to, 0, queues);
+	put_le32(to + STATE_AT_DEVICE, device_bytes);
+	memcpy(to + queues, device, device_bytes);
 	put_le32(to, STATE_MAGIC);
 	put_le16(to + 4, p->device->ops->id);
 	put_le16(to + 6, (uint16_t)count);
@@ -53,7 +57,8 @@ static bool is_state(const struct virtio_pci *p, const uint8_t *from, size_t siz
 	unsigned count = virtio_pci_queues(p);
 	uint64_t offered = p->device->ops->features(p->device);
 
-	if (size != STATE_HEAD + (size_t)count * STATE_QUEUE || get_le32(from) != STATE_MAGIC ||
+	if (size < STATE_HEAD + (size_t)count * STATE_QUEUE || get_le32(from) != STATE_MAGIC ||
+	    size - STATE_HEAD - (size_t)count * STATE_QUEUE != get_le32(from + STATE_AT_DEVICE) ||
 	    get_le16(from + 4) != p->device->ops->id || get_le16(from + 6) != count)
 		return false;
 	if (from[28] & SPEC_VIRTIO_STATUS_FEATURES_OK && get_le64(from + 8) & ~offered)
@@ -89,8 +94,10 @@ int virtio_pci_load(struct pci_function *function, const uint8_t *from, size_t s
 		return -EINVAL;
 	virtio_pci_reset(p);
 	p->driver_features = get_le64(from + 8);
-	if (from[28] & SPEC_VIRTIO_STATUS_FEATURES_OK &&
-	    p->device->ops->accept(p->device, p->driver_features) != 0) {
+	if ((from[28] & SPEC_VIRTIO_STATUS_FEATURES_OK &&
+	     p->device->ops->accept(p->device, p->driver_features) != 0) ||
+	    p->device->ops->load(p->device, from + size - get_le32(from + STATE_AT_DEVICE),
+				 get_le32(from + STATE_AT_DEVICE)) != 0) {
 		virtio_pci_reset(p);
 		return -EINVAL;
 	}

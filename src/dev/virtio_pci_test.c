@@ -417,6 +417,8 @@ static void state_moves_to_another_function_and_frames_go_on(void **state)
 			pass_one(&one, &two, &seed);
 			guest_net_reclaim(one.side.guest, 0);
 		}
+		virtio_net_front(one.side.net)->filter.vlan[7] = 0x1234;
+		virtio_net_front(one.side.net)->filter.nobcast = 1;
 		one.pci.function.ops->quiesce(&one.pci.function);
 		assert_int_equal(one.pci.function.ops->busy(&one.pci.function), 0);
 		size = pci_function_save(&one.pci.function, saved, sizeof saved);
@@ -431,6 +433,9 @@ static void state_moves_to_another_function_and_frames_go_on(void **state)
 		one.side.guest->net = one.side.net;
 		plain_domain_grant(one.side.grants, &one.side.guest->region);
 		assert_int_equal(pci_function_load(&one.pci.function, saved, size), 0);
+		assert_int_equal(virtio_net_front(one.side.net)->filter.vlan[7], 0x1234);
+		assert_int_equal(virtio_net_front(one.side.net)->filter.nobcast, 1);
+		virtio_net_front(one.side.net)->filter.nobcast = 0;
 		one.pci.function.ops->resume(&one.pci.function);
 		for (unsigned n = 0; n < 75; n++) {
 			pass_one(&one, &two, &seed);
@@ -454,12 +459,12 @@ static void what_is_no_state_changes_nothing(void **state)
 	bring_up(&one, BASIC);
 	size = one.pci.function.ops->save(&one.pci.function, saved, sizeof saved);
 	for (unsigned n = 0; n < 2000; n++) {
-		uint8_t bad[512];
+		uint8_t bad[4096];
 		size_t cut = n % 3 ? size : rand_u64(&seed) % size;
 
 		assert_true(size <= sizeof bad);
 		memcpy(bad, saved, size);
-		bad[rand_u64(&seed) % 40] ^= (uint8_t)(1 + rand_u64(&seed) % 255);
+		bad[rand_u64(&seed) % (n % 2 ? 40 : size)] ^= (uint8_t)(1 + rand_u64(&seed) % 255);
 		(void)one.pci.function.ops->load(&one.pci.function, bad, cut);
 	}
 	assert_int_equal(one.pci.function.ops->load(&one.pci.function, saved, size - 1), -EINVAL);

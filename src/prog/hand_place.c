@@ -3,6 +3,8 @@
 #include "prog/site_faults.h"
 
 #include "attach/vfio_user.h"
+#include "base/bytes.h"
+#include "dev/nvme.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +15,8 @@ enum {
 	NAME_SIZE = 256, /* SYSTEM/IO */
 	AT_QUARANTINE = NAME_SIZE, /* why it is in quarantine; empty: it is not */
 	QUARANTINE_SIZE = 256,
-	HEAD_SIZE = AT_QUARANTINE + QUARANTINE_SIZE,
+	AT_RESERVATIONS = AT_QUARANTINE + QUARANTINE_SIZE, /* bytes of an NVMe function's, behind the head */
+	HEAD_SIZE = AT_RESERVATIONS + 8,
 };
 _Static_assert((int)NAME_SIZE > 2 * (int)SITE_NAME_MAX + 2, "a name fits");
 _Static_assert((int)QUARANTINE_SIZE >= (int)ATTACH_WHY_SIZE, "a reason fits");
@@ -21,6 +24,11 @@ _Static_assert((int)QUARANTINE_SIZE >= (int)ATTACH_WHY_SIZE, "a reason fits");
 static struct vfio_user *server_of(const struct run_io *io)
 {
 	return io->attachment && io->attachment->ops->server ? io->attachment->ops->server(io->attachment) : NULL;
+}
+
+static struct nvme_subsystem *subsystem_of(const struct run_io *io)
+{
+	return io->attachment->ops->subsystem ? io->attachment->ops->subsystem(io->attachment) : NULL;
 }
 
 bool hand_has_client(const struct run_io *io)
@@ -34,18 +42,28 @@ int hand_collect(struct run_io *io, struct parcel *parcel, struct refusal *why)
 {
 	struct parcel made = { .bytes = NULL }, whole = { .bytes = NULL };
 	struct attach_facts facts = { .where = "" };
+	size_t reservations = 0;
 	uint8_t *at;
 	int err;
 
 	if (io->quarantined)
 		io->attachment->ops->facts(io->attachment, &facts);
-	at = parcel_extend(&whole, HEAD_SIZE);
+	/* The function is quiet: nothing changes them until it is given. */
+	if (subsystem_of(io)) {
+		attach_hold(site_run_front(io));
+		reservations = nvme_reservations_save(subsystem_of(io), NULL, 0);
+		attach_release(site_run_front(io));
+	}
+	at = parcel_extend(&whole, HEAD_SIZE + reservations);
 	if (!at) {
 		refuse(why, "", "no memory to hand it over");
 		return -ENOMEM;
 	}
 	snprintf((char *)at, NAME_SIZE, "%s/%s", io->system->name, io->io->name);
 	snprintf((char *)at + AT_QUARANTINE, QUARANTINE_SIZE, "%s", facts.stopped);
+	put_le64(at + AT_RESERVATIONS, reservations);
+	if (reservations)
+		must(nvme_reservations_save(subsystem_of(io), at + HEAD_SIZE, reservations) == reservations);
 	err = vfio_user_give(server_of(io), &made, why);
 	if (err) {
 		parcel_drop(&whole);
@@ -74,6 +92,22 @@ static struct run_io *find(struct site_run *run, const char *name)
 	return NULL;
 }
 
+/* Whoever has the function has its reservations, which a reset of the controller may have ended. */
+static int place_reservations(struct run_io *io, const uint8_t *bytes, uint64_t size, struct refusal *why)
+{
+	struct nvme_subsystem *subsystem = subsystem_of(io);
+	int err = size && !subsystem ? -EINVAL : 0;
+
+	if (subsystem) {
+		attach_hold(site_run_front(io));
+		err = nvme_reservations_load(subsystem, bytes, size);
+		attach_release(site_run_front(io));
+	}
+	if (err)
+		refuse(why, "", "its reservations are damaged");
+	return err;
+}
+
 int hand_place(struct site_run *run, const struct parcel *parcel, struct refusal *why)
 {
 	const char *name = (const char *)parcel->bytes, *quarantine;
@@ -82,19 +116,22 @@ int hand_place(struct site_run *run, const struct parcel *parcel, struct refusal
 	struct run_io *io;
 	int err;
 
-	if (parcel->size < HEAD_SIZE || name[NAME_SIZE - 1] || name[HEAD_SIZE - 1]) {
+	if (parcel->size < HEAD_SIZE || get_le64(parcel->bytes + AT_RESERVATIONS) > parcel->size - HEAD_SIZE ||
+	    name[NAME_SIZE - 1] || name[AT_RESERVATIONS - 1]) {
 		refuse(why, "", "a function that was handed over is damaged");
 		return -EINVAL;
 	}
 	quarantine = name + AT_QUARANTINE;
-	inner.bytes += HEAD_SIZE;
-	inner.size -= HEAD_SIZE;
+	inner.bytes += HEAD_SIZE + get_le64(parcel->bytes + AT_RESERVATIONS);
+	inner.size -= HEAD_SIZE + get_le64(parcel->bytes + AT_RESERVATIONS);
 	io = find(run, name);
 	if (!io || !server_of(io) || vfio_user_has_client(server_of(io))) {
 		refuse(why, "", "'%.128s' was handed over, and there is no such function that is free", name);
 		return -EINVAL;
 	}
 	err = vfio_user_take(server_of(io), &inner, &below);
+	if (!err)
+		err = place_reservations(io, parcel->bytes + HEAD_SIZE, get_le64(parcel->bytes + AT_RESERVATIONS), &below);
 	if (err) {
 		refuse(why, "", "'%.128s': %s", name, below.text);
 		return err;
