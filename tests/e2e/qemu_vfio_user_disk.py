@@ -6,7 +6,8 @@ the card is pulled and put back under it, and the next guest finds what was writ
 
 The daemon is killed under the first guest, and started again.  QEMU's vfio-user-pci never connects a second time, and
 QEMU fails an assertion of its own when such a device is taken out, so there is no way back for that guest; it goes on
-without its disks, and the next has them with all that was written.
+without its disks, and the next has them with all that was written.  A planned restart hands the connections over
+instead: the guest writes and reads on.
 """
 
 import json
@@ -106,6 +107,47 @@ def pull(daemon, guest, wrote):
         check(digest(guest, device, 0) == wrote[device, 0], f"{guest.name}: it is back: /dev/{device} has its data")
 
 
+# One line a command.
+WORK = ("(n=0; while [ ! -e /stop ]; do dd if=/dev/urandom of=/y.DEV bs=64k count=16 2>/dev/null; a=$(sha256sum </y.DEV); "
+        "dd if=/y.DEV of=/dev/DEV bs=64k seek=512 oflag=direct 2>/dev/null || echo DEV write $n >>/bad; "
+        "b=$(dd if=/dev/DEV bs=64k skip=512 count=16 iflag=direct 2>/dev/null | sha256sum); "
+        "[ \"$a\" = \"$b\" ] || echo DEV data $n >>/bad; n=$((n+1)); echo $n >/count.DEV; done; touch /done.DEV) "
+        ">/dev/null 2>&1 &")
+
+
+def rounds(guest):
+    return [int(guest.run(f"cat /count.{device}").text) for device in KINDS.values()]
+
+
+def more_rounds(guest, before, what):
+    """Two at least: one may have been over but for its end."""
+    for _ in range(60):
+        now = rounds(guest)
+        if all(n >= b + 2 for n, b in zip(now, before)):
+            break
+        time.sleep(0.5)
+    check(all(n >= b + 2 for n, b in zip(now, before)), f"the guest writes and reads {what}: rounds {now}")
+    return now
+
+
+def handed_over(daemon, guest, wrote):
+    """The daemon is replaced by another under a guest that works, and that never connects again."""
+    guest.run("touch /count.nvme0n1 /count.vda; echo 0 >/count.nvme0n1; echo 0 >/count.vda")
+    for device in KINDS.values():
+        guest.run(WORK.replace("DEV", device))
+    now = more_rounds(guest, [0, 0], "to begin with")
+    for n in range(3):
+        pause_ms = daemon.hand_over()
+        now = more_rounds(guest, now, f"after hand-over {n + 1}, a pause of {pause_ms} ms")
+    guest.run("touch /stop; for i in $(seq 60); do [ -e /done.vda ] && [ -e /done.nvme0n1 ] && break; sleep 1; done; "
+              "rm /stop", seconds=90)
+    check(guest.run("cat /bad 2>/dev/null", check=False).text.strip() == "", "all that it read is as it was written")
+    check(all(digest(guest, device, skip) == wrote[device, skip] for device, skip in wrote),
+          "what was written before the hand-overs is there")
+    check(guest.run("dmesg | grep -iE 'nvme.*(timeout|abort|reset)|I/O error' | grep -v 'Shutdown timeout set' | tail -3", check=False).text.strip() == "",
+          "its drivers have met no time-out, reset or error")
+
+
 def restarted(daemon, guest):
     daemon.process.kill()
     daemon.process.wait()
@@ -131,6 +173,7 @@ def body(world):
                   f"{guest.name}: finds what the last guest wrote, on another daemon")
         wrote = use(guest, name == "strict IOMMU")
         rebind(guest, wrote)
+        handed_over(daemon, guest, wrote)
         pull(daemon, guest, wrote)
         kinds = [event["kind"] for event in daemon.facts("event", "list")]
         # The firmware leaves its ring to itself when a kernel turns the IOMMU on.

@@ -61,6 +61,21 @@ def pull(daemon, net, guest):
     daemon.tool("card", "insert", "nic0")
 
 
+def handed_over(world, daemon, net, guest):
+    """Another daemon has the function, its rings and its filters; the guest's driver notices nothing."""
+    flaps = guest.run("cat /sys/class/net/eth0/carrier_changes").text
+    far = net.far.spawn(world.traffic(), "tcp-recv", "5003")
+    guest.spawn(f"traffic tcp-send {net.far_address} 5003 {BYTES}", "over")
+    time.sleep(0.3)
+    pauses = [daemon.hand_over() for _ in range(2)]
+    guest.finish("over")
+    got = facts(world.output(far))
+    check(got["bytes"] == BYTES and got["wrong"] == 0, f"a TCP stream goes on across two hand-overs ({pauses} ms)")
+    loss = ping_loss(guest.run(f"ping -c 10 -i 0.1 -W 2 {net.far_address}", check=False).text)
+    check(loss == 0, "and then ping loses nothing")
+    check(guest.run("cat /sys/class/net/eth0/carrier_changes").text == flaps, "the guest has seen no link flap")
+
+
 def body(world):
     need("debootstrap")
     net = TwoLines(world)
@@ -74,6 +89,7 @@ def body(world):
         guest = boot(world, name.split()[0], path, kernel)
         use(world, net, guest, name)
         pull(daemon, net, guest)
+        handed_over(world, daemon, net, guest)
         guest.stop()
         time.sleep(0.5)
     kinds = [event["kind"] for event in daemon.facts("event", "list")]
