@@ -1,9 +1,9 @@
 /* fuzz/hand_over_fuzz.c -- what a daemon that takes over is told: packets of the link, and parcels of a client.
  *
  * The first byte:
- *   bit 0 clear  a parcel: that of a live client, altered.  Then steps of four bytes: an offset (16 bits), a value, and
- *                what is done: 0 the byte becomes the value; 1 the parcel ends there; 2 a descriptor is another, of kind
- *                'value'; 3 there are 'value' descriptors at most
+ *   bit 0 clear  a parcel: that of a live client, altered.  Then steps of four bytes: an offset (16 bits), a
+ *                value, and what is done: 0 the byte becomes the value; 1 the parcel ends there; 2 a descriptor is
+ *                another, of kind 'value'; 3 there are 'value' descriptors at most
  *   bit 0 set    packets: each a length (8 bits), kind and number of its descriptors (8 bits), and so many bytes
  *
  * What is taken is given again.  After each input as many descriptors are open as before, and the sound parcel is

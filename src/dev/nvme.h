@@ -133,8 +133,8 @@ unsigned nvme_busy(const struct nvme *nvme);
 size_t nvme_save(const struct nvme *nvme, uint8_t *to, size_t room);
 int nvme_load(struct nvme *nvme, const uint8_t *from, size_t size);
 
-/* Reservations of a subsystem of one controller that moves to another process, not to another host: after nvme_load(), which
- * resets the controller.  As save and load above. */
+/* Reservations of a subsystem of one controller that moves to another process, not to another host: after
+ * nvme_load(), which resets the controller.  As save and load above. */
 size_t nvme_reservations_save(const struct nvme_subsystem *subsystem, uint8_t *to, size_t room);
 int nvme_reservations_load(struct nvme_subsystem *subsystem, const uint8_t *from, size_t size);
 

@@ -74,8 +74,9 @@ struct virtio_device_ops {
 
 	/* Device reset at any moment: rings stop, features are as new. */
 	void (*reset)(struct virtio_device *);
-	/* What its driver has set beside features and rings, up to VIRTIO_STATE_MAX bytes, for migration: how many these
-	 * are; load() has what save() wrote, after accept(): 0, or -EINVAL and nothing has changed. */
+	/* What its driver has set beside features and rings, up to VIRTIO_STATE_MAX bytes, for
+	 * migration: how many these are; load() has what save() wrote, after accept(): 0, or -EINVAL
+	 * and nothing has changed. */
 	uint32_t (*save)(const struct virtio_device *, uint8_t *to);
 	int (*load)(struct virtio_device *, const uint8_t *from, uint32_t size);
 };

@@ -25,12 +25,12 @@ enum {
 	HAND_BUILD_MS = 20000, /* until a site is up */
 };
 
-/* What the two compare: text, the caller's to free.  First the site and its socket, then a line of each interface that
- * says what is to be the same.  NULL with 'why'. */
+/* What the two compare: text, the caller's to free.  First the site and its socket, then a line of each
+ * interface that says what is to be the same.  NULL with 'why'. */
 char *hand_terms(const struct site *site, const char *tool_socket, struct refusal *why);
 /* The line of one interface in terms, without its end: false when there is none. */
-bool hand_terms_line(const char *terms, const struct site_system *system, const struct site_io *io, const char **line,
-		     size_t *size);
+bool hand_terms_line(const char *terms, const struct site_system *system, const struct site_io *io,
+		     const char **line, size_t *size);
 
 /* Whether a client is connected that would not come back by itself. */
 bool hand_has_client(const struct run_io *io);
@@ -55,10 +55,11 @@ int hand_over_create(struct hand_over **hand, struct site_run *run, const char *
 void hand_over_destroy(struct hand_over *hand);
 bool hand_over_wanted(const struct hand_over *hand);
 
-/* Makes all functions quiet and collects them, running the loop.  0: the site is to be taken down; -errno: the other one
- * was told why, and all goes on. */
+/* Makes all functions quiet and collects them, running the loop.  0: the site is to be taken down; -errno: the
+ * other one was told why, and all goes on. */
 int hand_over_collect(struct hand_over *hand);
-/* The site is down: sends everything and waits.  True: the other one has the site.  False: it has not, and has ended. */
+/* The site is down: sends everything and waits.  True: the other one has the site.  False: it has not, and has
+ * ended. */
 bool hand_over_send(struct hand_over *hand, const int *locks, unsigned lock_count);
 /* The site was built again: gives it back what was collected. */
 void hand_over_restore(struct hand_over *hand, struct site_run *run);

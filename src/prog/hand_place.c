@@ -131,7 +131,8 @@ int hand_place(struct site_run *run, const struct parcel *parcel, struct refusal
 	}
 	err = vfio_user_take(server_of(io), &inner, &below);
 	if (!err)
-		err = place_reservations(io, parcel->bytes + HEAD_SIZE, get_le64(parcel->bytes + AT_RESERVATIONS), &below);
+		err = place_reservations(io, parcel->bytes + HEAD_SIZE,
+					 get_le64(parcel->bytes + AT_RESERVATIONS), &below);
 	if (err) {
 		refuse(why, "", "'%.128s': %s", name, below.text);
 		return err;

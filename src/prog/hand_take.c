@@ -233,7 +233,8 @@ int hand_take_place(struct hand_take *take, struct site_run *run, struct refusal
 	take->over = true;
 	hand_go_on(run);
 	away_ns = clock_now_ns() - take->quiet_ns;
-	events_add(&run->events, "taken over", "site", "%u functions were taken over with their clients: a pause of %llu ms",
+	events_add(&run->events, "taken over", "site",
+		   "%u functions were taken over with their clients: a pause of %llu ms",
 		   take->function_count, (unsigned long long)(away_ns / 1000000));
 	events_publish(&run->events);
 	log_info("prog", "the site was taken over functions=%u pause_ms=%llu", take->function_count,

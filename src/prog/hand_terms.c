@@ -34,7 +34,8 @@ static void put_disk(FILE *out, const struct site *site, const struct placement 
 	for (unsigned m = 0; m < place->member_count; m++) {
 		const struct site_card *card = card_at(site, place->member[m].card);
 
-		fprintf(out, " card=%s medium=%s nsid=%u", card->name, card->medium ? card->medium : "none", card->nsid);
+		fprintf(out, " card=%s medium=%s nsid=%u", card->name,
+			card->medium ? card->medium : "none", card->nsid);
 	}
 }
 
@@ -78,8 +79,8 @@ char *hand_terms(const struct site *site, const char *tool_socket, struct refusa
 	return text;
 }
 
-bool hand_terms_line(const char *terms, const struct site_system *system, const struct site_io *io, const char **line,
-		     size_t *size)
+bool hand_terms_line(const char *terms, const struct site_system *system, const struct site_io *io,
+		     const char **line, size_t *size)
 {
 	char begin[2 * SITE_NAME_MAX + 4];
 	size_t length = (size_t)snprintf(begin, sizeof begin, "%s/%s ", system->name, io->name);

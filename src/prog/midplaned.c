@@ -241,8 +241,8 @@ static void say_up(const struct daemon *daemon, uint64_t begun_ns)
 		 (unsigned long long)((clock_now_ns() - begun_ns) / 1000000));
 }
 
-/* The site goes to another daemon, which has asked for it, or it does not and goes on here.  0; -errno with 'why' when it
- * cannot go on. */
+/* The site goes to another daemon, which has asked for it, or it does not and goes on here.  0; -errno with
+ * 'why' when it cannot go on. */
 static int hand_over(struct daemon *daemon, struct refusal *why)
 {
 	int locks[SITE_LOCK_FDS], err;

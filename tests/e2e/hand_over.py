@@ -1,7 +1,7 @@
 """A planned restart: midplaned hands its site over to another midplaned while clients of vfio-user work.
 
-Clients that never connect again drive an NVMe and a virtio-blk function at depth 32 and compare all that they read.  The
-site is handed over again and again under them, and they notice nothing; then it is refused, fails half way, and the
+Clients that never connect again drive an NVMe and a virtio-blk function at depth 32 and compare all that they read.
+The site is handed over again and again under them, and they notice nothing; then it is refused, fails half way, and the
 process that takes it over is killed, and the daemon that has it goes on.
 """
 
@@ -167,7 +167,8 @@ def body(world):
     check(not [n for n in os.listdir(world.dir) if n.endswith(".sock")], "it leaves no socket")
     done = subprocess.run([world.program("src/prog/midplaned"), "--take-over", "--socket", daemon.socket,
                            daemon.site_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
-    check(done.returncode == 4 and "nobody runs site" in done.stdout, f"nobody to take over from: {done.stdout.strip()}")
+    check(done.returncode == 4 and "nobody runs site" in done.stdout,
+          f"nobody to take over from: {done.stdout.strip()}")
     daemon.start()
     workers = [Worker(world, name) for name in DISKS]
     check(killed(daemon, workers) > 0, "a taker that is killed leaves the site to who had it")
