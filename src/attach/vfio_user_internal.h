@@ -4,7 +4,7 @@
  * descriptors), vfio_user_table.c (rules), then what commands do: vfio_user_info.c, vfio_user_access.c
  * (regions, doorbells), vfio_user_irq.c, vfio_user_dma.c (windows) with vfio_user_grant.c (how the function
  * learns of them), vfio_user_log.c (dirty pages), vfio_user_migration.c; and what we ask of the client:
- * vfio_user_copy.c.  vfio_user_hand.c: a client goes from one process to another.
+ * vfio_user_copy.c.  vfio_user_hand.c and vfio_user_hand_take.c: a client goes from one process to another.
  *
  * Threads: control, but for vfuser_interrupt(). */
 #ifndef ATTACH_VFIO_USER_INTERNAL_H
@@ -141,6 +141,7 @@ struct vfio_user {
 	bool leaving;                /* the client went: the function is being quieted */
 	bool quiesced;               /* we asked it to */
 	bool held;                   /* nothing is read, and it stays quiet: vfio_user_hold_still() */
+	bool taken;                  /* its client came from another server, and has not gone on yet */
 	bool own_pages[PCI_REGION_ROM]; /* conf.pages[].fd is ours */
 	uint64_t waits_since_ms;     /* by the loop's clock */
 	uint64_t quiet_until_ms;     /* the memory map is being changed; 0: it is not */
