@@ -67,6 +67,7 @@ test-vfio-user: deps-sriov ## QEMU 11's vfio-user-pci takes functions of ours, b
 	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
 		sh -c 'python3 tests/e2e/qemu_vfio_user.py --build $(BUILD) && \
 			python3 tests/e2e/qemu_vfio_user_net.py --build $(BUILD) && \
+			python3 tests/e2e/qemu_vfio_user_intx.py --build $(BUILD) && \
 			python3 tests/e2e/qemu_vfio_user_disk.py --build $(BUILD)'
 
 test-first-stage: deps-sriov ## our walk of first-stage tables against QEMU 11's

@@ -146,7 +146,7 @@ void vfuser_let_go(struct vfio_user *vf)
 		pci_function_reset(vf->function, PCI_RESET_LOST);
 		vfuser_release(vf);
 	}
-	vfuser_irqs_drop(vf);
+	vfuser_irqs_drop_all(vf);
 	vfuser_doorbells_drop(vf);
 	vfuser_log_drop(vf);
 	vfuser_windows_drop(vf);

@@ -181,6 +181,7 @@ int vfio_user_client_open(struct vfio_user_client **client, const char *path, st
 	c->patience_ms = VFIO_USER_CLIENT_PATIENCE_MS;
 	for (unsigned i = 0; i < VFIO_USER_CLIENT_VECTORS; i++)
 		c->eventfds[i] = -1;
+	c->line = -1;
 	c->out = malloc(VFIO_USER_HEADER_SIZE + VFIO_USER_PAYLOAD_MAX);
 	c->in = malloc(VFCLIENT_IN);
 	err = c->out && c->in ? vfclient_dial(c) : -ENOMEM;
@@ -393,13 +394,14 @@ int vfio_user_client_unmap(struct vfio_user_client *c, uint64_t address, uint64_
 
 /* Interrupts. */
 
-static void write_set(struct vfio_user_client *c, uint32_t flags, unsigned first, unsigned count)
+static void write_set(struct vfio_user_client *c, uint32_t flags, unsigned index, unsigned first,
+		      unsigned count)
 {
 	uint8_t *out = vfclient_out(c);
 
 	put_le32(out + VFIO_USER_SET_ARGSZ, VFIO_USER_SET_SIZE);
 	put_le32(out + VFIO_USER_SET_FLAGS, flags);
-	put_le32(out + VFIO_USER_SET_INDEX, VFIO_USER_IRQ_MSIX);
+	put_le32(out + VFIO_USER_SET_INDEX, index);
 	put_le32(out + VFIO_USER_SET_START, first);
 	put_le32(out + VFIO_USER_SET_COUNT, count);
 }
@@ -407,7 +409,7 @@ static void write_set(struct vfio_user_client *c, uint32_t flags, unsigned first
 int vfclient_send_eventfds(struct vfio_user_client *c, unsigned first, unsigned count, const int *fds,
 			   unsigned fd_count)
 {
-	write_set(c, VFIO_USER_SET_DATA_EVENTFD | VFIO_USER_SET_TRIGGER, first, count);
+	write_set(c, VFIO_USER_SET_DATA_EVENTFD | VFIO_USER_SET_TRIGGER, VFIO_USER_IRQ_MSIX, first, count);
 	return vfclient_ask(c, VFIO_USER_DEVICE_SET_IRQS, VFIO_USER_SET_SIZE, fds, fd_count, 0);
 }
 
@@ -425,7 +427,28 @@ int vfio_user_client_signal(struct vfio_user_client *c, unsigned vector, int eve
 
 int vfio_user_client_act(struct vfio_user_client *c, unsigned vector, uint32_t action)
 {
-	write_set(c, VFIO_USER_SET_DATA_NONE | action, vector, 1);
+	write_set(c, VFIO_USER_SET_DATA_NONE | action, VFIO_USER_IRQ_MSIX, vector, 1);
+	return vfclient_ask(c, VFIO_USER_DEVICE_SET_IRQS, VFIO_USER_SET_SIZE, NULL, 0, 0);
+}
+
+int vfclient_send_line(struct vfio_user_client *c, int eventfd)
+{
+	write_set(c, VFIO_USER_SET_DATA_EVENTFD | VFIO_USER_SET_TRIGGER, VFIO_USER_IRQ_INTX, 0, 1);
+	return vfclient_ask(c, VFIO_USER_DEVICE_SET_IRQS, VFIO_USER_SET_SIZE, &eventfd, eventfd >= 0, 0);
+}
+
+int vfio_user_client_line(struct vfio_user_client *c, int eventfd)
+{
+	int err = vfclient_send_line(c, eventfd);
+
+	if (!err)
+		c->line = eventfd;
+	return err;
+}
+
+int vfio_user_client_act_on_line(struct vfio_user_client *c, uint32_t action)
+{
+	write_set(c, VFIO_USER_SET_DATA_NONE | action, VFIO_USER_IRQ_INTX, 0, 1);
 	return vfclient_ask(c, VFIO_USER_DEVICE_SET_IRQS, VFIO_USER_SET_SIZE, NULL, 0, 0);
 }
 

@@ -87,6 +87,10 @@ int vfio_user_client_signal(struct vfio_user_client *client, unsigned vector, in
 /* action: VFIO_USER_SET_MASK, _UNMASK, _TRIGGER. */
 int vfio_user_client_act(struct vfio_user_client *client, unsigned vector, uint32_t action);
 
+/* The same of INTx, where the function has a line: it masks itself when it signals, until it is unmasked. */
+int vfio_user_client_line(struct vfio_user_client *client, int eventfd);
+int vfio_user_client_act_on_line(struct vfio_user_client *client, uint32_t action);
+
 int vfio_user_client_reset(struct vfio_user_client *client);
 
 /* Migration: the whole state, into memory of the caller's to free(); and back into a function of the kind.

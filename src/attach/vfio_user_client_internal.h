@@ -35,6 +35,7 @@ struct vfio_user_client {
 	struct vfio_user_client_window *windows;
 	unsigned window_count, window_room;
 	int eventfds[VFIO_USER_CLIENT_VECTORS];
+	int line; /* of INTx; -1: none */
 	uint32_t config[VFCLIENT_CONFIG / 4]; /* as it read after it was written */
 	uint8_t written[VFCLIENT_CONFIG / 4];
 	struct vfclient_shape shape, first; /* now, and when it was opened */
@@ -62,6 +63,7 @@ uint8_t *vfclient_out(struct vfio_user_client *client);
 /* vfio_user_client.c: version, regions, interrupts. */
 int vfclient_introduce(struct vfio_user_client *client, struct refusal *why);
 int vfclient_send_window(struct vfio_user_client *client, const struct vfio_user_client_window *window);
+int vfclient_send_line(struct vfio_user_client *client, int eventfd);
 int vfclient_send_eventfds(struct vfio_user_client *client, unsigned first, unsigned count,
 			   const int *fds, unsigned fd_count);
 void vfclient_unmap_regions(struct vfio_user_client *client);

@@ -27,6 +27,8 @@ static int resend_eventfds(struct vfio_user_client *c)
 	for (unsigned i = 0; !err && i < VFIO_USER_CLIENT_VECTORS; i++)
 		if (c->eventfds[i] >= 0)
 			err = vfclient_send_eventfds(c, i, 1, &c->eventfds[i], 1);
+	if (!err && c->line >= 0)
+		err = vfclient_send_line(c, c->line);
 	return err;
 }
 

@@ -43,6 +43,9 @@ static void interrupt_once(struct vfio_user *vf)
 	for (unsigned i = 0; i < vf->function->vectors; i++)
 		if (vf->vectors[i] >= 0)
 			pci_function_interrupt(vf->function, i);
+	if (vf->line_waits)
+		pci_function_intx_mask(vf->function, PCI_UNMASKED);
+	vf->line_waits = false;
 	vfuser_release(vf);
 }
 
@@ -154,7 +157,9 @@ static void put_head(const struct vfio_user *vf, uint8_t *to, uint64_t state)
 	put_le32(to + HAND_AT_VERSION, HAND_VERSION);
 	put_le32(to + HAND_AT_FLAGS, (vf->negotiated ? HAND_FLAG_NEGOTIATED : 0) |
 				(vf->client.write_multi ? HAND_FLAG_WRITE_MULTI : 0) |
-				(vf->client.twin_socket ? HAND_FLAG_TWIN : 0));
+				(vf->client.twin_socket ? HAND_FLAG_TWIN : 0) |
+				(vf->line >= 0 ? HAND_FLAG_LINE : 0) |
+				(vf->function->intx_masked ? HAND_FLAG_LINE_MASKED : 0));
 	put_le32(to + HAND_AT_NEXT_ID, vf->next_id);
 	put_le16(to + HAND_AT_MAJOR, vf->client.major);
 	put_le16(to + HAND_AT_MINOR, vf->client.minor);
@@ -239,6 +244,8 @@ static int put_fds(const struct vfio_user *vf, struct parcel *parcel)
 	for (unsigned i = 0; !err && i < vf->function->vectors; i++)
 		if (vf->vectors[i] >= 0)
 			err = parcel_add_fd(parcel, vf->vectors[i]);
+	if (!err && vf->line >= 0)
+		err = parcel_add_fd(parcel, vf->line);
 	for (unsigned i = 0; !err && i < vf->doorbell_count; i++)
 		err = parcel_add_fd(parcel, vf->doorbell_fds[i]);
 	for (const struct vfuser_file *file = vf->windows.files; !err && file; file = file->next)
@@ -286,7 +293,7 @@ int vfio_user_give(struct vfio_user *vf, struct parcel *parcel, struct refusal *
 	/* The client is there still: its memory and its descriptors go first. */
 	vf->taken = false;
 	vfuser_stream_close(vf);
-	vfuser_irqs_drop(vf);
+	vfuser_irqs_drop_all(vf);
 	vfuser_windows_drop(vf);
 	vfuser_let_go(vf);
 	*parcel = made;

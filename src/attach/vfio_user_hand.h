@@ -1,6 +1,6 @@
 /* attach/vfio_user_hand.h -- what a client is handed over as: a parcel of a head, then what it counts, then the bytes
  * of the client that nobody has served, and the function's migration state; descriptors in the order of socket,
- * vectors, doorbells, files, pages and unread messages.  Written by vfio_user_hand.c, read by vfio_user_hand_take.c.
+ * vectors, line, doorbells, files, pages and unread messages.  Written by vfio_user_hand.c, read by vfio_user_hand_take.c.
  *
  * Threads: control. */
 #ifndef ATTACH_VFIO_USER_HAND_H
@@ -37,7 +37,9 @@ enum {
 	HAND_FLAG_NEGOTIATED = 1,
 	HAND_FLAG_WRITE_MULTI = 2,
 	HAND_FLAG_TWIN = 4,
-	HAND_FLAGS = 7,
+	HAND_FLAG_LINE = 8,         /* a descriptor of INTx came, after those of vectors */
+	HAND_FLAG_LINE_MASKED = 16, /* the client masks it, or has not answered the last one */
+	HAND_FLAGS = 31,
 
 	/* A window. */
 	HAND_WINDOW_ADDRESS = 0,

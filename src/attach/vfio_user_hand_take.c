@@ -26,7 +26,8 @@ struct hand {
 	const uint8_t *head, *vectors, *windows, *unread, *state;
 	uint32_t vector_count, window_count, unread_size, unread_fds, pages, files, doorbells;
 	uint64_t state_size;
-	const int *socket, *vector_fds, *doorbell_fds, *file_fds, *page_fds, *unread_fd;
+	bool line;
+	const int *socket, *vector_fds, *line_fd, *doorbell_fds, *file_fds, *page_fds, *unread_fd;
 };
 
 static int damaged(struct refusal *why, const char *what)
@@ -59,7 +60,8 @@ static int read_head(const struct vfio_user *vf, const struct parcel *parcel, st
 		.pages = get_le32(head + HAND_AT_PAGES), .files = get_le32(head + HAND_AT_FILES),
 		.doorbells = get_le32(head + HAND_AT_DOORBELLS), .state_size = get_le64(head + HAND_AT_STATE),
 	};
-	if (h->vector_count != vf->function->vectors)
+	h->line = get_le32(head + HAND_AT_FLAGS) & HAND_FLAG_LINE;
+	if (h->vector_count != vf->function->vectors || (h->line && !pci_function_has_intx(vf->function)))
 		return damaged(why, "the function has another number of interrupt vectors");
 	if (h->window_count > VFUSER_WINDOWS_MAX || h->files > VFUSER_FILES_MAX ||
 	    h->unread_size > VFIO_USER_HEADER_SIZE + VFIO_USER_PAYLOAD_MAX ||
@@ -90,11 +92,12 @@ static int read_parts(const struct parcel *parcel, struct hand *h, struct refusa
 	h->state = h->unread + h->unread_size;
 	for (unsigned i = 0; i < h->vector_count; i++)
 		routed += h->vectors[i] != 0;
-	if (parcel->fd_count != 1 + routed + h->doorbells + h->files + count_bits(h->pages) + h->unread_fds)
+	if (parcel->fd_count != 1 + routed + h->line + h->doorbells + h->files + count_bits(h->pages) + h->unread_fds)
 		return damaged(why, "its descriptors");
 	h->socket = parcel->fds;
 	h->vector_fds = h->socket + 1;
-	h->doorbell_fds = h->vector_fds + routed;
+	h->line_fd = h->vector_fds + routed;
+	h->doorbell_fds = h->line_fd + h->line;
 	h->file_fds = h->doorbell_fds + h->doorbells;
 	h->page_fds = h->file_fds + h->files;
 	h->unread_fd = h->page_fds + count_bits(h->pages);
@@ -167,6 +170,18 @@ static int take_vectors(struct vfio_user *vf, const struct hand *h)
 	return 0;
 }
 
+/* What it asks for is told once the function goes on, unless the client has yet to answer what it was told. */
+static int take_line(struct vfio_user *vf, const struct hand *h)
+{
+	int fd = h->line ? fcntl(*h->line_fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (h->line && fd < 0)
+		return -errno;
+	vfuser_line_set(vf, fd);
+	vf->line_waits = !(get_le32(h->head + HAND_AT_FLAGS) & HAND_FLAG_LINE_MASKED);
+	return 0;
+}
+
 static int take_doorbells(struct vfio_user *vf, const struct hand *h)
 {
 	for (unsigned i = 0; i < h->doorbells; i++) {
@@ -188,6 +203,7 @@ static int take_state(struct vfio_user *vf, const struct hand *h)
 	vfuser_hold(vf);
 	for (unsigned i = 0; vf->function->routed && i < PCI_VECTORS_MAX / 64; i++)
 		vf->function->host_masked[i] = get_le64(h->head + HAND_AT_MASKED + 8 * i);
+	vf->function->intx_masked = true;
 	err = pci_function_load(vf->function, h->state, (size_t)h->state_size);
 	for (unsigned bar = 0; !err && bar < PCI_REGION_ROM; bar++)
 		if (vfuser_hand_has_pages(vf, bar))
@@ -251,6 +267,8 @@ int vfio_user_take(struct vfio_user *vf, const struct parcel *parcel, struct ref
 	err = take_windows(vf, &hand, why);
 	if (!err)
 		err = take_vectors(vf, &hand);
+	if (!err)
+		err = take_line(vf, &hand);
 	if (!err)
 		err = take_doorbells(vf, &hand);
 	if (!err)

@@ -70,6 +70,30 @@ static void hand(void)
 	vfio_user_go_on(server);
 }
 
+static void line_to(int fd)
+{
+	uint8_t payload[VFIO_USER_SET_SIZE];
+
+	put_le32(payload, sizeof payload);
+	put_le32(payload + VFIO_USER_SET_FLAGS, VFIO_USER_SET_DATA_EVENTFD | VFIO_USER_SET_TRIGGER);
+	put_le32(payload + VFIO_USER_SET_INDEX, VFIO_USER_IRQ_INTX);
+	put_le32(payload + VFIO_USER_SET_START, 0);
+	put_le32(payload + VFIO_USER_SET_COUNT, 1);
+	assert_int_equal(ask_with(VFIO_USER_DEVICE_SET_IRQS, payload, sizeof payload, &fd, 1), 0);
+}
+
+static void unmask_line(void)
+{
+	uint8_t payload[VFIO_USER_SET_SIZE];
+
+	put_le32(payload, sizeof payload);
+	put_le32(payload + VFIO_USER_SET_FLAGS, VFIO_USER_SET_DATA_NONE | VFIO_USER_SET_UNMASK);
+	put_le32(payload + VFIO_USER_SET_INDEX, VFIO_USER_IRQ_INTX);
+	put_le32(payload + VFIO_USER_SET_START, 0);
+	put_le32(payload + VFIO_USER_SET_COUNT, 1);
+	assert_int_equal(ask(VFIO_USER_DEVICE_SET_IRQS, payload, sizeof payload), 0);
+}
+
 static void irqs_to(const int *fds, unsigned start, unsigned count)
 {
 	uint8_t payload[VFIO_USER_SET_SIZE];
@@ -173,6 +197,40 @@ static void interrupts_arrive_and_masks_stay(void **state)
 	assert_int_equal(next_server->vectors[0], -1);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+static void a_line_goes_along_with_its_mask(void **state)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	(void)state;
+	negotiate();
+	line_to(fd);
+	write32(0, SAMPLE_LEVEL, 1);
+	assert_int_equal(rung(fd), 1);
+	hand();
+	assert_int_equal(rung(fd), 0); /* the client has not answered yet */
+	unmask_line();
+	assert_int_equal(rung(fd), 1);
+	write32(0, SAMPLE_LEVEL, 0);
+	unmask_line();
+	assert_int_equal(rung(fd), 0);
+	close(fd);
+}
+
+static void a_line_that_nobody_masks_is_heard_from_the_next_process(void **state)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	(void)state;
+	negotiate();
+	line_to(fd);
+	hand();
+	assert_int_equal(rung(fd), 0);
+	write32(0, SAMPLE_LEVEL, 1);
+	assert_int_equal(rung(fd), 1);
+	assert_int_equal(server->line, -1);
+	close(fd);
 }
 
 static void what_is_written_to_a_mapped_page_meanwhile_is_there(void **state)
@@ -408,6 +466,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(registers_and_terms_go_along, two, end_two),
 		cmocka_unit_test_setup_teardown(memory_that_was_lent_is_reached, two, end_two),
 		cmocka_unit_test_setup_teardown(interrupts_arrive_and_masks_stay, two, end_two),
+		cmocka_unit_test_setup_teardown(a_line_goes_along_with_its_mask, two, end_two),
+		cmocka_unit_test_setup_teardown(a_line_that_nobody_masks_is_heard_from_the_next_process, two, end_two),
 		cmocka_unit_test_setup_teardown(what_is_written_to_a_mapped_page_meanwhile_is_there, two, end_two),
 		cmocka_unit_test_setup_teardown(doorbells_that_are_rung_meanwhile_count, two, end_two),
 		cmocka_unit_test_setup_teardown(a_message_that_is_cut_in_two_is_whole, two, end_two),

@@ -121,7 +121,7 @@ int vfuser_get_irq_info(struct vfio_user *vf, struct vfuser_msg *msg, struct ref
 	count = vfuser_irq_count(vf, index);
 	put_le32(msg->reply + VFIO_USER_IRQ_ARGSZ, VFIO_USER_IRQ_SIZE);
 	put_le32(msg->reply + VFIO_USER_IRQ_FLAGS,
-		 count ? VFIO_USER_IRQ_EVENTFD | VFIO_USER_IRQ_MASKABLE : 0);
+		 count ? vfuser_irq_flags(index) : 0);
 	put_le32(msg->reply + VFIO_USER_IRQ_INDEX, index);
 	put_le32(msg->reply + VFIO_USER_IRQ_COUNT, count);
 	msg->size = VFIO_USER_IRQ_SIZE;

@@ -154,6 +154,8 @@ struct vfio_user {
 	struct vfuser_log log;
 	struct vfuser_migration migration;
 	int vectors[PCI_VECTORS_MAX]; /* eventfds; -1: none.  Change under the hold only */
+	int line;                    /* the same of INTx */
+	bool line_waits;             /* it was taken from another process unmasked, and has not gone on yet */
 	atomic_bool blocked;         /* one of them made a thread wait: none is signalled again */
 	bool own_thread;             /* we serve now, and so have no patience by ourselves */
 	uv_poll_t *doorbells[VFUSER_DOORBELL_FDS];
@@ -254,12 +256,16 @@ int vfuser_doorbell_add(struct vfio_user *vf, int fd);
 /* vfio_user_irq.c */
 int vfuser_set_irqs(struct vfio_user *, struct vfuser_msg *, struct refusal *);
 unsigned vfuser_irq_count(const struct vfio_user *vf, unsigned index);
+uint32_t vfuser_irq_flags(unsigned index);
 /* Signals a vector's descriptor.  Under the hold; a worker is within a patience_begin(). */
 void vfuser_interrupt(struct vfio_user *vf, unsigned vector);
 void vfuser_irqs_init(struct vfio_user *vf);
-void vfuser_irqs_drop(struct vfio_user *vf);
+void vfuser_irqs_drop(struct vfio_user *vf);     /* of MSI-X */
+void vfuser_irqs_drop_all(struct vfio_user *vf); /* and of INTx */
 /* All of the function's at once; -1: none.  They are ours from then on. */
 void vfuser_irqs_set(struct vfio_user *vf, int *fds);
+/* The same of INTx. */
+void vfuser_line_set(struct vfio_user *vf, int fd);
 bool vfuser_is_eventfd(int fd);
 
 /* vfio_user_dma.c */

@@ -1,5 +1,5 @@
-/* Interrupts: where vectors go, and who masks them.  There is one kind, MSI-X; the protocol's other indexes are
- * there with none. */
+/* Interrupts: where they go, and who masks them.  There are two kinds: MSI-X, and INTx of functions with a pin, which
+ * masks itself when it is signalled; the protocol's other indexes are there with none. */
 #include "attach/vfio_user_internal.h"
 
 #include "base/bytes.h"
@@ -12,13 +12,23 @@
 
 unsigned vfuser_irq_count(const struct vfio_user *vf, unsigned index)
 {
+	if (index == VFIO_USER_IRQ_INTX)
+		return pci_function_has_intx(vf->function);
 	return index == VFIO_USER_IRQ_MSIX ? vf->function->vectors : 0;
+}
+
+uint32_t vfuser_irq_flags(unsigned index)
+{
+	uint32_t flags = VFIO_USER_IRQ_EVENTFD | VFIO_USER_IRQ_MASKABLE;
+
+	return index == VFIO_USER_IRQ_INTX ? flags | VFIO_USER_IRQ_AUTOMASKED : flags;
 }
 
 void vfuser_irqs_init(struct vfio_user *vf)
 {
 	for (unsigned i = 0; i < PCI_VECTORS_MAX; i++)
 		vf->vectors[i] = -1;
+	vf->line = -1;
 }
 
 static void signal_fd(struct vfio_user *vf, int fd)
@@ -33,16 +43,18 @@ static void signal_fd(struct vfio_user *vf, int fd)
 void vfuser_interrupt(struct vfio_user *vf, unsigned vector)
 {
 	struct patience patience;
+	int fd;
 
-	must(vector < PCI_VECTORS_MAX);
-	if (vf->vectors[vector] < 0 || atomic_load(&vf->blocked))
+	must(vector < PCI_VECTORS_MAX || vector == PCI_VECTOR_INTX);
+	fd = vector == PCI_VECTOR_INTX ? vf->line : vf->vectors[vector];
+	if (fd < 0 || atomic_load(&vf->blocked))
 		return;
 	if (!vf->own_thread) {
-		signal_fd(vf, vf->vectors[vector]);
+		signal_fd(vf, fd);
 		return;
 	}
 	if (patience_begin(&patience) == 0)
-		signal_fd(vf, vf->vectors[vector]);
+		signal_fd(vf, fd);
 	patience_end(&patience);
 }
 
@@ -65,6 +77,20 @@ static void set_fds(struct vfio_user *vf, unsigned start, unsigned count, int *f
 			close(fds[i]);
 }
 
+/* The same of INTx: whoever comes is told when there is a reason already. */
+void vfuser_line_set(struct vfio_user *vf, int fd)
+{
+	int old;
+
+	vfuser_hold(vf);
+	old = vf->line;
+	vf->line = fd;
+	pci_function_intx_mask(vf->function, PCI_UNMASKED);
+	vfuser_release(vf);
+	if (old >= 0)
+		close(old);
+}
+
 static bool some_routed(const struct vfio_user *vf)
 {
 	for (unsigned i = 0; i < vf->function->vectors; i++)
@@ -85,6 +111,12 @@ void vfuser_irqs_drop(struct vfio_user *vf)
 	set_fds(vf, 0, vf->function->vectors, NULL);
 	route(vf);
 	atomic_store(&vf->blocked, false);
+}
+
+void vfuser_irqs_drop_all(struct vfio_user *vf)
+{
+	vfuser_line_set(vf, -1);
+	vfuser_irqs_drop(vf);
 }
 
 void vfuser_irqs_set(struct vfio_user *vf, int *fds)
@@ -115,7 +147,7 @@ static int set_eventfds(struct vfio_user *vf, const struct irq_set *set, struct 
 	int fds[VFIO_USER_FDS_MAX];
 
 	if ((set->flags & VFIO_USER_SET_ACTION) != VFIO_USER_SET_TRIGGER) {
-		refuse(why, "", "eventfds that mask or unmask are for INTx, and there is none");
+		refuse(why, "", "eventfds that mask or unmask are not offered; messages do that");
 		return -ENOTSUP;
 	}
 	if (msg->fd_count && msg->fd_count != set->count) {
@@ -129,9 +161,28 @@ static int set_eventfds(struct vfio_user *vf, const struct irq_set *set, struct 
 		}
 	for (unsigned i = 0; i < msg->fd_count; i++)
 		fds[i] = vfuser_take_fd(msg, i);
+	if (set->index == VFIO_USER_IRQ_INTX) {
+		if (set->count)
+			vfuser_line_set(vf, msg->fd_count ? fds[0] : -1);
+		return 0;
+	}
 	set_fds(vf, set->start, set->count, msg->fd_count ? fds : NULL);
 	route(vf);
 	return 0;
+}
+
+/* Triggering is a test of the way, as VFIO has it: the function knows nothing of it. */
+static void act_on_line(struct vfio_user *vf, const struct irq_set *set)
+{
+	if (set->count == 0 || (set->wanted && !set->wanted[0]))
+		return;
+	vfuser_hold(vf);
+	if (set->flags & VFIO_USER_SET_TRIGGER)
+		vfuser_interrupt(vf, PCI_VECTOR_INTX);
+	else
+		pci_function_intx_mask(vf->function,
+				       set->flags & VFIO_USER_SET_MASK ? PCI_MASKED : PCI_UNMASKED);
+	vfuser_release(vf);
 }
 
 static void act(struct vfio_user *vf, const struct irq_set *set)
@@ -200,8 +251,13 @@ int vfuser_set_irqs(struct vfio_user *vf, struct vfuser_msg *msg, struct refusal
 	if (set.count == 0 && set.flags & VFIO_USER_SET_TRIGGER && set.flags & VFIO_USER_SET_DATA_NONE) {
 		if (set.index == VFIO_USER_IRQ_MSIX)
 			vfuser_irqs_drop(vf);
+		if (set.index == VFIO_USER_IRQ_INTX)
+			vfuser_line_set(vf, -1);
 		return 0;
 	}
-	act(vf, &set);
+	if (set.index == VFIO_USER_IRQ_INTX)
+		act_on_line(vf, &set);
+	else
+		act(vf, &set);
 	return 0;
 }

@@ -57,7 +57,12 @@ static void test_the_function_describes_itself_as_vfio_does(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		put_le32(payload + VFIO_USER_IRQ_INDEX, i);
 		assert_int_equal(ask(VFIO_USER_DEVICE_GET_IRQ_INFO, payload, 16), 0);
-		assert_int_equal(get_le32(got_bytes + VFIO_USER_IRQ_COUNT), i == 2 ? SAMPLE_VECTORS : 0);
+		assert_int_equal(get_le32(got_bytes + VFIO_USER_IRQ_COUNT), i == 2 ? SAMPLE_VECTORS : i == 0);
+		assert_int_equal(get_le32(got_bytes + VFIO_USER_IRQ_FLAGS),
+				 i == 2 ? VFIO_USER_IRQ_EVENTFD | VFIO_USER_IRQ_MASKABLE
+				 : i == 0 ? VFIO_USER_IRQ_EVENTFD | VFIO_USER_IRQ_MASKABLE |
+						   VFIO_USER_IRQ_AUTOMASKED
+					  : 0);
 	}
 	put_le32(payload + VFIO_USER_IRQ_INDEX, 5);
 	assert_int_equal(ask(VFIO_USER_DEVICE_GET_IRQ_INFO, payload, 16), EINVAL);
@@ -369,6 +374,7 @@ enum {
 	MASK = VFIO_USER_SET_MASK,
 	UNMASK = VFIO_USER_SET_UNMASK,
 	MSIX = VFIO_USER_IRQ_MSIX,
+	INTX = VFIO_USER_IRQ_INTX,
 };
 
 static void test_vectors_signal_their_eventfds_and_are_masked_by_messages(void **state)
@@ -401,6 +407,70 @@ static void test_vectors_signal_their_eventfds_and_are_masked_by_messages(void *
 	close(fds[1]);
 }
 
+static void test_intx_masks_itself_and_comes_again_while_its_reason_is_there(void **state)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	(void)state;
+	negotiate();
+	assert_int_equal(set_irqs(EVENTFD | TRIGGER, INTX, 0, 1, &fd, 1), 0);
+	assert_int_equal(count_of(fd), 0);
+	write32(0, SAMPLE_LEVEL, 1);
+	write32(0, SAMPLE_LEVEL, 2);
+	assert_int_equal(count_of(fd), 1); /* it masked itself */
+	assert_int_equal(set_irqs(NONE | UNMASK, INTX, 0, 1, NULL, 0), 0);
+	assert_int_equal(count_of(fd), 1); /* nobody has acknowledged it */
+	write32(0, SAMPLE_LEVEL, 0);
+	assert_int_equal(set_irqs(BOOL | UNMASK, INTX, 0, 1, NULL, 0), 0);
+	assert_int_equal(count_of(fd), 0);
+	assert_int_equal(set_irqs(NONE | MASK, INTX, 0, 1, NULL, 0), 0);
+	write32(0, SAMPLE_LEVEL, 1);
+	assert_int_equal(count_of(fd), 0);
+	assert_int_equal(set_irqs(NONE | UNMASK, INTX, 0, 1, NULL, 0), 0);
+	assert_int_equal(count_of(fd), 1);
+	assert_int_equal(set_irqs(NONE | TRIGGER, INTX, 0, 1, NULL, 0), 0); /* a test of the way */
+	assert_int_equal(count_of(fd), 1);
+	assert_int_equal(set_irqs(NONE | TRIGGER, INTX, 0, 0, NULL, 0), 0); /* taken away */
+	write32(0, SAMPLE_LEVEL, 1);
+	assert_int_equal(count_of(fd), 0);
+	close(fd);
+}
+
+static void test_who_takes_intx_late_is_told_at_once(void **state)
+{
+	int fd = eventfd(0, EFD_NONBLOCK), other = eventfd(0, EFD_NONBLOCK);
+
+	(void)state;
+	negotiate();
+	write32(0, SAMPLE_LEVEL, 1);
+	assert_int_equal(set_irqs(EVENTFD | TRIGGER, INTX, 0, 1, &fd, 1), 0);
+	assert_int_equal(count_of(fd), 1);
+	assert_int_equal(set_irqs(EVENTFD | TRIGGER, INTX, 0, 1, &other, 1), 0);
+	assert_int_equal(count_of(fd), 0);
+	assert_int_equal(count_of(other), 1);
+	close(fd);
+	close(other);
+}
+
+static void test_intx_is_off_while_messages_are_taken(void **state)
+{
+	int line = eventfd(0, EFD_NONBLOCK), vector = eventfd(0, EFD_NONBLOCK);
+
+	(void)state;
+	negotiate();
+	master();
+	assert_int_equal(set_irqs(EVENTFD | TRIGGER, INTX, 0, 1, &line, 1), 0);
+	assert_int_equal(set_irqs(EVENTFD | TRIGGER, MSIX, 0, 1, &vector, 1), 0);
+	write32(0, SAMPLE_LEVEL, 1);
+	assert_int_equal(count_of(line), 0);
+	write32(0, SAMPLE_VECTOR, 0);
+	assert_int_equal(count_of(vector), 1);
+	assert_int_equal(set_irqs(NONE | TRIGGER, MSIX, 0, 0, NULL, 0), 0);
+	assert_int_equal(count_of(line), 1); /* its reason was there all the time */
+	close(line);
+	close(vector);
+}
+
 static void test_interrupts_that_cannot_be_set_so_are_refused_and_leak_nothing(void **state)
 {
 	int fds[2] = { eventfd(0, 0), eventfd(0, 0) }, wrong = memory_fd;
@@ -415,7 +485,11 @@ static void test_interrupts_that_cannot_be_set_so_are_refused_and_leak_nothing(v
 	assert_int_equal(set_irqs(EVENTFD | TRIGGER, MSIX, 0, 3, fds, 2), EINVAL);
 	assert_int_equal(set_irqs(EVENTFD | TRIGGER, MSIX, 0, 1, &wrong, 1), EINVAL);
 	assert_int_equal(set_irqs(EVENTFD | MASK, MSIX, 0, 2, fds, 2), ENOTSUP);
-	assert_int_equal(set_irqs(EVENTFD | TRIGGER, 0, 0, 1, fds, 1), EINVAL);
+	assert_int_equal(set_irqs(EVENTFD | TRIGGER, INTX, 0, 2, fds, 2), EINVAL);
+	assert_int_equal(set_irqs(EVENTFD | TRIGGER, INTX, 1, 1, fds, 1), EINVAL);
+	assert_int_equal(set_irqs(EVENTFD | TRIGGER, INTX, 0, 1, &wrong, 1), EINVAL);
+	assert_int_equal(set_irqs(EVENTFD | UNMASK, INTX, 0, 1, fds, 1), ENOTSUP);
+	assert_int_equal(set_irqs(EVENTFD | TRIGGER, VFIO_USER_IRQ_MSI, 0, 1, fds, 1), EINVAL);
 	assert_int_equal(set_irqs(EVENTFD | TRIGGER, 9, 0, 1, fds, 1), EINVAL);
 	assert_int_equal(set_irqs(EVENTFD | NONE | TRIGGER, MSIX, 0, 1, fds, 1), EINVAL);
 	assert_int_equal(set_irqs(NONE, MSIX, 0, 1, NULL, 0), EINVAL);
@@ -618,6 +692,9 @@ int main(void)
 		T(test_the_servers_questions_and_the_clients_may_cross),
 		T(test_a_question_ends_with_its_window_and_with_the_client),
 		T(test_vectors_signal_their_eventfds_and_are_masked_by_messages),
+		T(test_intx_masks_itself_and_comes_again_while_its_reason_is_there),
+		T(test_who_takes_intx_late_is_told_at_once),
+		T(test_intx_is_off_while_messages_are_taken),
 		T(test_interrupts_that_cannot_be_set_so_are_refused_and_leak_nothing),
 		T(test_an_eventfd_that_blocks_is_not_waited_for),
 		T(test_doorbells_can_be_rung_by_descriptors),

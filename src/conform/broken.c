@@ -339,22 +339,10 @@ static void power_on(struct broken *b, const struct defect *defect,
 		b->spaces[0].word[severity / 4] ^= 1 << SPEC_AER_POISONED_TLP;
 }
 
-/* Gives a kind the registers of INTA. */
-static void lay_pin(struct pcie_kind *kind)
-{
-	static const struct cfg_field fields[] = {
-		{ SPEC_PCI_STATUS, 3, 3, CFG_RO, 0, "Interrupt Status" },
-		{ SPEC_PCI_INTERRUPT_PIN, 7, 0, CFG_RO, 1, "Interrupt Pin" },
-	};
-
-	cfg_lay(&kind->map, 0, fields, array_len(fields));
-}
-
 void broken_init(struct broken *b, enum specimen specimen, const struct defect *defect)
 {
 	memset(b, 0, sizeof(*b));
 	pcie_kinds_build(&b->kinds);
-	lay_pin(&b->kinds.nic_lent);
 
 	const struct pcie_device_conf confs[] = {
 		[SPECIMEN_CARD] = { .kind = &b->kinds.nic_pf,

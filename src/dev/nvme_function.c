@@ -52,6 +52,11 @@ static void on_reset(struct pci_function *function, enum pci_reset kind)
 	nvme_set_master(nvme_behind(function), NVME_NO_MASTER);
 }
 
+static bool wants_intx(struct pci_function *function)
+{
+	return nvme_wants_pin(nvme_behind(function));
+}
+
 static void on_quiesce(struct pci_function *function)
 {
 	nvme_quiesce(nvme_behind(function));
@@ -89,6 +94,7 @@ static const struct pci_function_ops ops = {
 	.write = on_write,
 	.event = on_event,
 	.reset = on_reset,
+	.wants_intx = wants_intx,
 	.quiesce = on_quiesce,
 	.busy = on_busy,
 	.resume = on_resume,

@@ -9,12 +9,17 @@ static struct pcie_kinds_nvme kinds;
 struct place {
 	struct nvme_function function;
 	struct world *world;
-	unsigned raised[PCIE_NVME_VECTORS];
+	unsigned raised[PCIE_NVME_VECTORS], lines;
 };
 
 static void on_raise(void *owner, unsigned vector)
 {
-	((struct place *)owner)->raised[vector]++;
+	struct place *place = owner;
+
+	if (vector == PCI_VECTOR_INTX)
+		place->lines++;
+	else
+		place->raised[vector]++;
 }
 
 static void on_wake(void *owner)
@@ -154,6 +159,41 @@ static void without_bus_mastering_the_controller_waits(void **state)
 	place_close(place);
 }
 
+static void set_mask_register(struct place *place, uint32_t offset)
+{
+	assert_int_equal(place_write(place, offset, 4, 1), 0);
+}
+
+/* The driver polls; its admin queue interrupts by vector 0, and MSI-X is off. */
+static void without_msix_completions_ask_by_the_line_until_they_are_taken(void **state)
+{
+	struct place *place = place_open(NULL);
+	struct pci_function *function = &place->function.function;
+	struct side *side = &place->world->side[0];
+
+	(void)state;
+	assert_int_equal(place_drive(place), 0);
+	assert_int_equal(place->lines, 1);
+	assert_false(function->ops->wants_intx(function)); /* the driver has taken them all */
+	pci_function_intx_mask(function, PCI_UNMASKED);
+	assert_int_equal(place->lines, 1);
+	/* one completion that nobody takes */
+	put_le32(side->doorbells + NVME_DOORBELL_SIZE, (side->nvme->cq[0].tail + side->nvme->cq[0].count - 1) %
+							       side->nvme->cq[0].count);
+	assert_true(function->ops->wants_intx(function));
+	pci_function_intx_mask(function, PCI_UNMASKED);
+	assert_int_equal(place->lines, 2);
+	set_mask_register(place, NVME_REG_INTMS);
+	pci_function_intx_mask(function, PCI_UNMASKED);
+	assert_int_equal(place->lines, 2);
+	set_mask_register(place, NVME_REG_INTMC);
+	pci_function_intx_mask(function, PCI_UNMASKED);
+	assert_int_equal(place->lines, 3);
+	pci_function_reset(function, PCI_RESET_FUNCTION);
+	assert_false(function->ops->wants_intx(function));
+	place_close(place);
+}
+
 static void a_function_level_reset_resets_the_controller(void **state)
 {
 	struct place *place = place_open(NULL);
@@ -280,6 +320,7 @@ int main(void)
 		cmocka_unit_test(the_function_has_an_nvme_controller_s_identity),
 		cmocka_unit_test(the_driver_runs_through_the_function),
 		cmocka_unit_test(without_bus_mastering_the_controller_waits),
+		cmocka_unit_test(without_msix_completions_ask_by_the_line_until_they_are_taken),
 		cmocka_unit_test(a_function_level_reset_resets_the_controller),
 		cmocka_unit_test(a_guest_goes_on_at_another_place),
 		cmocka_unit_test(damaged_states_are_refused_or_harmless),

@@ -371,6 +371,9 @@ void nvme_cq_drain(struct nvme *nvme, unsigned id);
 /* Posts a command's completion, or lets it wait for room; the command is free then. */
 void nvme_cq_post(struct nvme *nvme, struct nvme_command *cmd);
 void nvme_cqs_flush(struct nvme *nvme);
+/* Whether a completion queue that interrupts has entries that the guest has not taken, and INTMS does not mask
+ * it: the level of the pin. */
+bool nvme_wants_pin(struct nvme *nvme);
 /* Shadow doorbells: asks the guest to ring, or not to. */
 bool nvme_queues_arm(struct nvme *nvme);
 void nvme_doorbell_written(struct nvme *nvme, uint32_t offset, uint32_t value);

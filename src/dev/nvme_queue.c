@@ -359,6 +359,48 @@ void nvme_cqs_flush(struct nvme *nvme)
 	}
 }
 
+/* Asks the guest to write the doorbell itself when it takes the next entry, and not its shadow alone: a VMM lets
+ * go of the pin when it sees an access. */
+static void arm_head(struct nvme *nvme, unsigned id, uint32_t head)
+{
+	uint8_t *event;
+
+	if (!nvme->shadow || id == 0 ||
+	    nvme_window_at(nvme, &nvme->shadow_events, head_index(id) * NVME_DOORBELL_SIZE, NVME_DOORBELL_SIZE,
+			   DMA_WRITE, &event) != DMA_OK)
+		return;
+	guest_store32(event, head);
+	/* Pairs with the guest's barrier between its shadow and its look at our event index. */
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+static bool is_not_taken(struct nvme *nvme, unsigned id, const struct nvme_cq *cq)
+{
+	uint32_t head = ring_value(nvme, head_index(id), cq->head);
+
+	if (head == cq->tail)
+		return false;
+	arm_head(nvme, id, head);
+	return ring_value(nvme, head_index(id), head) != cq->tail;
+}
+
+/* 3.1.3.3, 3.1.3.4: with pins, all completion queues share what INTMS says of their vector. */
+bool nvme_wants_pin(struct nvme *nvme)
+{
+	bool wants = false;
+
+	for (unsigned id = 0; id <= NVME_QUEUES_MAX; id++) {
+		struct nvme_cq *cq = &nvme->cq[id];
+
+		if (!cq->live || !cq->interrupts || (cq->vector < 32 && nvme->intms >> cq->vector & 1))
+			continue;
+		if (cq->fresh && nvme->unflushed >> id & 1)
+			continue; /* put off: 5.27.1.6 */
+		wants |= is_not_taken(nvme, id, cq);
+	}
+	return wants;
+}
+
 bool nvme_queues_arm(struct nvme *nvme)
 {
 	uint64_t left = nvme->live & ~UINT64_C(1);

@@ -52,7 +52,7 @@ void pci_function_reset(struct pci_function *f, enum pci_reset kind)
 
 	f->reset_cause = kind;
 	if (kind == PCI_RESET_LOST) {
-		f->routed = false;
+		f->routed = f->intx_masked = false;
 		memset(f->host_masked, 0, sizeof f->host_masked);
 	}
 	if (kind != PCI_RESET_FUNCTION || !pcie_kind_has(k, PCIE_CAP_EXPRESS)) {
@@ -229,6 +229,8 @@ static void read_config(struct pci_function *f, uint64_t offset, uint32_t size, 
 		uint8_t bytes[4];
 
 		n = aligned_size(offset, size);
+		if (offset / 4 == SPEC_PCI_COMMAND / 4)
+			pci_intx_show(f);
 		if (f->ops->config_reads)
 			f->ops->config_reads(f, (unsigned)offset, n);
 		put_le32(bytes, pcie_device_read(&f->device, 0, (unsigned)offset, n));
@@ -247,6 +249,7 @@ static void write_config(struct pci_function *f, uint64_t offset, uint32_t size,
 		if (f->ops->config_wrote)
 			f->ops->config_wrote(f, (unsigned)offset, n);
 	}
+	pci_function_intx(f); /* Interrupt Disable, MSI-X Enable, PowerState */
 }
 
 static bool is_access(const struct pci_function *f, unsigned region, uint64_t offset, uint32_t size)

@@ -65,6 +65,9 @@ struct pci_function_ops {
 	/* Configuration space says so: enum pcie_event. */
 	void (*event)(struct pci_function *, enum pcie_event event);
 	void (*reset)(struct pci_function *, enum pci_reset kind);
+	/* Whether there is a reason to interrupt by INTx now: looked up in what the guest has acknowledged.
+	 * NULL: the kind has no INTx. */
+	bool (*wants_intx)(struct pci_function *);
 	/* A doorbell was rung by its descriptor.  NULL when the function has none. */
 	void (*rung)(struct pci_function *, unsigned doorbell);
 	/* Nothing of the function is under way when this says 0: how many requests still are.
@@ -92,7 +95,7 @@ struct pci_function_host {
 	void (*wake)(void *owner);
 	void *owner;
 };
-enum { PCI_VECTOR_INTX = -1 };
+enum { PCI_VECTOR_INTX = 0xffff };
 
 struct msix_entry {
 	uint64_t address;
@@ -118,6 +121,7 @@ struct pci_function {
 	struct msix_entry table[PCI_VECTORS_MAX];
 	uint64_t pending[PCI_VECTORS_MAX / 64];
 	uint64_t host_masked[PCI_VECTORS_MAX / 64]; /* by the attachment */
+	bool intx_masked; /* the attachment wants none, or one was sent that it has not answered */
 	bool routed;		    /* the VMM takes messages although MSI-X Enable is off */
 	enum pci_reset reset_cause; /* of the reset that configuration space undergoes now */
 };
@@ -158,9 +162,15 @@ bool pci_function_write_stops(const struct pci_function *function, unsigned regi
 
 void pci_function_reset(struct pci_function *function, enum pci_reset kind);
 
-/* Raises a vector, or leaves it pending while it is masked.  Nothing when MSI-X is off (no kind here has
- * INTx), or the function is no bus master.  Under the hold. */
+/* Raises a vector, or leaves it pending while it is masked; nothing when the function is no bus master.  With
+ * MSI-X off it is INTx: pci_function_intx().  Under the hold. */
 void pci_function_interrupt(struct pci_function *function, unsigned vector);
+
+/* Sends an INTx when the kind has a reason and neither Interrupt Disable, MSI-X, D3hot nor a mask keeps it back;
+ * that masks it.  Call it when a reason may have come.  Under the hold. */
+void pci_function_intx(struct pci_function *function);
+/* Whether it has a pin. */
+bool pci_function_has_intx(const struct pci_function *function);
 
 /* The VMM has said where messages go, or takes none any longer: as VFIO has it, that alone turns them on. */
 enum pci_routing { PCI_UNROUTED, PCI_ROUTED };
@@ -172,6 +182,10 @@ void pci_function_ring(struct pci_function *function, unsigned doorbell);
 /* The attachment masks a vector, or no longer; what was pending is raised then. */
 enum pci_mask { PCI_UNMASKED, PCI_MASKED };
 void pci_function_mask(struct pci_function *function, unsigned vector, enum pci_mask mask);
+
+/* The attachment masks INTx, or has taken the last one, which masked itself: if its reason is still there it is
+ * sent again. */
+void pci_function_intx_mask(struct pci_function *function, enum pci_mask mask);
 
 /* Whether it may issue DMA now: bus master, in D0. */
 bool pci_function_masters(const struct pci_function *function);

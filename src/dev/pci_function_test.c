@@ -22,7 +22,8 @@ enum {
 	HEARD_MAX = 256,
 };
 
-static struct pcie_kind kind, plain_kind;
+static struct pcie_kind kind, plain_kind, pin_kind;
+static bool reason; /* to interrupt by INTx */
 static struct pci_function function;
 static struct pci_function_conf conf;
 static _Alignas(8) uint8_t page[MAPPED];
@@ -91,9 +92,16 @@ static int kind_load(struct pci_function *f, const uint8_t *from, size_t size)
 	return 0;
 }
 
+static bool kind_wants_intx(struct pci_function *f)
+{
+	(void)f;
+	return reason;
+}
+
 static const struct pci_function_ops ops = {
 	.name = "sample", .read = kind_read, .write = kind_write, .event = kind_event,
 	.reset = kind_reset, .rung = kind_rung, .save = kind_save, .load = kind_load,
+	.wants_intx = kind_wants_intx,
 };
 
 static void hear(void *owner, unsigned vector)
@@ -111,7 +119,7 @@ static void wake(void *owner)
 
 static void build_kinds(void)
 {
-	static const struct pcie_identity identity = {
+	struct pcie_identity identity = {
 		.vendor = 0x1af4, .device = 0x10f2, .subsystem_vendor = 0x1af4,
 		.subsystem = 0x4d50, .class_code = 0xff0000, .revision = 3,
 	};
@@ -125,6 +133,13 @@ static void build_kinds(void)
 	pcie_caps_add_pm(&kind);
 	pcie_caps_add_msix(&kind, &msix);
 	pcie_caps_add_express(&kind, &link);
+	identity.interrupt_pin = 1;
+	pcie_kind_init(&pin_kind, PCIE_ROLE_ENDPOINT);
+	pcie_header_lay_type0(&pin_kind, &identity, &bars);
+	pcie_caps_add_pm(&pin_kind);
+	pcie_caps_add_msix(&pin_kind, &msix);
+	pcie_caps_add_express(&pin_kind, &link);
+	identity.interrupt_pin = 0;
 	pcie_kind_init(&plain_kind, PCIE_ROLE_ENDPOINT);
 	pcie_header_lay_type0(&plain_kind, &identity, &bars);
 }
@@ -138,6 +153,7 @@ static int fresh(void **state)
 	memset(registers, 0, sizeof registers);
 	memset(events, 0, sizeof events);
 	heard_count = wakes = resets = rings = 0;
+	reason = false;
 	low_offset = UINT64_MAX;
 	high_offset = 0;
 	conf = (struct pci_function_conf){
@@ -190,6 +206,111 @@ static void msix_control(uint16_t value)
 static void unmask(unsigned vector)
 {
 	write32(4, TABLE_AT + vector * ENTRY + CONTROL, 0);
+}
+
+/* INTx. */
+
+static void with_a_pin(void)
+{
+	conf.kind = &pin_kind;
+	assert_int_equal(pci_function_init(&function, &conf), 0);
+}
+
+static void power(uint16_t wanted)
+{
+	write16_config(pcie_kind_at(&pin_kind, PCIE_CAP_PM, SPEC_PM_CONTROL), wanted);
+}
+
+static bool shows(void)
+{
+	return read32(PCI_REGION_CONFIG, SPEC_PCI_COMMAND) >> 16 & SPEC_PCI_STATUS_INTERRUPT;
+}
+
+static void test_without_a_pin_nothing_is_sent_or_shown(void **state)
+{
+	(void)state;
+	reason = true;
+	pci_function_intx(&function);
+	pci_function_interrupt(&function, 0);
+	assert_int_equal(heard_count, 0);
+	assert_false(shows());
+	assert_false(pci_function_has_intx(&function));
+}
+
+static void test_intx_needs_no_bus_master_and_comes_once_until_it_is_unmasked(void **state)
+{
+	(void)state;
+	with_a_pin();
+	reason = true;
+	pci_function_interrupt(&function, 5); /* whichever vector it would be */
+	pci_function_intx(&function);
+	assert_int_equal(heard_count, 1);
+	assert_int_equal(heard[0], PCI_VECTOR_INTX);
+	assert_true(shows());
+	pci_function_intx_mask(&function, PCI_UNMASKED);
+	assert_int_equal(heard_count, 2);
+	reason = false;
+	pci_function_intx_mask(&function, PCI_UNMASKED);
+	assert_int_equal(heard_count, 2);
+	assert_false(shows());
+}
+
+static void test_what_kept_intx_back_lets_it_go(void **state)
+{
+	(void)state;
+	with_a_pin();
+	write16_config(SPEC_PCI_COMMAND, SPEC_PCI_COMMAND_NO_INTX);
+	reason = true;
+	pci_function_intx(&function);
+	assert_int_equal(heard_count, 0);
+	assert_true(shows()); /* 7.5.1.1.4 */
+	write16_config(SPEC_PCI_COMMAND, 0);
+	assert_int_equal(heard_count, 1);
+	power(SPEC_PM_D3HOT);
+	pci_function_intx_mask(&function, PCI_UNMASKED);
+	assert_int_equal(heard_count, 1);
+	power(SPEC_PM_D0);
+	assert_int_equal(heard_count, 2);
+	msix_control(SPEC_MSIX_ENABLE);
+	pci_function_intx_mask(&function, PCI_UNMASKED);
+	assert_int_equal(heard_count, 2);
+	msix_control(0);
+	assert_int_equal(heard_count, 3);
+	pci_function_intx_mask(&function, PCI_MASKED);
+	pci_function_intx(&function);
+	assert_int_equal(heard_count, 3);
+}
+
+static void test_a_vmm_that_has_gone_leaves_no_mask(void **state)
+{
+	(void)state;
+	with_a_pin();
+	pci_function_intx_mask(&function, PCI_MASKED);
+	pci_function_reset(&function, PCI_RESET_BUS);
+	reason = true;
+	pci_function_intx(&function);
+	assert_int_equal(heard_count, 0);
+	reason = false;
+	pci_function_reset(&function, PCI_RESET_LOST);
+	reason = true;
+	pci_function_intx(&function);
+	assert_int_equal(heard_count, 1);
+}
+
+static void test_intx_is_asked_for_again_where_its_guest_moves(void **state)
+{
+	static uint8_t saved[1 << 16];
+	size_t size;
+
+	(void)state;
+	with_a_pin();
+	size = pci_function_save(&function, saved, sizeof saved);
+	assert_in_range(size, 1, sizeof saved);
+	with_a_pin();
+	reason = true;
+	assert_int_equal(pci_function_load(&function, saved, size), 0);
+	assert_int_equal(heard_count, 1);
+	assert_int_equal(heard[0], PCI_VECTOR_INTX);
 }
 
 static void test_refuses_a_conf_that_contradicts_itself(void **state)
@@ -487,6 +608,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup(name, fresh)
 		T(test_refuses_a_conf_that_contradicts_itself),
+		T(test_without_a_pin_nothing_is_sent_or_shown),
+		T(test_intx_needs_no_bus_master_and_comes_once_until_it_is_unmasked),
+		T(test_what_kept_intx_back_lets_it_go),
+		T(test_a_vmm_that_has_gone_leaves_no_mask),
+		T(test_intx_is_asked_for_again_where_its_guest_moves),
 		T(test_an_access_beyond_a_region_changes_and_reads_nothing),
 		T(test_a_mapped_piece_is_the_shared_memory_and_wakes_the_worker),
 		T(test_one_access_across_pieces_is_divided_among_them),

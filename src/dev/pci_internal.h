@@ -1,5 +1,5 @@
 /* dev/pci_internal.h -- what the files of a PCI function share: pci_function.c (regions, configuration
- * space, resets), pci_msix.c (the vector table and its pending bits), pci_state.c (migration).
+ * space, resets), pci_msix.c (the vector table and its pending bits), pci_intx.c, pci_state.c (migration).
  *
  * Threads and memory: as dev/pci_function.h has it. */
 #ifndef DEV_PCI_INTERNAL_H
@@ -26,6 +26,12 @@ void pci_msix_read_pba(const struct pci_function *function, uint64_t offset, uin
 
 /* Raises what is pending and no longer kept back: after anything that can have changed that. */
 void pci_msix_settle(struct pci_function *function);
+
+/* Whether messages are on: INTx is off then. */
+bool pci_msix_enabled(const struct pci_function *function);
+
+/* Interrupt Status takes what there is to say: before configuration space is read. */
+void pci_intx_show(struct pci_function *function);
 
 /* A register of a capability that the kind has. */
 uint32_t pci_config(const struct pci_function *function, enum pcie_cap cap, unsigned offset,

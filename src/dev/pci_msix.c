@@ -149,7 +149,7 @@ void pci_msix_read_pba(const struct pci_function *f, uint64_t offset, uint32_t s
 	}
 }
 
-static bool enabled(const struct pci_function *f)
+bool pci_msix_enabled(const struct pci_function *f)
 {
 	if (f->routed)
 		return true;
@@ -177,7 +177,11 @@ static void raise_vector(struct pci_function *f, unsigned vector)
 
 void pci_function_interrupt(struct pci_function *f, unsigned vector)
 {
-	if (vector >= f->vectors || !enabled(f) || !pci_function_masters(f))
+	if (!pci_msix_enabled(f)) {
+		pci_function_intx(f);
+		return;
+	}
+	if (vector >= f->vectors || !pci_function_masters(f))
 		return;
 	if (kept_back(f, vector)) {
 		set_bit(f->pending, vector);
@@ -188,7 +192,7 @@ void pci_function_interrupt(struct pci_function *f, unsigned vector)
 
 void pci_msix_settle(struct pci_function *f)
 {
-	if (f->vectors == 0 || !enabled(f) || !pci_function_masters(f))
+	if (f->vectors == 0 || !pci_msix_enabled(f) || !pci_function_masters(f))
 		return;
 	for (unsigned i = 0; i < f->vectors; i++)
 		if (bit(f->pending, i) && !kept_back(f, i))
@@ -212,4 +216,5 @@ void pci_function_route(struct pci_function *f, enum pci_routing routing)
 	if (!f->routed)
 		memset(f->host_masked, 0, sizeof f->host_masked);
 	pci_msix_settle(f);
+	pci_function_intx(f);
 }

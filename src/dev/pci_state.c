@@ -147,6 +147,7 @@ int pci_function_load(struct pci_function *f, const uint8_t *from, size_t size)
 	}
 	load_mapped(f, from + common - mapped);
 	load_vectors(f, from + STATE_AT_TABLE, get_le32(from + STATE_AT_USED));
+	pci_function_intx(f);
 	f->host.wake(f->host.owner);
 	return 0;
 }

@@ -113,6 +113,13 @@ static void raise(struct virtio_pci *p, uint16_t vector, uint8_t reason)
 	p->isr |= reason;
 	if (vector != SPEC_VIRTIO_NO_VECTOR)
 		pci_function_interrupt(&p->function, vector);
+	else
+		pci_function_intx(&p->function); /* 4.1.4.5: when MSI-X is off */
+}
+
+static bool wants_intx(struct pci_function *function)
+{
+	return of(function)->isr != 0;
 }
 
 static void on_interrupt(void *owner, unsigned queue)
@@ -490,6 +497,7 @@ static const struct pci_function_ops ops = {
 	.read = read_bar,
 	.write = write_bar,
 	.config_reads = config_reads,
+	.wants_intx = wants_intx,
 	.config_wrote = config_wrote,
 	.event = on_event,
 	.reset = on_reset,

@@ -20,7 +20,7 @@ enum {
 struct card {
 	struct side side;
 	struct virtio_pci pci;
-	unsigned raised[PCIE_KINDS_NIC_VECTORS], wakes;
+	unsigned raised[PCIE_KINDS_NIC_VECTORS], wakes, lines;
 };
 
 static struct pcie_kinds kinds;
@@ -28,7 +28,12 @@ static struct card one, two;
 
 static void on_raise(void *owner, unsigned vector)
 {
-	((struct card *)owner)->raised[vector]++;
+	struct card *c = owner;
+
+	if (vector == PCI_VECTOR_INTX)
+		c->lines++;
+	else
+		c->raised[vector]++;
 }
 
 static void on_wake(void *owner)
@@ -303,6 +308,33 @@ static void the_interrupt_status_is_cleared_by_reading(void **state)
 	close_card(&one);
 }
 
+static bool is_pending(struct card *c)
+{
+	return config(c, SPEC_PCI_STATUS, 2) & SPEC_PCI_STATUS_INTERRUPT;
+}
+
+static void without_msix_the_interrupt_status_asks_by_the_line(void **state)
+{
+	(void)state;
+	make(&one, 1);
+	set_config(&one, cap_at(PCIE_CAP_MSIX, SPEC_MSIX_CONTROL), 2, 0);
+	bring_up(&one, BASIC);
+	set(&one, SPEC_VIRTIO_COMMON_CONFIG_VECTOR, 2, SPEC_VIRTIO_NO_VECTOR);
+	assert_int_equal(one.lines, 0);
+	assert_false(is_pending(&one));
+	one.side.front->ops->set_link(NULL, one.side.front, false);
+	assert_int_equal(one.lines, 1);
+	assert_int_equal(one.raised[0], 0);
+	assert_true(is_pending(&one));
+	pci_function_intx_mask(&one.pci.function, PCI_UNMASKED);
+	assert_int_equal(one.lines, 2); /* the status has not been read */
+	assert_int_equal(reg(&one, PCIE_KINDS_ISR_AT, 1), SPEC_VIRTIO_ISR_CONFIG);
+	assert_false(is_pending(&one));
+	pci_function_intx_mask(&one.pci.function, PCI_UNMASKED);
+	assert_int_equal(one.lines, 2);
+	close_card(&one);
+}
+
 static void the_generation_moves_with_the_configuration(void **state)
 {
 	uint64_t before;
@@ -533,6 +565,7 @@ int main(void)
 		cmocka_unit_test(a_size_that_no_ring_has_is_not_taken),
 		cmocka_unit_test(accesses_of_another_width_change_nothing),
 		cmocka_unit_test(the_interrupt_status_is_cleared_by_reading),
+		cmocka_unit_test(without_msix_the_interrupt_status_asks_by_the_line),
 		cmocka_unit_test(the_generation_moves_with_the_configuration),
 		cmocka_unit_test(the_window_in_configuration_space_reaches_the_same_registers),
 		cmocka_unit_test(a_ring_that_is_impossible_asks_for_a_reset),

@@ -49,6 +49,7 @@ static void build_virtio(struct pcie_kind *kind, const struct virtio_class *clas
 		.subsystem = PCIE_KINDS_SUBSYSTEM,
 		.class_code = class->class_code,
 		.revision = 1,
+		.interrupt_pin = place == PLACE_LENT,
 	};
 
 	pcie_kind_init(kind, place == PLACE_VF ? PCIE_ROLE_VF : PCIE_ROLE_ENDPOINT);

@@ -14,13 +14,14 @@ enum what { PF, VF, LENT };
 
 static void build(struct pcie_kind *kind, enum what what)
 {
-	static const struct pcie_identity identity = {
+	const struct pcie_identity identity = {
 		.vendor = PCIE_KINDS_VENDOR,
 		.device = PCIE_NVME_DEVICE,
 		.subsystem_vendor = PCIE_KINDS_VENDOR,
 		.subsystem = PCIE_KINDS_SUBSYSTEM,
 		.class_code = PCIE_NVME_CLASS,
 		.revision = 1,
+		.interrupt_pin = what == LENT,
 	};
 	static const struct pcie_link_shape link = { .speed = SPEC_EXPRESS_16_GT, .width = 8 };
 

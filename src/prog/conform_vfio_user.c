@@ -135,6 +135,8 @@ int conform_vfio_user_open(struct conform_vfio_user **target, const char *path, 
 		return err;
 	}
 	t->target.ops = &ops;
+	t->target.tells_lines = true;
+	t->target.lines = (uint8_t)vfio_user_client_irqs(t->client, VFIO_USER_IRQ_INTX, NULL);
 	for (unsigned bar = 0; bar < BARS; bar++)
 		t->target.bar_bytes[bar] = vfio_user_client_region(t->client, bar)->size;
 	*target = t;

@@ -107,9 +107,10 @@ static void print_irqs(const struct shown *s)
 		uint32_t flags, count = vfio_user_client_irqs(s->client, i, &flags);
 
 		if (count)
-			printf("%-9s %" PRIu32 " interrupts%s%s\n", irq_names[i], count,
+			printf("%-9s %" PRIu32 " interrupt%s%s%s%s\n", irq_names[i], count, count == 1 ? "" : "s",
 			       flags & VFIO_USER_IRQ_EVENTFD ? ", by eventfd" : "",
-			       flags & VFIO_USER_IRQ_MASKABLE ? ", can be masked" : "");
+			       flags & VFIO_USER_IRQ_MASKABLE ? ", can be masked" : "",
+			       flags & VFIO_USER_IRQ_AUTOMASKED ? ", masks itself" : "");
 	}
 }
 

@@ -122,6 +122,10 @@ static void wrote(struct sample *s, unsigned offset, uint32_t value)
 	case SAMPLE_VECTOR:
 		pci_function_interrupt(&s->function, value);
 		break;
+	case SAMPLE_LEVEL:
+		*reg(s, SAMPLE_LEVEL) = value;
+		pci_function_intx(&s->function);
+		break;
 	case SAMPLE_SIZE:
 		*reg(s, SAMPLE_SIZE) = min_u32(value, SAMPLE_BUFFER);
 		break;
@@ -172,6 +176,11 @@ static void sample_reset(struct pci_function *f, enum pci_reset kind)
 	s->last_reset = kind;
 }
 
+static bool sample_wants_intx(struct pci_function *f)
+{
+	return *reg(sample_of(f), SAMPLE_LEVEL) != 0;
+}
+
 static void sample_quiesce(struct pci_function *f)
 {
 	sample_of(f)->quiesces++;
@@ -214,7 +223,7 @@ static int sample_load(struct pci_function *f, const uint8_t *from, size_t size)
 static const struct pci_function_ops ops = {
 	.name = "sample", .read = sample_read, .write = sample_write, .reset = sample_reset,
 	.rung = sample_rung, .quiesce = sample_quiesce, .busy = sample_busy, .resume = sample_resume,
-	.save = sample_save, .load = sample_load,
+	.save = sample_save, .load = sample_load, .wants_intx = sample_wants_intx,
 };
 
 static void build_kind(struct pcie_kind *kind)
@@ -222,6 +231,7 @@ static void build_kind(struct pcie_kind *kind)
 	static const struct pcie_identity identity = {
 		.vendor = SAMPLE_VENDOR, .device = SAMPLE_DEVICE, .subsystem_vendor = SAMPLE_VENDOR,
 		.subsystem = 0x4d50, .class_code = 0xff0000, .revision = 1,
+		.interrupt_pin = 1,
 	};
 	static const struct pcie_bars bars = { .size = { SAMPLE_BAR0, 0, SAMPLE_BAR4 } };
 	static const struct pcie_msix_shape msix = {

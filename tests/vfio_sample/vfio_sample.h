@@ -1,5 +1,5 @@
 /* tests/vfio_sample/vfio_sample.h -- the smallest PCI function that uses all that a function can: registers, a
- * page that the guest maps, doorbells, DMA by memory and by messages, MSI-X, work under way, and state.
+ * page that the guest maps, doorbells, DMA by memory and by messages, MSI-X, INTx, work under way, and state.
  *
  * Threads: one.  Memory: the caller's; the mapped page comes from vfio_user_pages(). */
 #ifndef TESTS_VFIO_SAMPLE_H
@@ -32,7 +32,8 @@ enum {
 	SAMPLE_RESULT = 0x20,  /* 0, or an errno; SAMPLE_UNDER_WAY meanwhile */
 	SAMPLE_SUM = 0x24,     /* of the bytes in the buffer */
 	SAMPLE_BUSY = 0x28,    /* that many requests are said to be under way */
-	SAMPLE_REGISTERS = 0x2c,
+	SAMPLE_LEVEL = 0x2c,   /* not 0: it has a reason to interrupt by INTx */
+	SAMPLE_REGISTERS = 0x30,
 
 	SAMPLE_MAGIC = 0x4d50534d,
 	SAMPLE_UNDER_WAY = 0x7fffffff,
