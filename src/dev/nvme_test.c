@@ -439,6 +439,37 @@ static void shadow_doorbells_are_read_instead_of_the_registers(void **state)
 	world_close(world);
 }
 
+/* A VMM lets go of a line when it sees an access, and a shadow is none. */
+static void a_guest_with_shadow_doorbells_is_asked_to_ring_while_the_line_is_up(void **state)
+{
+	struct world *world = world_started();
+	struct side *side = &world->side[0];
+	struct cmd config = { .opcode = NVME_ADMIN_DOORBELL_BUFFER, .prp1 = data_at(0x1000),
+			      .prp2 = data_at(0x2000) };
+	uint32_t tail;
+	uint8_t sqe[64];
+
+	(void)state;
+	assert_int_equal(admin(side, config), 0);
+	put_le32(data(side, 0x200c), 0xffff);
+	assert_false(nvme_wants_pin(side->nvme));
+	cmd_lay(&(struct cmd){ .opcode = NVME_IO_FLUSH, .nsid = 1 }, sqe);
+	assert_true(nvme_driver_post(&side->driver, 0, sqe, 9));
+	put_le32(data(side, 0x1008), 1);
+	world_round(world);
+	side->nvme->cq[1].interrupts = true;
+	for (unsigned i = 0; i < 8 && side->nvme->cq[1].tail == 0; i++)
+		world_round(world);
+	side->front->ops->flush(WORKER, side->front);
+	tail = side->nvme->cq[1].tail;
+	assert_int_equal(tail, 1);
+	assert_true(nvme_wants_pin(side->nvme));
+	assert_int_equal(get_le32(data(side, 0x200c)), 0); /* the next that it takes is one to ring for */
+	put_le32(data(side, 0x100c), tail);
+	assert_false(nvme_wants_pin(side->nvme));
+	world_close(world);
+}
+
 static void numbers_out_of_range_make_no_controller(void **state)
 {
 	struct world *world = world_open(1, false);
@@ -483,6 +514,7 @@ int main(void)
 		cmocka_unit_test(interrupts_go_to_the_queue_s_vector),
 		cmocka_unit_test(masked_vectors_are_raised_when_they_are_unmasked),
 		cmocka_unit_test(shadow_doorbells_are_read_instead_of_the_registers),
+		cmocka_unit_test(a_guest_with_shadow_doorbells_is_asked_to_ring_while_the_line_is_up),
 		cmocka_unit_test(numbers_out_of_range_make_no_controller),
 	};
 
