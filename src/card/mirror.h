@@ -80,6 +80,11 @@ int mirror_bind(struct ctl *ctl, struct mirror *mirror, struct block_front *fron
 /* ctl: -EAGAIN while it has requests in flight. */
 int mirror_unbind(struct ctl *ctl, struct mirror *mirror, struct block_front *front);
 
+/* ctl: before a planned end, when fronts ask for nothing more: unmarks regions without waiting until nobody has
+ * written there for a while.  True when nothing is marked any more, or has to stay so since a half is not fresh;
+ * else the mirror's rounds go on with it, and it is to be called again. */
+bool mirror_settle(struct ctl *ctl, struct mirror *mirror);
+
 struct mirror_facts {
 	bool begun;
 	enum mirror_half_state half[MIRROR_HALVES];

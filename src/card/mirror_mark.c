@@ -330,6 +330,19 @@ static void keep_running(struct mirror *m)
 	}
 }
 
+bool mirror_settle(struct ctl *ctl, struct mirror *m)
+{
+	(void)ctl;
+	if (!both_are_fresh(m) || m->promotion != PROMOTE_NONE)
+		return true;
+	if (bitmap_is_empty(&m->intent) && bitmap_is_empty(&m->saved) && !m->save_wanted && !m->saving)
+		return true;
+	m->recent = (struct bitmap){ .word = { 0 } }; /* tidying finds those that are being written */
+	m->tidy_ns = 0;
+	m->look = true;
+	return false;
+}
+
 void mark_tidy(struct mirror *m)
 {
 	bool changed = false;

@@ -397,6 +397,31 @@ static void a_copying_is_told_by_its_half_its_bytes_and_its_time(void **state)
 	world_close(&w);
 }
 
+static void a_mirror_that_settles_has_nothing_marked_at_once(void **state)
+{
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	for (unsigned i = 0; i < CELLS; i++)
+		write_cell(i);
+	assert_int_not_equal(world_facts(&w).marked, 0);
+	assert_false(mirror_settle(NULL, w.mirror));
+	for (unsigned n = 0; n < 1000 && !mirror_settle(NULL, w.mirror); n++)
+		world_run(&w);
+	assert_true(mirror_settle(NULL, w.mirror));
+	assert_int_equal(world_facts(&w).marked, 0);
+	world_is_whole(&w);
+	/* A write that is under way keeps its mark, and one half alone keeps all. */
+	cell_begin(&w, &w.cells[1], BLOCK_WRITE);
+	assert_false(mirror_settle(NULL, w.mirror));
+	world_run(&w);
+	world_pull(&w, 1);
+	write_cell(2);
+	assert_true(mirror_settle(NULL, w.mirror));
+	world_run(&w);
+	assert_int_not_equal(world_facts(&w).marked, 0);
+	world_close(&w);
+}
+
 static void the_half_that_went_last_is_named(void **state)
 {
 	(void)state;
@@ -467,6 +492,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_acknowledged_that_only_a_half_has_which_does_not_count),
 		cmocka_unit_test(fronts_are_kept_to_their_rate_and_the_worker_is_told_when_to_come_back),
 		cmocka_unit_test(a_copying_is_told_by_its_half_its_bytes_and_its_time),
+		cmocka_unit_test(a_mirror_that_settles_has_nothing_marked_at_once),
 		cmocka_unit_test(the_half_that_went_last_is_named),
 		cmocka_unit_test(a_set_is_as_busy_as_the_busiest_of_its_mirrors),
 	};

@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { END_MS = 10000 /* until one that failed has ended */, TURN_MS = 1 };
+enum { END_MS = 10000 /* until one that failed has ended */, TURN_MS = 1, SETTLE_MS = 500 };
 
 struct hand_over {
 	struct site_run *run; /* NULL while the site is down */
@@ -325,6 +325,15 @@ static int wait_quiet(struct hand_over *h)
 	return 0;
 }
 
+/* Mirrors write down that their halves are the same.  Else the next one copies what was written lately. */
+static void settle_mirrors(struct hand_over *h)
+{
+	uint64_t limit_ns = clock_now_ns() + SETTLE_MS * UINT64_C(1000000);
+
+	while (!hand_settle(h->run) && clock_now_ns() < limit_ns)
+		poll(NULL, 0, TURN_MS);
+}
+
 static void name_busy(const struct hand_over *h, struct refusal *why)
 {
 	for (unsigned i = 0; i < h->run->io_count; i++) {
@@ -378,8 +387,10 @@ int hand_over_collect(struct hand_over *h)
 	err = h->functions && h->pulled ? wait_quiet(h) : -ENOMEM;
 	if (err == -ETIMEDOUT)
 		name_busy(h, &why);
-	if (!err)
+	if (!err) {
+		settle_mirrors(h);
 		err = collect_functions(h, &why);
+	}
 	if (!err) {
 		note_pulled(h);
 		h->run = NULL;

@@ -42,6 +42,9 @@ bool hand_is_still(const struct run_io *io);
 /* All functions hold still; go on; have no clients any more, who are somebody else's. */
 bool hand_hold_still(struct site_run *run);
 void hand_go_on(struct site_run *run);
+/* All hold still: true when mirrors have written down that their halves are the same, so that a start copies only what
+ * was being copied; else ask again. */
+bool hand_settle(struct site_run *run);
 void hand_forsake(struct site_run *run);
 
 /* -- the one that hands over -- */

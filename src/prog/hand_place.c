@@ -1,6 +1,8 @@
 /* Functions that are handed over: who has a client, and how one is taken out of a site and put into one. */
 #include "prog/hand_over.h"
+#include "prog/site_disk.h"
 #include "prog/site_faults.h"
+#include "prog/site_mirror.h"
 
 #include "attach/vfio_user.h"
 #include "base/bytes.h"
@@ -155,6 +157,23 @@ bool hand_hold_still(struct site_run *run)
 		if (server_of(&run->ios[i]))
 			still &= vfio_user_hold_still(server_of(&run->ios[i]));
 	return still;
+}
+
+bool hand_settle(struct site_run *run)
+{
+	bool settled = true;
+
+	for (unsigned i = 0; i < run->io_count; i++) {
+		const struct run_io *io = &run->ios[i];
+		const struct run_card *card = &run->cards[io->place->member[0].card];
+
+		if (!io->mirror || !disk_card_hold(NULL, card->disk, site_disk_give_way, SITE_DISK_HOLD_TRIES))
+			continue;
+		settled &= mirror_settle(NULL, io->mirror->mirror);
+		disk_card_release(NULL, card->disk);
+		workers_wake(run->workers, card->worker);
+	}
+	return settled;
 }
 
 void hand_go_on(struct site_run *run)

@@ -153,6 +153,52 @@ def killed(world, daemon):
         worker.end()
 
 
+def mirrored_site(world):
+    def card(name):
+        return {"name": name, "class": "disk", "medium": os.path.join(world.dir, name + ".img"), "size": "32MiB",
+                "vfs": 2}
+
+    return {"name": f"e2e-{os.getpid()}-pair", "workers": 2,
+            "chassis": [{"name": "shelf", "carriers": [{"name": f"carrier-{n}", "cards": [card(n)]} for n in "ab"]}],
+            "hosts": [{"name": "blade", "chassis": "shelf"}],
+            "pools": [{"name": "disks", "cards": ["a", "b"]}],
+            "groups": [{"name": "pair", "pool": "disks", "count": 2, "mode": "1+1", "spread": "carrier"}],
+            "systems": [{"name": "vm", "host": "blade", "io": [disk(world, "nvme", "nvme", redundancy="pair")]}]}
+
+
+def mirror_is(daemon, state, seconds=20):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        row = daemon.facts("system", "show", "vm")["ios"][0]
+        if row["mirror"] == state:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def mirrored(world):
+    """A disk on two cards: nothing is copied for a hand-over, and a card that is pulled stays so."""
+    daemon = world.daemon(mirrored_site(world), name="mirrored")
+    worker = Worker(world, "nvme")
+    worker.goes_on("on a mirrored disk")
+    pauses = [daemon.hand_over() for _ in range(2)]
+    worker.goes_on("after it was handed over")
+    kinds = [event["kind"] for event in daemon.facts("event", "list")]
+    check(mirror_is(daemon, "mirrored", 0.1) and "resync-started" not in kinds,
+          f"the mirror is whole, and nothing was copied ({pauses} ms)")
+    daemon.tool("card", "pull", "b")
+    worker.goes_on("with one half")
+    daemon.hand_over()
+    worker.goes_on("with one half after a hand-over")
+    check(daemon.facts("card", "show", "b")["state"] == "pulled" and mirror_is(daemon, "degraded"),
+          "the card that was pulled is pulled")
+    daemon.tool("card", "insert", "b")
+    check(mirror_is(daemon, "mirrored"), "it is put in, and brought up to date")
+    worker.goes_on("with both")
+    worker.end()
+    daemon.stop()
+
+
 def locked(world, daemon):
     """Somebody has the site's lock at any time, and a take-over needs somebody."""
     done = subprocess.run([world.program("src/prog/midplaned"), daemon.site_path], stdout=subprocess.PIPE,
@@ -182,6 +228,8 @@ def body(world):
           f"nobody to take over from: {done.stdout.strip()}")
     daemon.start()
     killed(world, daemon)
+    daemon.stop()
+    mirrored(world)
 
 
 main("hand_over", body)
