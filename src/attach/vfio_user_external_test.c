@@ -1,298 +1,5 @@
-/* A function in one thread, as in a process of its own; its import and attachment in another, as in the daemon; and a
- * client here, as a VMM. */
-#include "attach/vfio_user_client.h"
-#include "attach/vfio_user_import_internal.h"
-
-#include "attach/host_test.h"
-#include "attach/vfio_user_msg.h"
-#include "base/bytes.h"
-#include "spec/pcie.h"
-#include "tests/check.h"
-#include "tests/vfio_sample/vfio_sample.h"
-
-#include <dirent.h>
-#include <errno.h>
-#include <pthread.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
-
-/* Patience, of the daemon and of the tests, is for what never comes; it is less where the daemon's is tested. */
-enum { PAGE = 4096, CONFIG = 7, MEMORY = 8 * PAGE, PATIENCE_MS = 60000, IMPATIENCE_MS = 300 };
-
-#define IOVA (UINT64_C(1) << 45)
-
-static char device_path[64], path[64];
-static struct vfio_user_client *client;
-static int memory_fd;
-static uint8_t *memory;
-
-/* The function. */
-
-static struct {
-	pthread_t thread;
-	uv_loop_t loop;
-	uv_async_t stop;
-	struct sample sample;
-	struct vfio_user *server;
-} device;
-
-static void on_device_stop(uv_async_t *async)
-{
-	uv_close((uv_handle_t *)async, NULL);
-	vfio_user_destroy(device.server);
-}
-
-static void *serve_device(void *arg)
-{
-	(void)arg;
-	uv_run(&device.loop, UV_RUN_DEFAULT);
-	return NULL;
-}
-
-enum pages { PAGES, NO_PAGES };
-static enum vfio_user_reach reach; /* of functions that are started */
-
-static void start_device(enum pages pages)
-{
-	struct vfio_user_conf conf;
-
-	assert_int_equal(uv_loop_init(&device.loop), 0);
-	assert_int_equal(uv_async_init(&device.loop, &device.stop, on_device_stop), 0);
-	assert_int_equal(sample_init(&device.sample), 0);
-	conf = sample_conf(&device.sample);
-	conf.path = device_path;
-	conf.loop = &device.loop;
-	conf.reach = reach;
-	if (pages == NO_PAGES)
-		conf.pages[0].fd = -1;
-	assert_int_equal(vfio_user_create(&device.server, &conf, NULL), 0);
-	assert_int_equal(pthread_create(&device.thread, NULL, serve_device, NULL), 0);
-}
-
-static void stop_device(void)
-{
-	uv_async_send(&device.stop);
-	pthread_join(device.thread, NULL);
-	assert_int_equal(uv_loop_close(&device.loop), 0);
-	sample_fini(&device.sample);
-}
-
-/* The daemon: what is done in its thread is handed to it, and waited for. */
-
-static struct {
-	pthread_t thread;
-	struct test_host host;
-	struct vfio_user_import *import;
-	struct attachment *attachment;
-	uv_async_t call;
-	void (*what)(void);
-	pthread_mutex_t lock;
-	pthread_cond_t done;
-	_Atomic unsigned state, changes;
-	char text[512]; /* said with the last state */
-	bool ends;
-} side = { .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
-
-static void on_changed(void *owner, struct vfio_user_import *import, const char *text)
-{
-	(void)owner;
-	snprintf(side.text, sizeof side.text, "%s", text);
-	side.state = vfio_user_import_state(import);
-	side.changes++;
-}
-
-static void on_call(uv_async_t *async)
-{
-	pthread_mutex_lock(&side.lock);
-	if (side.what)
-		side.what();
-	side.what = NULL;
-	if (side.ends)
-		uv_close((uv_handle_t *)async, NULL);
-	pthread_cond_signal(&side.done);
-	pthread_mutex_unlock(&side.lock);
-}
-
-static void call(void (*what)(void))
-{
-	pthread_mutex_lock(&side.lock);
-	side.what = what;
-	uv_async_send(&side.call);
-	while (side.what)
-		pthread_cond_wait(&side.done, &side.lock);
-	pthread_mutex_unlock(&side.lock);
-}
-
-static void *serve_side(void *arg)
-{
-	(void)arg;
-	uv_run(&side.host.loop, UV_RUN_DEFAULT);
-	return NULL;
-}
-
-static void start_side(enum vfio_user_import_trust trust)
-{
-	static struct site_io io;
-	const struct vfio_user_import_conf import = {
-		.path = device_path, .patience_ms = PATIENCE_MS, .trust = trust, .loop = &side.host.loop,
-		.changed = on_changed,
-	};
-	struct attach_conf conf = { .io = &io, .system = "test" };
-	struct refusal why = { 0 };
-
-	test_host_init(&side.host);
-	side.state = VFIO_USER_IMPORT_STATE_COUNT;
-	side.changes = 0;
-	side.ends = false;
-	io = (struct site_io){ .name = "net0", .socket = path };
-	conf.domain = test_host_domain(&side.host, 0);
-	assert_int_equal(uv_async_init(&side.host.loop, &side.call, on_call), 0);
-	assert_int_equal(vfio_user_import_create(&side.import, &import, &why), 0);
-	conf.import = side.import;
-	assert_int_equal(attach_external.create(&side.attachment, &side.host.host, &conf, &why), 0);
-	assert_int_equal(pthread_create(&side.thread, NULL, serve_side, NULL), 0);
-}
-
-static void end_side(void)
-{
-	attach_external.destroy(side.attachment);
-	vfio_user_import_destroy(side.import);
-	side.ends = true;
-}
-
-static void stop_side(void)
-{
-	call(end_side);
-	pthread_join(side.thread, NULL);
-	test_host_fini(&side.host);
-}
-
-static void nap(void)
-{
-	static const struct timespec moment = { .tv_nsec = 1000000 };
-
-	nanosleep(&moment, NULL);
-}
-
-static void wait_for(enum vfio_user_import_state state)
-{
-	for (unsigned i = 0; side.state != state && i < PATIENCE_MS; i++)
-		nap();
-	assert_int_equal(side.state, state);
-}
-
-static void drain_guard(void)
-{
-	guard_poll(side.host.guard.guard, 0);
-}
-
-/* Faults that the unit reported so far. */
-static unsigned faults(void)
-{
-	call(drain_guard);
-	return side.host.guard.fault_count;
-}
-
-static void open_client(void)
-{
-	struct refusal why = { 0 };
-
-	assert_int_equal(vfio_user_client_open(&client, path, &why), 0);
-	vfio_user_client_set_patience(client, PATIENCE_MS);
-}
-
-static int begin(enum vfio_user_import_trust trust, enum pages pages)
-{
-	snprintf(path, sizeof path, "/tmp/mp-vfext-%d.sock", (int)getpid());
-	snprintf(device_path, sizeof device_path, "/tmp/mp-vfextdev-%d.sock", (int)getpid());
-	start_device(pages);
-	start_side(trust);
-	memory_fd = memfd_create("test", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(memory_fd, MEMORY), 0);
-	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
-	wait_for(VFIO_USER_IMPORT_PRESENT);
-	open_client();
-	return 0;
-}
-
-static int guarded(void **state)
-{
-	(void)state;
-	return begin(VFIO_USER_IMPORT_GUARDED, NO_PAGES);
-}
-
-static int guarded_with_pages(void **state)
-{
-	(void)state;
-	return begin(VFIO_USER_IMPORT_GUARDED, PAGES);
-}
-
-static int trusted(void **state)
-{
-	(void)state;
-	return begin(VFIO_USER_IMPORT_TRUSTED, NO_PAGES);
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	vfio_user_client_close(client);
-	client = NULL;
-	stop_side();
-	stop_device();
-	munmap(memory, MEMORY);
-	close(memory_fd);
-	return 0;
-}
-
-/* The client. */
-
-static uint32_t read32(unsigned region, uint64_t offset)
-{
-	uint8_t bytes[4];
-
-	assert_int_equal(vfio_user_client_read(client, region, offset, 4, bytes), 0);
-	return get_le32(bytes);
-}
-
-static void write32(unsigned region, uint64_t offset, uint32_t value)
-{
-	uint8_t bytes[4];
-
-	put_le32(bytes, value);
-	assert_int_equal(vfio_user_client_write(client, region, offset, 4, bytes), 0);
-}
-
-static void master(void)
-{
-	write32(CONFIG, SPEC_PCI_COMMAND, SPEC_PCI_COMMAND_MASTER | SPEC_PCI_COMMAND_MEMORY);
-}
-
-/* What came of it: an errno. */
-static uint32_t command(enum sample_command what, uint64_t address, uint32_t size)
-{
-	uint32_t result;
-
-	write32(0, SAMPLE_ADDRESS, (uint32_t)address);
-	write32(0, SAMPLE_ADDRESS + 4, (uint32_t)(address >> 32));
-	write32(0, SAMPLE_SIZE, size);
-	write32(0, SAMPLE_COMMAND, what);
-	while ((result = read32(0, SAMPLE_RESULT)) == SAMPLE_UNDER_WAY)
-		;
-	return result;
-}
-
-static const struct vfio_user_client_window *window(uint32_t flags)
-{
-	static struct vfio_user_client_window w;
-
-	w = (struct vfio_user_client_window){ .address = IOVA, .size = MEMORY, .flags = flags, .fd = memory_fd };
-	return &w;
-}
+/* Imported functions: what a client sees of them, what they reach, and processes that are not what they should be. */
+#include "attach/vfio_user_external_side_test.h"
 
 static void test_a_client_sees_the_function_as_it_is(void **state)
 {
@@ -422,8 +129,7 @@ static void test_a_function_that_needs_descriptors_is_refused_when_it_is_guarded
 	assert_true(limits.needs_fds);
 	vfio_user_client_close(client);
 	client = NULL;
-	stop_device();
-	wait_for(VFIO_USER_IMPORT_ABSENT);
+	goes();
 	reach = VFIO_USER_NEEDS_FDS;
 	start_device(NO_PAGES);
 	reach = VFIO_USER_REACHES_ALL;
@@ -550,15 +256,13 @@ static void test_accesses_end_while_the_function_is_away_and_it_returns_as_it_wa
 	master();
 	assert_int_equal(vfio_user_client_map(client, window(3)), 0);
 	assert_int_equal(vfio_user_client_signal(client, 3, fd), 0);
-	stop_device();
-	wait_for(VFIO_USER_IMPORT_ABSENT);
+	goes();
 	assert_int_equal(read32(0, SAMPLE_ID), UINT32_MAX);
 	assert_int_equal(read32(CONFIG, 0), UINT32_MAX);
 	write32(0, SAMPLE_SCRATCH, 1);
 	assert_int_equal(vfio_user_client_map(client, &other), 0); /* for later */
 	assert_int_equal(vfio_user_client_save(client, &(uint8_t *){ NULL }, &(size_t){ 0 }), -ENODEV);
-	start_device(NO_PAGES);
-	wait_for(VFIO_USER_IMPORT_PRESENT);
+	comes(NO_PAGES);
 	assert_int_equal(read32(0, SAMPLE_ID), SAMPLE_MAGIC);
 	assert_int_equal(read32(0, SAMPLE_SCRATCH), 0);
 	master();
@@ -578,11 +282,9 @@ static void test_a_client_with_mapped_pieces_connects_again_when_it_returns(void
 
 	(void)state;
 	assert_int_equal(vfio_user_client_map(client, window(3)), 0);
-	stop_device();
-	wait_for(VFIO_USER_IMPORT_ABSENT);
+	goes();
 	assert_int_equal(read32(0, SAMPLE_ID), UINT32_MAX);
-	start_device(PAGES);
-	wait_for(VFIO_USER_IMPORT_PRESENT);
+	comes(PAGES);
 	while (vfio_user_client_read(client, 0, 0, 4, bytes) == 0)
 		nap();
 	assert_int_equal(vfio_user_client_resume(client, &why), 0);
@@ -628,7 +330,7 @@ static void be_impatient(void)
 
 static void be_patient(void)
 {
-	side.import->conf.patience_ms = PATIENCE_MS;
+	side.import->conf.patience_ms = 10 * PATIENCE_MS;
 }
 
 static int listen_at(const char *where)
@@ -661,8 +363,7 @@ static void test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it(vo
 	int fd;
 
 	(void)state;
-	stop_device();
-	wait_for(VFIO_USER_IMPORT_ABSENT);
+	goes();
 	call(be_impatient);
 	fd = listen_at(device_path);
 	wait_for(VFIO_USER_IMPORT_DEAD);
@@ -674,8 +375,23 @@ static void test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it(vo
 	unlink(device_path);
 	wait_for(VFIO_USER_IMPORT_ABSENT);
 	call(be_patient);
-	start_device(NO_PAGES);
-	wait_for(VFIO_USER_IMPORT_PRESENT);
+	comes(NO_PAGES);
+}
+
+static void test_a_process_that_ends_with_a_question_unread_is_dialled_again_without_patience(void **state)
+{
+	uint8_t byte;
+	int fd, one;
+
+	(void)state;
+	goes();
+	fd = listen_at(device_path);
+	one = accept(fd, NULL, NULL);
+	assert_int_equal(recv(one, &byte, 1, MSG_PEEK), 1);
+	close(fd);
+	close(one);
+	unlink(device_path);
+	comes(NO_PAGES);
 }
 
 static unsigned open_fds(void)
@@ -730,8 +446,7 @@ static void test_a_process_that_says_anything_does_no_harm(void **state)
 	int fd;
 
 	(void)state;
-	stop_device();
-	wait_for(VFIO_USER_IMPORT_ABSENT);
+	goes();
 	before = open_fds();
 	call(be_impatient);
 	fd = listen_at(device_path);
@@ -749,8 +464,7 @@ static void test_a_process_that_says_anything_does_no_harm(void **state)
 		nap();
 	assert_true(open_fds() <= before);
 	call(be_patient);
-	start_device(NO_PAGES);
-	wait_for(VFIO_USER_IMPORT_PRESENT);
+	comes(NO_PAGES);
 }
 
 /* Questions on a connection of our own, as a function that has taken leave of its bookkeeping asks them. */
@@ -837,8 +551,7 @@ static void test_every_byte_beyond_what_is_granted_is_a_fault_of_the_function(vo
 	(void)state;
 	vfio_user_client_close(client);
 	client = NULL;
-	stop_device();
-	wait_for(VFIO_USER_IMPORT_ABSENT);
+	goes();
 	fd = listen_at(device_path);
 	one = accept(fd, NULL, NULL);
 	for (unsigned i = 0; i < 17; i++)
@@ -863,8 +576,7 @@ static void test_every_byte_beyond_what_is_granted_is_a_fault_of_the_function(vo
 	close(fd);
 	unlink(device_path);
 	wait_for(VFIO_USER_IMPORT_ABSENT);
-	start_device(NO_PAGES);
-	wait_for(VFIO_USER_IMPORT_PRESENT);
+	comes(NO_PAGES);
 }
 
 int main(void)
@@ -889,6 +601,7 @@ int main(void)
 		T(test_a_client_with_mapped_pieces_connects_again_when_it_returns, guarded_with_pages),
 		T(test_a_quarantined_function_is_cut_off_until_it_is_released, guarded),
 		T(test_a_process_that_never_answers_is_dead_and_nobody_waits_for_it, guarded),
+		T(test_a_process_that_ends_with_a_question_unread_is_dialled_again_without_patience, guarded),
 		T(test_a_process_that_says_anything_does_no_harm, guarded),
 	};
 

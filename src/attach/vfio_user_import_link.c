@@ -457,9 +457,10 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 	struct vfio_user_import *import = poll->data;
 	int err;
 
-	(void)status; /* an error shows itself in the read */
 	if (!import || import->fd < 0)
 		return;
+	if (status < 0) /* the loop says no more, and looks at it no more: an error shows itself in the read */
+		events = UV_READABLE | UV_DISCONNECT;
 	err = go_on(import, events);
 	if (err == 1)
 		return;

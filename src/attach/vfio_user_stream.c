@@ -254,9 +254,10 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 	struct refusal why = { 0 };
 	int err = 0;
 
-	(void)status; /* an error shows itself in the read */
 	if (!vf || vf->fd < 0)
 		return;
+	if (status < 0) /* the loop says no more, and looks at it no more: an error shows itself in the read */
+		events = UV_DISCONNECT;
 	if (!vfuser_is_ready(vf)) {
 		uv_poll_stop(vf->poll);
 		return;

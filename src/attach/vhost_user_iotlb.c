@@ -31,10 +31,11 @@ static void on_channel(uv_poll_t *poll, int status, int events)
 	uint8_t away[1024];
 	ssize_t got;
 
-	(void)status;
 	(void)events;
 	if (!vu || vu->backend_fd < 0)
 		return;
+	if (status < 0) /* the loop looks at it no more */
+		uv_poll_start(poll, UV_READABLE | UV_DISCONNECT, on_channel);
 	got = recv(vu->backend_fd, away, sizeof away, MSG_DONTWAIT);
 	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;

@@ -231,10 +231,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct vhost_user *vu = poll->data;
 
-	(void)status; /* an error shows itself in the read */
 	(void)events;
-	if (vu && vu->fd >= 0)
-		vu_socket_go_on(vu);
+	if (!vu || vu->fd < 0)
+		return;
+	if (status < 0) /* the loop looks at it no more: an error shows itself in the read, behind what waits there */
+		vu_socket_resume(vu);
+	vu_socket_go_on(vu);
 }
 
 int vu_socket_open(struct vhost_user *vu, int fd)

@@ -260,6 +260,26 @@ static void a_server_takes_the_next_frontend_after_one_left(void **state)
 	world_destroy(w);
 }
 
+/* With an answer that it has not read, so its socket has an error, and requests that want none. */
+static void a_frontend_that_ends_in_the_midst_of_its_requests_is_seen_to_be_gone(void **state)
+{
+	struct world *w = world_start(PROTOCOL);
+	struct attach_facts facts;
+
+	(void)state;
+	rounds(w, 5);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(vfe_send(&w->guest[0], i ? VHOST_USER_SET_OWNER : VHOST_USER_GET_QUEUE_NUM, 0,
+					  NULL, 0, NULL, 0), 0);
+	while (!has_answer(&w->guest[0]))
+		pump(w);
+	vfe_close(&w->guest[0]);
+	rounds(w, 100);
+	w->a[0]->ops->facts(w->a[0], &facts);
+	assert_string_equal(facts.state, "waiting");
+	world_destroy(w);
+}
+
 static void a_client_keeps_trying_and_comes_back(void **state)
 {
 	struct world *w = world_create(SITE_SOCKET_CLIENT);
@@ -743,6 +763,7 @@ int main(void)
 		cmocka_unit_test(a_worker_that_keeps_a_front_makes_its_guest_wait_and_nobody_else),
 		cmocka_unit_test(a_worker_that_never_rests_passes_by_a_front_that_is_wanted),
 		cmocka_unit_test(a_server_takes_the_next_frontend_after_one_left),
+		cmocka_unit_test(a_frontend_that_ends_in_the_midst_of_its_requests_is_seen_to_be_gone),
 		cmocka_unit_test(a_client_keeps_trying_and_comes_back),
 		cmocka_unit_test(a_path_in_use_is_refused_and_a_dead_one_is_taken),
 		cmocka_unit_test(memory_comes_and_goes_by_slots_under_traffic),

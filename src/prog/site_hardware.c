@@ -368,8 +368,9 @@ static void on_uevent(uv_poll_t *poll, int status, int events)
 {
 	struct site_hardware *hw = poll->data;
 
-	(void)status;
 	(void)events;
+	if (status < 0) /* news was lost: the loop looks at it no more */
+		must(uv_poll_start(poll, UV_READABLE, on_uevent) == 0);
 	if (uevent_drain(hw->uevents))
 		ask_for_look(hw);
 }

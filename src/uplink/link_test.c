@@ -170,6 +170,28 @@ static void old_news_does_not_bring_a_lost_link_back(void **state)
 	uv_run(&loop, UV_RUN_NOWAIT);
 }
 
+/* More news than the socket holds, while nobody reads. */
+static void after_news_was_lost_more_is_heard(void **state)
+{
+	struct link_watch *watch;
+
+	(void)state;
+	wait_until_running(true);
+	assert_int_equal(link_watch_open(&watch, &loop, "up0", on_change, NULL), 0);
+	for (unsigned i = 0; i < 2000; i++)
+		set_far(i % 2 ? FAR_UP : FAR_DOWN);
+	wait_until_running(true);
+	for (unsigned k = 0; k < 100; k++)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	changes = 0;
+	set_far(FAR_DOWN);
+	run_loop_until(1);
+	set_far(FAR_UP);
+	run_loop_until(2);
+	link_watch_close(watch);
+	uv_run(&loop, UV_RUN_NOWAIT);
+}
+
 static int open_tap(const char *name)
 {
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
@@ -388,6 +410,7 @@ int main(void)
 		cmocka_unit_test_setup(each_change_is_told_once_whoever_saw_it_first,
 				       forget_changes),
 		cmocka_unit_test_setup(old_news_does_not_bring_a_lost_link_back, forget_changes),
+		cmocka_unit_test(after_news_was_lost_more_is_heard),
 		cmocka_unit_test_setup(
 			a_carrier_lost_right_after_another_one_is_told_as_soon_as_the_driver_is_asked,
 			forget_changes),

@@ -116,10 +116,12 @@ static void take_message(struct link_watch *watch, const struct nlmsghdr *header
 		    (info->ifi_flags & LOWER_UP);
 }
 
-/* Reads what the kernel has to say; -ENOBUFS when it lost some of it, -EAGAIN at the end. */
+/* Reads all that the kernel has to say; then -ENOBUFS when it lost some of it, or -EAGAIN.  It says so before what
+ * there is yet, and an answer finds no room before that is read. */
 static int read_messages(struct link_watch *watch)
 {
 	_Alignas(struct nlmsghdr) char bytes[READ_BYTES];
+	bool lost = false;
 
 	for (;;) {
 		ssize_t n = recv(watch->fd, bytes, sizeof(bytes), 0);
@@ -127,8 +129,12 @@ static int read_messages(struct link_watch *watch)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == ENOBUFS) {
+			lost = true;
+			continue;
+		}
 		if (n <= 0)
-			return n < 0 ? -errno : -EAGAIN;
+			return lost ? -ENOBUFS : n < 0 ? -errno : -EAGAIN;
 		for (size_t left = (size_t)n; left >= sizeof(*header) &&
 					      header->nlmsg_len >= sizeof(*header) &&
 					      header->nlmsg_len <= left;) {
@@ -148,8 +154,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	struct link_watch *watch = poll->data;
 	bool was_up = watch->up;
 
-	(void)status;
 	(void)events;
+	if (status < 0) /* news was lost: the loop looks at it no more */
+		(void)uv_poll_start(poll, UV_READABLE, on_readable);
 	if (read_messages(watch) == -ENOBUFS)
 		(void)ask(watch); /* what was lost may have been ours */
 	/* What waited here may be older than what a look has told; what is newer is yet to come. */
