@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 JOBS ?= $(shell nproc)
 
-.PHONY: all deps test unit e2e demo bench fuzz tsan test-sriov test-vfio-user test-first-stage install clean format help
+.PHONY: all deps test unit e2e demo bench fuzz tsan test-sriov test-vfio-user test-first-stage test-hardware-nic install clean format help
 
 all: $(BUILD)/build.ninja ## build the two programs and all tests
 	ninja -C $(BUILD) -j $(JOBS)
@@ -13,12 +13,13 @@ all: $(BUILD)/build.ninja ## build the two programs and all tests
 $(BUILD)/build.ninja: | deps-build
 	meson setup $(BUILD)
 
-.PHONY: deps-build deps-test deps-demo deps-bench deps-sriov
+.PHONY: deps-build deps-test deps-demo deps-bench deps-sriov deps-nic
 deps-build: ; @sh packaging/install-deps build
 deps-test: ; @sh packaging/install-deps build test unpack
 deps-demo: ; @sh packaging/install-deps build demo unpack
 deps-bench: ; @sh packaging/install-deps build bench unpack unpack-bench
 deps-sriov: ; @sh packaging/install-deps build test sriov unpack
+deps-nic: ; @sh packaging/install-deps build test sriov unpack unpack-nic
 
 deps: ## install the Debian packages for everything (packaging/debian-packages.txt)
 	@sh packaging/install-deps
@@ -69,6 +70,11 @@ test-vfio-user: deps-sriov ## QEMU 11's vfio-user-pci takes functions of ours, b
 			python3 tests/e2e/qemu_vfio_user_net.py --build $(BUILD) && \
 			python3 tests/e2e/qemu_vfio_user_intx.py --build $(BUILD) && \
 			python3 tests/e2e/qemu_vfio_user_disk.py --build $(BUILD)'
+
+test-hardware-nic: deps-nic ## network cards with SR-IOV under Linux's own drivers (QEMU 11's igb)
+	@$(MAKE) --no-print-directory all
+	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
+		python3 tests/e2e/hardware_nic.py --build $(BUILD)
 
 test-first-stage: deps-sriov ## our walk of first-stage tables against QEMU 11's
 	@$(MAKE) --no-print-directory all

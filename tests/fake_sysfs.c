@@ -144,6 +144,16 @@ static void add_function(const struct fake_sysfs *fake, const char *address, uns
 	link_to(fake, address, "iommu_group", target);
 }
 
+static void put_flags(const struct fake_sysfs *fake, const char *address, const char *interface,
+		      const char *flags)
+{
+	char path[PATH_MAX], name[64];
+
+	snprintf(name, sizeof name, "net/%s/flags", interface);
+	device_path(fake, address, name, path);
+	put_text(path, flags);
+}
+
 void fake_sysfs_add_pf(struct fake_sysfs *fake, const char *address, unsigned vfs_total,
 		       const char *interface)
 {
@@ -165,6 +175,7 @@ void fake_sysfs_add_pf(struct fake_sysfs *fake, const char *address, unsigned vf
 	snprintf(text, sizeof text, "net/%s", interface);
 	device_path(fake, address, text, path);
 	make_dir(path);
+	put_flags(fake, address, interface, "0x1003\n");
 }
 
 /* "0000:01:00.0" has VFs 0000:01:00.1, .2 ... */
@@ -342,6 +353,11 @@ static int set_link(void *owner, const char *interface, unsigned vf, const struc
 		refuse(why, "", "the driver of %s does not take that", interface);
 		return -EOPNOTSUPP;
 	}
+	if (link->set & VF_LINK_RATE && fake->no_link) {
+		fake->no_link--;
+		refuse(why, "", "%s has no link", interface);
+		return -ENOLINK;
+	}
 	snprintf(path, sizeof path, "%s/told/%s-%u", fake->root, interface, vf);
 	(void)sscanf(text_of(path), "%llx %u %u", &mac, &vlan, &rate);
 	if (link->set & VF_LINK_MAC)
@@ -353,6 +369,40 @@ static int set_link(void *owner, const char *interface, unsigned vf, const struc
 	snprintf(text, sizeof text, "%llx %u %u", mac, vlan, rate);
 	put_text(path, text);
 	return 0;
+}
+
+/* Of whichever function has that interface. */
+static int raise_interface(void *owner, const char *interface, struct refusal *why)
+{
+	struct fake_sysfs *fake = owner;
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	(void)why;
+	if (step(fake))
+		return -EIO;
+	note(fake, "log", "raise %s\n", interface);
+	snprintf(path, sizeof path, "%s/bus/pci/devices", fake->sysfs);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)) != NULL) {
+		char name[64];
+
+		snprintf(name, sizeof name, "net/%s", interface);
+		device_path(fake, entry->d_name, name, path);
+		if (access(path, F_OK) == 0)
+			put_flags(fake, entry->d_name, interface, "0x1003\n");
+	}
+	if (dir)
+		closedir(dir);
+	return 0;
+}
+
+static void count_pause(void *owner, unsigned ms)
+{
+	struct fake_sysfs *fake = owner;
+
+	fake->paused_ms += ms;
 }
 
 static void read_users(void *owner, struct pci_users *users)
@@ -408,6 +458,8 @@ void fake_sysfs_make(struct fake_sysfs *fake)
 
 	*fake = (struct fake_sysfs){ .hand = { .write = write_sysfs,
 					       .link = set_link,
+					       .raise = raise_interface,
+					       .pause = count_pause,
 					       .users = read_users,
 					       .remember = remember } };
 	fake->hand.owner = fake;
@@ -432,6 +484,19 @@ void fake_sysfs_add_vfs(struct fake_sysfs *fake, const char *pf, unsigned count)
 
 	snprintf(text, sizeof text, "%u\n", count);
 	must(set_numvfs(fake, pf, text) == 0);
+}
+
+void fake_sysfs_lower(struct fake_sysfs *fake, const char *address, const char *interface)
+{
+	put_flags(fake, address, interface, "0x1002\n");
+}
+
+bool fake_sysfs_is_up(const struct fake_sysfs *fake, const char *address, const char *interface)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, "net/%s/flags", interface);
+	return strtoul(fake_sysfs_file(fake, address, name), NULL, 0) & 1;
 }
 
 void fake_sysfs_unplug(struct fake_sysfs *fake, const char *address)

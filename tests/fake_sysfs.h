@@ -20,6 +20,8 @@ struct fake_sysfs {
 	unsigned
 		stop_before; /* the step, from 1, from which on nothing changes any more; 0: none */
 	bool refuse_rate;    /* the PF's driver has no rates */
+	unsigned no_link;    /* so often it has no link when it is told one; then it has */
+	unsigned paused_ms;  /* waited for */
 };
 
 /* Makes an empty machine, with drivers "vfio-pci", "pfdrv" and "vfdrv"; removes it. */
@@ -32,6 +34,9 @@ void fake_sysfs_add_pf(struct fake_sysfs *fake, const char *address, unsigned vf
 		       const char *interface);
 /* Makes VFs as somebody else would have: with their driver, vfdrv. */
 void fake_sysfs_add_vfs(struct fake_sysfs *fake, const char *pf, unsigned count);
+/* Takes a PF's interface down, or up; whether it is up. */
+void fake_sysfs_lower(struct fake_sysfs *fake, const char *address, const char *interface);
+bool fake_sysfs_is_up(const struct fake_sysfs *fake, const char *address, const char *interface);
 /* Unplugs a function, with its VFs; makes one silent, or loud. */
 void fake_sysfs_unplug(struct fake_sysfs *fake, const char *address);
 void fake_sysfs_silence(struct fake_sysfs *fake, const char *address, bool silent);

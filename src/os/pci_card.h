@@ -69,8 +69,11 @@ int pci_card_had(const struct pci_card *card, const char *owner);
 /* Hands VF 'vf' (0..) to vfio-pci for 'owner', told 'link' before (link->set 0: nothing).  What is
  * right already is left, and a function that a process has open for this owner is not touched.
  *
+ * The PF's interface is brought up.
+ *
  * -ENODEV: it is dead; -EBUSY: somebody else uses it, or something else in its IOMMU group is the
- * host's; -EINVAL: its PF's driver does not take 'link', or there is no interface; another -errno.
+ * host's; -ENOLINK: its PF has no link, without which its driver takes no rate; -EINVAL: that
+ * driver does not take 'link', or there is no interface; another -errno.
  */
 int pci_card_give(struct pci_card *card, unsigned vf, const char *owner, const struct vf_link *link,
 		  struct refusal *why);

@@ -56,13 +56,32 @@ static int note(struct pci_card *card, unsigned vf, const struct pci_bus_functio
 	return pci_card_save(card, why);
 }
 
+/* A PF has no link for some seconds after its VFs were made, or it was brought up.  One without a
+ * cable is waited for once. */
+static int set_one(struct pci_card *card, unsigned vf, const struct vf_link *one,
+		   struct refusal *why)
+{
+	const struct pci_hand *hand = card->conf.hand;
+	bool waits = (one->set & VF_LINK_RATE) && one->rate_mbps && !card->waited;
+	struct refusal below = { 0 };
+	int err = hand->link(hand->owner, card->pf.interface, vf, one, &below);
+
+	for (unsigned ms = 0; waits && err == -ENOLINK && ms < PCI_CARD_LINK_MS; ms += 50) {
+		hand->pause(hand->owner, 50);
+		err = hand->link(hand->owner, card->pf.interface, vf, one, &below);
+	}
+	card->waited = card->waited || (waits && err == -ENOLINK);
+	if (err)
+		refuse(why, "", "%s", below.text);
+	return err;
+}
+
 /* One thing after the other: a driver that cannot do one of them may do the rest.  Taking away what
  * was never set is no failure. */
 static int set_link(struct pci_card *card, unsigned vf, const struct vf_link *link,
 		    struct refusal *why)
 {
 	static const unsigned each[] = { VF_LINK_MAC, VF_LINK_VLAN, VF_LINK_RATE };
-	const struct pci_hand *hand = card->conf.hand;
 	int err = 0;
 
 	if (!link->set)
@@ -76,9 +95,26 @@ static int set_link(struct pci_card *card, unsigned vf, const struct vf_link *li
 		struct vf_link one = *link;
 
 		one.set = link->set & each[i];
-		if (one.set && hand->link(hand->owner, card->pf.interface, vf, &one, why) != 0)
-			err = -EINVAL;
+		if (one.set)
+			err = set_one(card, vf, &one, why);
 	}
+	return !err || err == -ENOLINK ? err : -EINVAL;
+}
+
+/* Its functions pass nothing while the PF's interface is down.  It stays up: who uses it by the
+ * time that we end is not known. */
+static int raise_pf(struct pci_card *card, struct refusal *why)
+{
+	const struct pci_hand *hand = card->conf.hand;
+	int err;
+
+	if (!card->pf.interface[0] || card->pf.interface_up)
+		return 0;
+	err = hand->raise(hand->owner, card->pf.interface, why);
+	if (!err)
+		pci_card_tell(card, PCI_CARD_PF, "raised",
+			      "%s was down, and its virtual functions idle: it is up now",
+			      card->pf.interface);
 	return err;
 }
 
@@ -123,6 +159,8 @@ static int give(struct pci_card *card, unsigned vf, const char *owner, const str
 	err = note(card, vf, &f, owner, link->set, why);
 	if (entry) /* what it was told before and is not to have now becomes none */
 		told.set |= entry->set & (VF_LINK_VLAN | VF_LINK_RATE);
+	if (!err)
+		err = raise_pf(card, why);
 	if (!err)
 		err = set_link(card, vf, &told, why);
 	if (!err)

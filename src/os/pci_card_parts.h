@@ -7,6 +7,8 @@
 
 #define PCI_CARD_DRIVER "vfio-pci"
 
+enum { PCI_CARD_LINK_MS = 5000 }; /* a link that there is has come by then */
+
 struct pci_card {
 	struct pci_card_conf conf;
 	struct pci_bus root; /* of no functions: what pci_bus_look() needs */
@@ -14,6 +16,7 @@ struct pci_card {
 	bool recorded; /* the record is in its file */
 	bool alive, begun;
 	bool told_vfs; /* the VFs were there when they were last looked at */
+	bool waited;   /* for a link that did not come, since the VFs were made */
 	int lock;
 	char lock_path[PCI_RECORD_PATH_MAX + 8], record_path[PCI_RECORD_PATH_MAX];
 	struct pci_bus_function pf;

@@ -38,6 +38,7 @@ static void make_world(struct fake_sysfs *fake)
 {
 	fake_sysfs_make(fake);
 	fake_sysfs_add_pf(fake, PF, 4, "eth9");
+	fake_sysfs_lower(fake, PF, "eth9");
 	fake_sysfs_add_pf(fake, OTHER, 2, "");
 	fake_sysfs_add_vfs(fake, OTHER, 2);
 	fake_sysfs_use(fake, "0000:02:00.1", true);
@@ -293,6 +294,55 @@ static void a_rate_that_the_driver_does_not_take_undoes_the_rest(void **state)
 	end_world(&fake);
 }
 
+static void a_card_that_is_down_is_brought_up_when_a_function_is_given_and_stays_up(void **state)
+{
+	struct fake_sysfs fake;
+	struct pci_card *card;
+
+	(void)state;
+	make_world(&fake);
+	card = begin_card(&fake, 2);
+	assert_false(fake_sysfs_is_up(&fake, PF, "eth9"));
+	give(card, 0, "web/net0", &nothing, 0);
+	assert_true(fake_sysfs_is_up(&fake, PF, "eth9"));
+	check_events("-1 raised eth9 was down");
+	last_events[0] = '\0';
+	give(card, 1, "db/net0", &nothing, 0);
+	assert_false(was_told("raised"));
+	pci_card_close(card, PCI_CARD_RELEASE);
+	assert_true(fake_sysfs_is_up(&fake, PF, "eth9"));
+	end_world(&fake);
+}
+
+static void a_link_that_comes_late_is_waited_for_and_one_that_does_not_only_once(void **state)
+{
+	const struct vf_link link = { .set = VF_LINK_RATE, .rate_mbps = 100 };
+	struct fake_sysfs fake;
+	struct pci_card *card;
+	unsigned waited_ms;
+
+	(void)state;
+	make_world(&fake);
+	card = begin_card(&fake, 3);
+	fake.no_link = 30;
+	give(card, 0, "web/net0", &link, 0);
+	assert_string_equal(fake_sysfs_told(&fake, "eth9", 0), "0 0 100");
+	assert_in_range(fake.paused_ms, 100, 5000);
+	fake.no_link = 100000;
+	give(card, 1, "db/net0", &link, -ENOLINK);
+	assert_string_equal(fake_sysfs_driver(&fake, VF(2)), "");
+	assert_int_equal(pci_card_had(card, "db/net0"), -1);
+	waited_ms = fake.paused_ms;
+	assert_in_range(waited_ms, 5000, 12000);
+	give(card, 2, "mail/net0", &link, -ENOLINK);
+	give(card, 2, "mail/net0", &nothing, 0);
+	assert_int_equal(fake.paused_ms, waited_ms);
+	fake.no_link = 0;
+	give(card, 1, "db/net0", &link, 0);
+	pci_card_close(card, PCI_CARD_RELEASE);
+	end_world(&fake);
+}
+
 static void a_function_that_somebody_else_has_open_is_not_given(void **state)
 {
 	struct fake_sysfs fake;
@@ -496,62 +546,6 @@ static void so_is_a_crash_while_it_is_mended(void **state)
 	}
 }
 
-/* -- the record -- */
-
-static void a_record_is_read_back_as_it_was_written(void **state)
-{
-	static struct pci_record a, b;
-	static char text[PCI_RECORD_TEXT_MAX], again[PCI_RECORD_TEXT_MAX];
-	struct refusal why;
-
-	(void)state;
-	a = (struct pci_record){ .site = "demo",
-				 .card = "nic-a",
-				 .pf = PF,
-				 .vfs = 4,
-				 .made = true,
-				 .autoprobe = 1,
-				 .function_count = PCI_RECORD_FUNCTIONS_MAX };
-	for (unsigned i = 0; i < a.function_count; i++) {
-		a.function[i] = (struct pci_record_function){
-			.vf = i, .address = VF(1), .driver = "vfdrv", .set = i % 8
-		};
-		memset(a.function[i].owner, 'x', sizeof a.function[i].owner - 1);
-	}
-	pci_record_print(&a, text);
-	assert_int_equal(pci_record_parse(text, strlen(text), &b, &why), 0);
-	pci_record_print(&b, again);
-	assert_string_equal(text, again);
-}
-
-static void a_record_that_is_none_is_refused(void **state)
-{
-	static const char *const bad[] = {
-		"",
-		"midplane pci record 2\n",
-		"midplane pci record 1\nsite a\ncard b\npf 0000:01:00.0\nvfs 1 made\n",
-		"midplane pci record 1\nsite a\ncard b\npf ../../x\nvfs 1 made\nautoprobe -\n",
-		"midplane pci record 1\nsite a\ncard b\npf 0000:01:00.0\nvfs 1 lost\nautoprobe -\n",
-		"midplane pci record 1\nsite a\ncard b\npf 0000:01:00.0\nvfs 1 made\nautoprobe 2\n",
-		"midplane pci record 1\nsite a\ncard b\npf 0000:01:00.0\nvfs 1 made\nautoprobe -",
-		"midplane pci record 1\nsite a\ncard b\npf 0000:01:00.0\nvfs 1 made\nautoprobe -\n"
-		"function 0 0000:01:00.1 ../x - 0 a/b\n",
-		"midplane pci record 1\nsite a\ncard b\npf 0000:01:00.0\nvfs 1 made\nautoprobe -\n"
-		"function 256 0000:01:00.1 - - 0 a/b\n",
-		"midplane pci record 1\nsite a\ncard b\npf 0000:01:00.0\nvfs 1 made\nautoprobe -\n"
-		"function 0 0000:01:00.1 - - 0 a/b\nfunction 0 0000:01:00.2 - - 0 a/c\n",
-	};
-	static struct pci_record record;
-
-	(void)state;
-	for (size_t i = 0; i < array_len(bad); i++) {
-		struct refusal why = { 0 };
-
-		assert_int_equal(pci_record_parse(bad[i], strlen(bad[i]), &record, &why), -EINVAL);
-		assert_true(why.text[0]);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -564,14 +558,16 @@ int main(void)
 		cmocka_unit_test(two_daemons_do_not_share_a_card),
 		cmocka_unit_test(a_group_that_the_host_uses_is_not_handed_out),
 		cmocka_unit_test(a_rate_that_the_driver_does_not_take_undoes_the_rest),
+		cmocka_unit_test(
+			a_card_that_is_down_is_brought_up_when_a_function_is_given_and_stays_up),
+		cmocka_unit_test(
+			a_link_that_comes_late_is_waited_for_and_one_that_does_not_only_once),
 		cmocka_unit_test(a_function_that_somebody_else_has_open_is_not_given),
 		cmocka_unit_test(a_dead_function_is_never_handed_out),
 		cmocka_unit_test(free_functions_of_a_silent_card_are_dead_and_a_guests_own_is_not),
 		cmocka_unit_test(a_card_that_is_unplugged_comes_back_as_it_was),
 		cmocka_unit_test(a_crash_before_any_step_is_found_and_mended),
 		cmocka_unit_test(so_is_a_crash_while_it_is_mended),
-		cmocka_unit_test(a_record_is_read_back_as_it_was_written),
-		cmocka_unit_test(a_record_that_is_none_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,7 @@ int pci_card_make_vfs(struct pci_card *card, struct refusal *why)
 	if (err)
 		return err;
 	card->record.made = true;
+	card->waited = false;
 	card->record.vfs = card->conf.vfs;
 	err = pci_card_set_vfs(card, card->conf.vfs, why);
 	if (!err)

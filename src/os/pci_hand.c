@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static int write_file(void *owner, const char *path, const char *text)
@@ -32,6 +33,19 @@ static int set_link(void *owner, const char *interface, unsigned vf, const struc
 {
 	(void)owner;
 	return vf_link_set(interface, vf, link, why);
+}
+
+static int raise_interface(void *owner, const char *interface, struct refusal *why)
+{
+	(void)owner;
+	return vf_link_raise(interface, why);
+}
+
+static void pause_ms(void *owner, unsigned ms)
+{
+	(void)owner;
+	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 },
+		  NULL);
 }
 
 /* The name of a VFIO file that a process has open: groups are numbers, devices are in a folder. */
@@ -114,6 +128,8 @@ static int remember(void *owner)
 const struct pci_hand pci_hand_kernel = {
 	.write = write_file,
 	.link = set_link,
+	.raise = raise_interface,
+	.pause = pause_ms,
 	.users = read_users,
 	.remember = remember,
 };

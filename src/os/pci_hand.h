@@ -31,6 +31,10 @@ struct pci_hand {
 	/* Tells a PF's driver about a VF, as vf_link_set(). */
 	int (*link)(void *owner, const char *interface, unsigned vf, const struct vf_link *link,
 		    struct refusal *why);
+	/* Brings a PF's interface up, as vf_link_raise(). */
+	int (*raise)(void *owner, const char *interface, struct refusal *why);
+	/* Waits so long for something that comes by itself. */
+	void (*pause)(void *owner, unsigned ms);
 	/* Who has functions open. */
 	void (*users)(void *owner, struct pci_users *users);
 	/* About to change the file in which we remember what we did.  0, or -errno: it is not to

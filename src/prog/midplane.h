@@ -50,6 +50,8 @@ enum midplane_exit {
 	X(MAC, 0, "mac", "ADDRESS", "the virtual function's address")                           \
 	X(VLAN, 0, "vlan", "N", "its VLAN; 0: none")                                            \
 	X(RATE, 0, "rate", "MBIT_S", "what it may send; 0: no limit")                           \
+	X(SPOOF_CHECK, 0, "spoof-check", "on|off", "drop what it sends from another address")   \
+	X(TRUST, 0, "trust", "on|off", "let its driver change its address and see all frames")  \
 	X(INTERRUPTS, 0, "interrupts", "N", "interrupts of the function (default: one a queue pair)") \
 	X(DESTRUCTIVE, 0, "destructive", NULL, "also what disturbs a function in use")          \
 	X(JUNIT, 0, "junit", "FILE", "also write the report as JUnit XML")                      \

@@ -78,8 +78,9 @@ const struct command midplane_commands[] = {
 	  "hand a function to a driver (vfio-pci)" },
 	{ "hardware", "release", "ADDRESS", BIT(SYSFS), 0, midplane_hardware_release,
 	  "let the kernel choose a function's driver again" },
-	{ "hardware", "set", "ADDRESS", BIT(SYSFS) | BIT(MAC) | BIT(VLAN) | BIT(RATE), 0,
-	  midplane_hardware_set, "tell a virtual function's address, VLAN and rate to its card" },
+	{ "hardware", "set", "ADDRESS", BIT(SYSFS) | BIT(MAC) | BIT(VLAN) | BIT(RATE) |
+	  BIT(SPOOF_CHECK) | BIT(TRUST), 0,
+	  midplane_hardware_set, "tell a virtual function's address, VLAN, rate and rights to its card" },
 	{ "pci", "show", "SOCKET", BIT(DUMP), 0, midplane_pci_show,
 	  "all of a function that a process serves by vfio-user" },
 	{ "pci", "read", "SOCKET REGION OFFSET [SIZE]", 0, 0, midplane_pci_read,

@@ -234,10 +234,11 @@ static enum midplane_exit read_resources(const struct call *call, struct nvme_re
 	const char *interrupts = call->option[OPTION_INTERRUPTS];
 
 	if (!read_count(call->more[0], 0, &resources->queues) || resources->queues == 1) {
-		midplane_complain(call,
-				  "'%s' is no number of queue pairs: 2 or more, of which one is the "
-				  "admin queue's, or 0 to take the function offline",
-				  call->more[0]);
+		midplane_complain(
+			call,
+			"'%s' is no number of queue pairs: 2 or more, of which one is the "
+			"admin queue's, or 0 to take the function offline",
+			call->more[0]);
 		return MIDPLANE_USAGE;
 	}
 	resources->interrupts = resources->queues;
@@ -299,41 +300,111 @@ enum midplane_exit midplane_hardware_release(const struct call *call)
 			"released; the kernel chooses its driver");
 }
 
-static enum midplane_exit read_link(const struct call *call, struct vf_link *link)
+/* A decimal number up to 'most'. */
+static bool read_number(const char *text, uint64_t most, uint32_t *number)
 {
-	const char *mac = call->option[OPTION_MAC], *vlan = call->option[OPTION_VLAN];
-	const char *rate = call->option[OPTION_RATE];
+	uint64_t value = 0;
+
+	for (const char *at = text; *at; at++) {
+		value = value * 10 + (uint64_t)(*at - '0');
+		if (*at < '0' || *at > '9' || value > most)
+			return false;
+	}
+	*number = (uint32_t)value;
+	return text[0] != '\0';
+}
+
+static enum midplane_exit read_mac(const struct call *call, struct vf_link *link)
+{
+	const char *mac = call->option[OPTION_MAC];
 	unsigned b[6];
-	char *end;
 	int size = 0;
 
-	*link = (struct vf_link){ 0 };
-	if (mac && (sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4],
-			   &b[5], &size) != 6 ||
-		    mac[size] || b[0] & 1)) {
+	if (!mac)
+		return MIDPLANE_OK;
+	if (strspn(mac, "0123456789abcdefABCDEF:") != strlen(mac) ||
+	    sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+		   &size) != 6 ||
+	    mac[size] || b[0] & 1) {
 		midplane_complain(
 			call, "--mac: '%s' is no unicast address, as in 52:54:00:12:34:56", mac);
 		return MIDPLANE_USAGE;
 	}
-	for (unsigned i = 0; mac && i < array_len(b); i++)
+	for (unsigned i = 0; i < array_len(b); i++)
 		link->mac = link->mac << 8 | b[i];
-	link->vlan = vlan ? (uint16_t)strtoul(vlan, &end, 10) : 0;
-	if (vlan && (!*vlan || *end || link->vlan > 4094)) {
+	link->set |= VF_LINK_MAC;
+	return MIDPLANE_OK;
+}
+
+static enum midplane_exit read_vlan_and_rate(const struct call *call, struct vf_link *link)
+{
+	const char *vlan = call->option[OPTION_VLAN], *rate = call->option[OPTION_RATE];
+	uint32_t number = 0;
+
+	if (vlan && !read_number(vlan, 4094, &number)) {
 		midplane_complain(call, "--vlan: '%s' is none of 1 to 4094, or 0 for none", vlan);
 		return MIDPLANE_USAGE;
 	}
-	link->rate_mbps = rate ? (uint32_t)strtoul(rate, &end, 10) : 0;
-	if (rate && (!*rate || *end)) {
+	link->vlan = (uint16_t)number;
+	if (rate && !read_number(rate, UINT32_MAX, &link->rate_mbps)) {
 		midplane_complain(call, "--rate: '%s' is no number of Mbit/s, or 0 for no limit",
 				  rate);
 		return MIDPLANE_USAGE;
 	}
-	link->set =
-		(mac ? VF_LINK_MAC : 0u) | (vlan ? VF_LINK_VLAN : 0u) | (rate ? VF_LINK_RATE : 0u);
-	if (link->set)
+	link->set |= (vlan ? VF_LINK_VLAN : 0u) | (rate ? VF_LINK_RATE : 0u);
+	return MIDPLANE_OK;
+}
+
+/* "on" or "off"; without the option nothing is set. */
+static enum midplane_exit read_switch(const struct call *call, enum midplane_option option,
+				      const char *name, unsigned bit, struct vf_link *link,
+				      bool *value)
+{
+	const char *text = call->option[option];
+
+	if (!text)
 		return MIDPLANE_OK;
-	midplane_complain(call, "say what to set: --mac, --vlan, --rate");
+	*value = strcmp(text, "on") == 0;
+	link->set |= bit;
+	if (*value || strcmp(text, "off") == 0)
+		return MIDPLANE_OK;
+	midplane_complain(call, "--%s: '%s' is neither on nor off", name, text);
 	return MIDPLANE_USAGE;
+}
+
+static enum midplane_exit read_link(const struct call *call, struct vf_link *link)
+{
+	enum midplane_exit code;
+
+	*link = (struct vf_link){ 0 };
+	code = read_mac(call, link);
+	if (!code)
+		code = read_vlan_and_rate(call, link);
+	if (!code)
+		code = read_switch(call, OPTION_SPOOF_CHECK, "spoof-check", VF_LINK_SPOOF_CHECK,
+				   link, &link->spoof_check);
+	if (!code)
+		code = read_switch(call, OPTION_TRUST, "trust", VF_LINK_TRUST, link, &link->trust);
+	if (code || link->set)
+		return code;
+	midplane_complain(call, "say what to set: --mac, --vlan, --rate, --spoof-check, --trust");
+	return MIDPLANE_USAGE;
+}
+
+/* One after the other, so that a refusal names what the driver does not take. */
+static int set_each(const char *interface, unsigned vf, const struct vf_link *link,
+		    struct refusal *why)
+{
+	int err = 0;
+
+	for (unsigned bit = VF_LINK_MAC; !err && bit <= VF_LINK_TRUST; bit <<= 1) {
+		struct vf_link one = *link;
+
+		one.set = link->set & bit;
+		if (one.set)
+			err = vf_link_set(interface, vf, &one, why);
+	}
+	return err;
 }
 
 enum midplane_exit midplane_hardware_set(const struct call *call)
@@ -356,5 +427,5 @@ enum midplane_exit midplane_hardware_set(const struct call *call)
 		       f->address);
 		return conclude(call, &bus, -EINVAL, &why, "");
 	}
-	return conclude(call, &bus, vf_link_set(pf->interface, f->vf, &link, &why), &why, "set");
+	return conclude(call, &bus, set_each(pf->interface, f->vf, &link, &why), &why, "set");
 }

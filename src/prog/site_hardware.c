@@ -228,6 +228,7 @@ static void publish(struct site_hardware *hw)
 		struct hardware_seat *seat = &hw->seats[i];
 
 		hw->run->places[seat->io - hw->run->ios].member[0] = seat->at;
+		seat->stopped = seat->why;
 		seat->io->bound = seat->given ? 0 : -1;
 	}
 	publish_notes(hw);
@@ -236,13 +237,16 @@ static void publish(struct site_hardware *hw)
 static int fill_seats(struct site_hardware *hw, struct refusal *why)
 {
 	for (unsigned i = 0; i < hw->seat_count; i++) {
-		int err = hardware_seat_fill(&hw->seats[i], why);
+		struct hardware_seat *seat = &hw->seats[i];
+		int err = hardware_seat_fill(seat, why);
 
-		if (err == -ENODEV)
-			hardware_tell_of_io(hw, &hw->seats[i], "unplugged",
-					    "no function of its pool lives");
-		else if (err)
+		if (err == -ENODEV || err == -ENOLINK) {
+			seat->why = *why;
+			hardware_tell_of_io(hw, seat, "unplugged", "%s", why->text);
+			*why = (struct refusal){ 0 };
+		} else if (err) {
 			return err;
+		}
 	}
 	return 0;
 }

@@ -140,7 +140,7 @@ void site_hardware_describe_io(const struct run_io *io, struct tree_out *out)
 
 	tree_put_text(out, "state", site_hardware_state(io));
 	if (io->bound < 0) {
-		tree_put_text(out, "stopped", "no function of its pool lives");
+		tree_put_text(out, "stopped", io->seat->stopped.text);
 		return;
 	}
 	tree_put_text(out, "where", f->seen.address);

@@ -39,6 +39,8 @@ struct hardware_seat {
 	struct placement_function at;
 	bool given;
 	unsigned dead_looks;
+	struct refusal why;	/* why it is given none */
+	struct refusal stopped; /* the same, as the control thread tells it */
 };
 
 struct site_hardware {
@@ -61,8 +63,8 @@ bool hardware_seat_find_former(struct hardware_seat *seat);
 /* Where it is to be: the function of its placement, or another one that nobody has.  -ENOSPC with
  * 'why'. */
 int hardware_seat_find_place(struct hardware_seat *seat, struct refusal *why);
-/* Gives it its own function, or another one of its pool.  -ENODEV: none lives; -EINVAL and others
- * with 'why'. */
+/* Gives it its own function, or another one of its pool.  -ENODEV: none lives; -ENOLINK: none that does
+ * has a link, which its rate needs; -EINVAL and others; all with 'why'. */
 int hardware_seat_fill(struct hardware_seat *seat, struct refusal *why);
 /* Fills it again when its function has been dead for some looks. */
 void hardware_seat_mend(struct hardware_seat *seat);

@@ -124,30 +124,38 @@ static int give_another(struct hardware_seat *seat)
 	return -ENODEV;
 }
 
-int hardware_seat_fill(struct hardware_seat *seat, struct refusal *why)
+/* Its function is not to be had for now, and no other. */
+static void say_why(struct hardware_seat *seat, int err, const struct hardware_card *own,
+		    const char *below, struct refusal *why)
 {
-	struct placement_function own = seat->at;
-	struct refusal below = { 0 };
-	int err = give_at(seat, own, &below);
-
-	if (err != -ENODEV && err != -EBUSY) {
-		if (err)
-			refuse(why, "", "card '%s': '%s' cannot have its function: %s",
-			       seat->hw->cards[own.card].name, seat->owner, below.text);
-		return err;
-	}
-	if (give_another(seat) == 0) {
-		pci_card_disown(seat->hw->cards[own.card].pci, own.vf - 1u);
-		hardware_tell_of_io(
-			seat->hw, seat, "reassigned", "not %s/vf%u, but %s/vf%u: %.100s",
-			seat->hw->cards[own.card].name, own.vf, seat->hw->cards[seat->at.card].name,
-			seat->at.vf, below.text[0] ? below.text : "its card is dead");
-		return 0;
-	}
-	if (err == -EBUSY)
+	if (err == -ENODEV)
+		refuse(why, "", "no function of its pool lives");
+	else
 		refuse(why, "",
 		       "card '%s': '%s' cannot have its function, and its pool has no other: %s",
-		       seat->hw->cards[own.card].name, seat->owner, below.text);
+		       own->name, seat->owner, below);
+}
+
+int hardware_seat_fill(struct hardware_seat *seat, struct refusal *why)
+{
+	struct placement_function at = seat->at;
+	struct hardware_card *own = &seat->hw->cards[at.card];
+	struct refusal below = { 0 };
+	int err = give_at(seat, at, &below);
+
+	if (err && err != -ENODEV && err != -EBUSY && err != -ENOLINK)
+		refuse(why, "", "card '%s': '%s' cannot have its function: %s", own->name,
+		       seat->owner, below.text);
+	else if (err && give_another(seat) == 0) {
+		pci_card_disown(own->pci, at.vf - 1u);
+		hardware_tell_of_io(seat->hw, seat, "reassigned",
+				    "not %s/vf%u, but %s/vf%u: %.100s", own->name, at.vf,
+				    seat->hw->cards[seat->at.card].name, seat->at.vf,
+				    below.text[0] ? below.text : "its card is dead");
+		return 0;
+	} else if (err) {
+		say_why(seat, err, own, below.text, why);
+	}
 	return err;
 }
 
@@ -165,9 +173,11 @@ void hardware_seat_mend(struct hardware_seat *seat)
 	if (seat->dead_looks < HARDWARE_DEAD_LOOKS || seat->dead_looks > HARDWARE_MENDS_MAX)
 		return;
 	err = hardware_seat_fill(seat, &why);
+	seat->why = why;
 	if (err && was_given)
-		hardware_tell_of_io(seat->hw, seat, "unplugged", "%s",
-				    why.text[0] ? why.text : "no function of its pool lives");
+		hardware_tell_of_io(seat->hw, seat, "unplugged", "%s", why.text);
 	if (!err)
 		seat->dead_looks = 0;
+	else if (err == -ENOLINK) /* which may take its time to come */
+		seat->dead_looks = HARDWARE_DEAD_LOOKS - 1;
 }

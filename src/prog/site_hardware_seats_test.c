@@ -358,6 +358,32 @@ static void what_a_driver_does_not_take_is_refused_naming_card_and_interface(voi
 	end_world(w);
 }
 
+static void a_rate_that_needs_a_link_is_given_where_there_is_one_and_tried_for_until_then(
+	void **state)
+{
+	struct world *w = make_world(2);
+	struct refusal why;
+
+	(void)state;
+	w->io[0].rate_bps = 100000000;
+	w->fake.no_link = 1000000;
+	assert_int_equal(fill(w, 0, &why), -ENOLINK);
+	assert_non_null(strstr(why.text, "its pool has no other: eth1 has no link"));
+	assert_false(w->seats[0].given);
+	assert_int_equal(fill(w, 1, &why), 0); /* it has no rate */
+	for (unsigned i = 0; i < 3 * HARDWARE_MENDS_MAX; i++)
+		look(w);
+	assert_false(w->seats[0].given);
+	assert_string_equal(told, "");
+	assert_non_null(strstr(w->seats[0].why.text, "eth1 has no link"));
+	w->fake.no_link = 0;
+	look(w);
+	expect_at(w, 0, 0, 1);
+	assert_string_equal(w->seats[0].why.text, "");
+	expect_at(w, 1, 0, 2);
+	end_world(w);
+}
+
 /* -- mending -- */
 
 static void one_dead_look_changes_nothing_and_the_second_finds_another(void **state)
@@ -522,6 +548,8 @@ int main(void)
 		cmocka_unit_test(where_nothing_of_the_pool_lives_nothing_is_given),
 		cmocka_unit_test(a_function_that_somebody_uses_is_left_to_them),
 		cmocka_unit_test(what_a_driver_does_not_take_is_refused_naming_card_and_interface),
+		cmocka_unit_test(
+			a_rate_that_needs_a_link_is_given_where_there_is_one_and_tried_for_until_then),
 		cmocka_unit_test(one_dead_look_changes_nothing_and_the_second_finds_another),
 		cmocka_unit_test(a_function_that_answers_again_in_time_is_kept),
 		cmocka_unit_test(

@@ -109,7 +109,15 @@ class Hardware(unittest.TestCase):
         for words, text in (((VF0,), "say what to set"),
                             ((VF0, "--vlan", "4095"), "is none of 1 to 4094"),
                             ((VF0, "--mac", "01:00:5e:00:00:01"), "is no unicast address"),
-                            ((VF0, "--rate", "fast"), "is no number of Mbit/s")):
+                            ((VF0, "--mac", "52:54:00:00:00:-1"), "is no unicast address"),
+                            ((VF0, "--vlan", "65537"), "is none of 1 to 4094"),
+                            ((VF0, "--vlan", "-1"), "is none of 1 to 4094"),
+                            ((VF0, "--vlan", ""), "is none of 1 to 4094"),
+                            ((VF0, "--rate", "fast"), "is no number of Mbit/s"),
+                            ((VF0, "--rate", "-1"), "is no number of Mbit/s"),
+                            ((VF0, "--rate", "4294967296"), "is no number of Mbit/s"),
+                            ((VF0, "--spoof-check", "maybe"), "is neither on nor off"),
+                            ((VF0, "--trust", ""), "is neither on nor off")):
             done = self.tool("set", *words)
             self.assertEqual(done.returncode, 2)
             self.assertIn(text, done.stderr)
