@@ -1,6 +1,7 @@
 /* attach/vfio_user_hand.h -- what a client is handed over as: a parcel of a head, then what it counts, then the bytes
  * of the client that nobody has served, and the function's migration state; descriptors in the order of socket,
- * vectors, line, doorbells, files, pages and unread messages.  Written by vfio_user_hand.c, read by vfio_user_hand_take.c.
+ * vectors, line, doorbells, files, pages and unread messages.  Written by vfio_user_hand.c, read by
+ * vfio_user_hand_take.c.
  *
  * Threads: control. */
 #ifndef ATTACH_VFIO_USER_HAND_H
