@@ -1,3 +1,4 @@
+#include "card/due_front_test.h"
 #include "sim/disk_world.h"
 
 #include <errno.h>
@@ -414,6 +415,20 @@ static void a_rate_names_the_time_at_which_it_lets_go(void **state)
 	disk_world_close(&w);
 }
 
+static void a_front_that_holds_a_call_back_keeps_the_worker_awake_until_it_is_due(void **state)
+{
+	struct disk_function_conf conf = { .depth = 8, .weight = 1 };
+	struct block_front front = { .ops = &silent_ops };
+
+	(void)state;
+	open_one(4 * MIB);
+	disk_world_run(&w);
+	assert_int_equal(disk_card_bind(NULL, w.card, 2, &front, &conf, NULL), 0);
+	check_due(disk_card_polled(w.card), &front, w.now_ns + 1000000);
+	assert_int_equal(disk_card_unbind(NULL, w.card, 2), 0);
+	disk_world_close(&w);
+}
+
 static void shares_follow_weights_and_priority_goes_first(void **state)
 {
 	struct disk_function_conf conf[3] = {
@@ -654,6 +669,7 @@ int main(void)
 		cmocka_unit_test(a_function_has_no_more_commands_at_once_than_its_depth),
 		cmocka_unit_test(a_rate_of_commands_and_of_bytes_is_kept),
 		cmocka_unit_test(a_rate_names_the_time_at_which_it_lets_go),
+		cmocka_unit_test(a_front_that_holds_a_call_back_keeps_the_worker_awake_until_it_is_due),
 		cmocka_unit_test(shares_follow_weights_and_priority_goes_first),
 		cmocka_unit_test(a_pulled_card_answers_all_that_waits_and_all_that_comes),
 		cmocka_unit_test(a_command_that_was_not_begun_is_taken_back),

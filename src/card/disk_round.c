@@ -111,7 +111,7 @@ static unsigned poll_fronts(struct worker *worker, struct disk_card *card)
 		if (!front)
 			continue;
 		n = front->ops->poll(worker, front, card->now_ns);
-		if (n)
+		if (n || block_front_is_due(front, card->now_ns))
 			card->touched |= UINT64_C(1) << (i - 1);
 		work += n;
 	}
@@ -173,6 +173,20 @@ static bool has_work(const struct disk_card *card)
 				   !disk_list_is_empty(&card->issuing)));
 }
 
+/* When a front has to tell its guest something that it holds back now; UINT64_MAX: none has. */
+static uint64_t next_due_ns(const struct disk_card *card)
+{
+	uint64_t due_ns = UINT64_MAX;
+
+	for (unsigned i = 1; i <= card->function_count; i++) {
+		const struct block_front *front = card->functions[i].front;
+
+		if (front && front->due_ns)
+			due_ns = min_u64(due_ns, front->due_ns);
+	}
+	return due_ns;
+}
+
 static uint64_t round_deadline_ns(struct worker *worker, struct polled *polled)
 {
 	struct disk_card *card = card_of(polled);
@@ -181,7 +195,7 @@ static uint64_t round_deadline_ns(struct worker *worker, struct polled *polled)
 	(void)worker;
 	if (!worker_takes(card))
 		return 0;
-	deadline_ns = has_work(card) ? 0 : card->deadline_ns;
+	deadline_ns = has_work(card) ? 0 : min_u64(card->deadline_ns, next_due_ns(card));
 	hold_give(card->hold, HOLD_WORKER);
 	return deadline_ns;
 }
@@ -193,7 +207,11 @@ static bool round_arm(struct worker *worker, struct polled *polled)
 
 	if (!worker_takes(card))
 		return true;
-	work = has_work(card);
+	work = has_work(card) || next_due_ns(card) != UINT64_MAX;
+	if (work) { /* a guest that was asked to kick would, for a worker that is there */
+		hold_give(card->hold, HOLD_WORKER);
+		return true;
+	}
 	for (unsigned i = 1; i <= card->function_count; i++) {
 		struct block_front *front = card->functions[i].front;
 

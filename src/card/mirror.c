@@ -82,9 +82,22 @@ static unsigned poll_fronts(struct worker *worker, struct mirror *m)
 	unsigned work = 0;
 
 	for (unsigned i = 0; i < MIRROR_FRONTS_MAX; i++)
-		if (m->fronts[i])
+		if (m->fronts[i]) {
 			work += m->fronts[i]->ops->poll(worker, m->fronts[i], m->now_ns);
+			work += block_front_is_due(m->fronts[i], m->now_ns);
+		}
 	return work;
+}
+
+/* As of a disk card. */
+static uint64_t next_due_ns(const struct mirror *m)
+{
+	uint64_t due_ns = UINT64_MAX;
+
+	for (unsigned i = 0; i < MIRROR_FRONTS_MAX; i++)
+		if (m->fronts[i] && m->fronts[i]->due_ns)
+			due_ns = min_u64(due_ns, m->fronts[i]->due_ns);
+	return due_ns;
 }
 
 static void flush_fronts(struct worker *worker, struct mirror *m)
@@ -129,6 +142,7 @@ static uint64_t round_deadline_ns(struct worker *worker, struct polled *polled)
 	deadline_ns = m->look ? 0 : m->ready_ns ? m->ready_ns : UINT64_MAX;
 	if (both_are_fresh(m) && !bitmap_is_empty(&m->intent))
 		deadline_ns = min_u64(deadline_ns, m->tidy_ns);
+	deadline_ns = min_u64(deadline_ns, next_due_ns(m));
 	hold_give(m->conf.hold, HOLD_WORKER);
 	return deadline_ns;
 }
@@ -140,8 +154,8 @@ static bool round_arm(struct worker *worker, struct polled *polled)
 
 	if (!worker_takes(m))
 		return true;
-	work = m->look;
-	for (unsigned i = 0; i < MIRROR_FRONTS_MAX; i++)
+	work = m->look || next_due_ns(m) != UINT64_MAX;
+	for (unsigned i = 0; !work && i < MIRROR_FRONTS_MAX; i++)
 		if (m->fronts[i])
 			work |= m->fronts[i]->ops->arm(worker, m->fronts[i]);
 	hold_give(m->conf.hold, HOLD_WORKER);

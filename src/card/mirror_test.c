@@ -1,4 +1,5 @@
 #include "base/bytes.h"
+#include "card/due_front_test.h"
 #include "card/mirror_internal.h"
 #include "card/mirror_set.h"
 #include "sim/mirror_world.h"
@@ -446,6 +447,20 @@ static void the_half_that_went_last_is_named(void **state)
 	world_close(&w);
 }
 
+static void a_front_that_holds_a_call_back_keeps_the_worker_awake_until_it_is_due(void **state)
+{
+	struct block_front front = { .ops = &silent_ops };
+
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	w.now_ns += MIRROR_TIDY_NS;
+	world_run(&w);
+	assert_int_equal(mirror_bind(NULL, w.mirror, &front), 0);
+	check_due(mirror_polled(w.mirror), &front, w.now_ns + 1000000);
+	assert_int_equal(mirror_unbind(NULL, w.mirror, &front), 0);
+	world_close(&w);
+}
+
 static void a_set_is_as_busy_as_the_busiest_of_its_mirrors(void **state)
 {
 	struct mirror *room[2];
@@ -494,6 +509,7 @@ int main(void)
 		cmocka_unit_test(a_copying_is_told_by_its_half_its_bytes_and_its_time),
 		cmocka_unit_test(a_mirror_that_settles_has_nothing_marked_at_once),
 		cmocka_unit_test(the_half_that_went_last_is_named),
+		cmocka_unit_test(a_front_that_holds_a_call_back_keeps_the_worker_awake_until_it_is_due),
 		cmocka_unit_test(a_set_is_as_busy_as_the_busiest_of_its_mirrors),
 	};
 

@@ -137,9 +137,16 @@ struct block_front {
 	 * by the card's owner under the hold. */
 	struct block_back *namespaces[BLOCK_NAMESPACES_MAX];
 	unsigned in_flight; /* requests that backs have now: 0 before it may be unbound */
+	uint64_t due_ns;    /* when flush is due, whatever has ended: the guest is to be told then of what
+			     * it was not told yet; until then its worker does not sleep.  0: never */
 #define X(name, unit, text) struct counter name;
 	BLOCK_FRONT_COUNTERS(X)
 #undef X
 };
+
+static inline bool block_front_is_due(const struct block_front *front, uint64_t now_ns)
+{
+	return front->due_ns && front->due_ns <= now_ns;
+}
 
 #endif

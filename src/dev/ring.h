@@ -14,6 +14,7 @@
 #define DEV_RING_H
 
 #include "base/refusal.h"
+#include "dev/call_pace.h"
 #include "dev/guest_word.h"
 #include "dev/ring_conf.h"
 #include "iommu/dma.h"
@@ -180,6 +181,18 @@ static inline bool ring_is_drained(struct ring *ring, const struct ring_cursor *
 
 /* Makes everything used visible.  Returns whether the driver wants an interrupt for it. */
 bool ring_publish(struct ring *ring);
+
+/* The same in steps, for a device that may let its driver wait, of a split ring with event index.  Makes
+ * everything used visible. */
+void ring_show(struct ring *ring);
+/* What the driver knows of it, and whether it wants an interrupt. */
+struct call_sight ring_sight(struct ring *ring);
+/* The driver is told, or need not be: the next sight begins here. */
+static inline void ring_told(struct ring *ring)
+{
+	ring->signalled = ring->next.index;
+	ring->signalled_valid = true;
+}
 
 /* Asks for kicks.  True when a chain is available already. */
 bool ring_arm(struct ring *ring);

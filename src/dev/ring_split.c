@@ -172,6 +172,12 @@ static bool passed(uint16_t event, uint16_t now, uint16_t old)
 	return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
 }
 
+static uint16_t used_event(const struct ring *ring)
+{
+	return guest_load16(ring_at(ring, RING_DRIVER, VIRTQ_AVAIL_RING +
+			    ring->size * (uint32_t)VIRTQ_AVAIL_ENTRY_SIZE));
+}
+
 static bool wants_interrupt(struct ring *ring)
 {
 	uint16_t now = ring->next.index, old = ring->signalled;
@@ -180,13 +186,32 @@ static bool wants_interrupt(struct ring *ring)
 	if (!ring->event_idx)
 		return !(guest_load16(ring_at(ring, RING_DRIVER, VIRTQ_AVAIL_FLAGS)) &
 			 VIRTQ_AVAIL_F_NO_INTERRUPT);
-	ring->signalled = now;
-	ring->signalled_valid = true;
-	return !valid || passed(guest_load16(ring_at(ring, RING_DRIVER, VIRTQ_AVAIL_RING +
-				ring->size * (uint32_t)VIRTQ_AVAIL_ENTRY_SIZE)), now, old);
+	ring_told(ring);
+	return !valid || passed(used_event(ring), now, old);
 }
 
-bool ring_split_publish(struct ring *ring)
+/* A driver asks for the next entry after those that it took back, so its event says how many it has
+ * under way.  One that asks for a later one seems to have fewer; what makes no sense is not known. */
+struct call_sight ring_sight(struct ring *ring)
+{
+	struct call_sight sight = { .posted = ring->seen };
+	uint16_t event;
+
+	if (!ring->call)
+		return sight;
+	/* As below: what was shown before must be out. */
+	atomic_thread_fence(memory_order_seq_cst);
+	event = used_event(ring);
+	sight.wanted = !ring->signalled_valid || passed(event, ring->next.index, ring->signalled);
+	if ((uint16_t)(ring->seen - event) <= ring->size &&
+	    (uint16_t)(ring->next.index - event) <= (uint16_t)(ring->seen - event)) {
+		sight.under_way = (uint16_t)(ring->seen - event);
+		sight.ended = (uint16_t)(ring->next.index - event);
+	}
+	return sight;
+}
+
+void ring_show(struct ring *ring)
 {
 	uint8_t *idx = ring_at(ring, RING_DEVICE, VIRTQ_USED_IDX);
 
@@ -196,6 +221,11 @@ bool ring_split_publish(struct ring *ring)
 		guest_store16_release(idx, ring->next.index);
 	ring_log_used(ring, VIRTQ_USED_IDX, 2);
 	ring->pending = 0;
+}
+
+bool ring_split_publish(struct ring *ring)
+{
+	ring_show(ring);
 	if (!ring->call)
 		return false;
 	/* The index must be out before the driver's wish is read; the driver does the reverse. */

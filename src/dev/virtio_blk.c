@@ -93,6 +93,8 @@ void virtio_blk_set_translated(struct virtio_blk *blk, struct page_requests *req
 void virtio_blk_pause(struct virtio_blk *blk, enum virtio_blk_pause pause)
 {
 	blk->paused = pause == VIRTIO_BLK_PAUSE;
+	if (blk->held)
+		blk->front.due_ns = 1; /* they are let go with the worker's next round */
 }
 
 /* -- rings -- */
@@ -130,6 +132,7 @@ int virtio_blk_ring_start(struct virtio_blk *blk, unsigned queue,
 	err = ring_start(ring, conf, why);
 	if (!err) {
 		q->ahead = ring->next;
+		q->pace = (struct call_pace){ .posted = ring->seen };
 		q->ordered = ring->inflight || blk->dma.requests;
 		q->generation++;
 	}
@@ -153,6 +156,7 @@ uint32_t virtio_blk_ring_stop(struct virtio_blk *blk, unsigned queue)
 	blk_queue_forget(blk, queue);
 	blk->unflushed &= ~(UINT32_C(1) << queue);
 	blk->owed &= ~(UINT32_C(1) << queue);
+	blk->held &= ~(UINT32_C(1) << queue);
 	base = ring_stop(ring);
 	note_rings(blk);
 	return base;
@@ -184,26 +188,76 @@ void virtio_blk_ring_set_call(struct virtio_blk *blk, unsigned queue, bool there
 
 /* -- what the worker calls beside poll -- */
 
+/* Behind a guest's IOMMU the ring may be nowhere when a call is due; without an event index nobody
+ * knows what a driver has taken. */
+static bool is_paced(const struct virtio_blk *blk, const struct ring *ring)
+{
+	return ring->event_idx && !ring->packed && !blk->dma.requests;
+}
+
+static enum call_verdict look(struct virtio_blk *blk, struct blk_queue *q)
+{
+	struct call_sight sight = ring_sight(&q->ring);
+
+	if (!blk->paused && !blk->front.stopped[0])
+		return call_pace_look(&q->pace, &sight, blk->now_ns);
+	return sight.wanted ? CALL_NOW : CALL_NOT;
+}
+
+/* Makes visible what queue 'i' has used; whether its driver is to be told now. */
+static bool flush_queue(struct virtio_blk *blk, unsigned i)
+{
+	struct blk_queue *q = &blk->queues[i];
+	uint32_t bit = UINT32_C(1) << i;
+	bool fresh = blk->unflushed & bit, held = blk->held & bit;
+	enum call_verdict verdict;
+
+	blk->held &= ~bit;
+	if (!ring_is_live(&q->ring))
+		return held;
+	blk->unflushed &= ~bit;
+	if (!is_paced(blk, &q->ring))
+		return held || (fresh && ring_publish(&q->ring));
+	if (fresh)
+		ring_show(&q->ring);
+	verdict = look(blk, q);
+	if (verdict == CALL_LATER) {
+		blk->held |= bit;
+		return false;
+	}
+	if (q->ring.call)
+		ring_told(&q->ring);
+	return verdict == CALL_NOW;
+}
+
+/* When the first of the calls that are held is due. */
+static uint64_t next_due_ns(const struct virtio_blk *blk)
+{
+	uint64_t due_ns = UINT64_MAX;
+
+	for (uint32_t held = blk->held; held; held &= held - 1)
+		due_ns = min_u64(due_ns, blk->queues[lowest_bit(held)].pace.due_ns);
+	return blk->held ? due_ns : 0;
+}
+
 static void blk_flush(struct worker *worker, struct block_front *front)
 {
 	struct virtio_blk *blk = blk_of(front);
 
 	(void)worker;
-	for (unsigned i = 0; (blk->unflushed | blk->owed) >> i; i++) {
+	for (unsigned i = 0; (blk->unflushed | blk->owed | blk->held) >> i; i++) {
 		uint32_t bit = UINT32_C(1) << i;
-		struct ring *ring = &blk->queues[i].ring;
 		bool wanted = blk->owed & bit;
 
 		blk->owed &= ~bit;
-		if (blk->unflushed & bit && ring_is_live(ring)) {
-			blk->unflushed &= ~bit;
-			wanted |= ring_publish(ring);
-		}
+		if ((blk->unflushed | blk->held) & bit)
+			wanted |= flush_queue(blk, i);
 		if (!wanted)
 			continue;
 		counter_add(&front->interrupts, 1);
 		blk->conf.host.interrupt(blk->conf.host.owner, i);
 	}
+	front->due_ns = next_due_ns(blk);
 	if (front->stopped[0])
 		front->ready = false;
 }
@@ -327,7 +381,8 @@ void virtio_blk_reset(struct virtio_blk *blk)
 		ring_stop(&blk->queues[i].ring);
 		blk->queues[i].ring.enabled = false;
 	}
-	blk->unflushed = blk->owed = blk->enables = 0;
+	blk->unflushed = blk->owed = blk->held = blk->enables = 0;
+	blk->front.due_ns = 0;
 	blk->features = 0;
 	blk->accepted = false;
 	blk->writeback = true;

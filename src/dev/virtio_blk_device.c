@@ -117,7 +117,10 @@ static void pause(struct virtio_device *device, enum virtio_pause pause)
 
 static unsigned busy(const struct virtio_device *device)
 {
-	return of_const(device)->front.in_flight;
+	const struct virtio_blk *blk = of_const(device);
+
+	/* A call that is held is on its way, too. */
+	return blk->front.in_flight + (blk->held != 0);
 }
 
 static void reset(struct virtio_device *device)

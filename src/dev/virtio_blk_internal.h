@@ -35,6 +35,7 @@ struct blk_queue {
 	bool ordered;                 /* requests are used in the order in which they came */
 	/* To be given back in this order: those that ended; of an ordered queue, all. */
 	struct blk_command *first, *last;
+	struct call_pace pace;
 };
 
 struct virtio_blk {
@@ -46,7 +47,9 @@ struct virtio_blk {
 	bool accepted, paused, writeback;
 	uint32_t calls, enables, unflushed; /* bit n: queue n */
 	uint32_t owed;                      /* the same: an interrupt for what is published already */
+	uint32_t held;                      /* the same: one that waits for more, by its pace */
 	uint16_t turn;
+	uint64_t now_ns;                    /* of the round */
 	uint64_t misses_seen;
 	struct blk_command *free_commands;
 	struct blk_queue queues[VIRTIO_BLK_QUEUES_MAX];

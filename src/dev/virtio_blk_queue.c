@@ -403,7 +403,7 @@ unsigned blk_poll(struct worker *worker, struct block_front *front, uint64_t now
 	struct virtio_blk *blk = blk_of(front);
 	unsigned n = 0;
 
-	(void)now_ns;
+	blk->now_ns = now_ns;
 	if (front->stopped[0] || blk->paused)
 		return 0;
 	for (unsigned i = 0; i < blk->conf.queues; i++) {

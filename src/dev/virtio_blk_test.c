@@ -2,6 +2,7 @@
 #include "dev/virtio_blk.h"
 
 #include "base/bytes.h"
+#include "dev/call_pace.h"
 #include "dev/inflight.h"
 #include "sim/fake_back.h"
 #include "sim/guest_ring.h"
@@ -494,6 +495,128 @@ static void a_paused_front_takes_nothing_new_and_finishes_what_it_has(void **sta
 	close_front();
 }
 
+static void do_round(uint64_t now_ns)
+{
+	front->ops->poll(NULL, front, now_ns);
+	fake_back_end(&back, 1000);
+	front->ops->flush(NULL, front);
+}
+
+static void post_one(unsigned slot)
+{
+	post(slot, VIRTIO_BLK_T_OUT, slot, 512, false, 1, GUEST_DIRECT);
+	guest_ring_publish(ring);
+}
+
+/* A driver posts four without looking, then takes them: from then on it is one that posts on. */
+static void learn_that_it_posts_on(uint64_t now_ns)
+{
+	uint64_t cookie;
+	uint32_t written;
+
+	for (unsigned i = 0; i < 4; i++) {
+		post_one(i);
+		do_round(now_ns + i * 1000);
+	}
+	assert_int_equal(interrupts, 1);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(guest_ring_take(ring, &cookie, &written));
+	guest_ring_wish(ring, GUEST_INTERRUPT, 0);
+	assert_int_equal(front->due_ns, 0);
+}
+
+static unsigned busy(void)
+{
+	struct virtio_device *device = virtio_blk_device(blk);
+
+	return device->ops->busy(device);
+}
+
+static void a_call_waits_for_what_its_driver_posts_next_but_not_for_long(void **state)
+{
+	uint64_t now_ns = 1000000, due_ns;
+
+	(void)state;
+	open_started(BASIC | EVENT);
+	learn_that_it_posts_on(now_ns);
+	post_one(0);
+	do_round(now_ns += 4000);
+	assert_int_equal(status_of(0), VIRTIO_BLK_S_OK);
+	assert_int_equal(interrupts, 1);
+	due_ns = front->due_ns;
+	assert_in_range(due_ns, now_ns + 1, now_ns + CALL_PAUSE_NS);
+	assert_int_equal(busy(), 1);
+	do_round(due_ns - 1);
+	assert_int_equal(interrupts, 1);
+	do_round(due_ns);
+	assert_int_equal(interrupts, 2);
+	assert_int_equal(front->due_ns, 0);
+	assert_int_equal(busy(), 0);
+	close_front();
+}
+
+static void all_four_that_it_waits_with_are_told_at_once_and_together(void **state)
+{
+	(void)state;
+	open_started(BASIC | EVENT);
+	learn_that_it_posts_on(1000000);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(interrupts, 1);
+		post_one(i);
+		do_round(1005000 + i * 1000);
+	}
+	assert_int_equal(interrupts, 2);
+	assert_int_equal(front->due_ns, 0);
+	close_front();
+}
+
+static void a_held_call_goes_out_before_a_pause_is_complete(void **state)
+{
+	(void)state;
+	open_started(BASIC | EVENT);
+	learn_that_it_posts_on(1000000);
+	post_one(0);
+	do_round(1005000);
+	assert_int_equal(interrupts, 1);
+	virtio_blk_pause(blk, VIRTIO_BLK_PAUSE);
+	assert_int_equal(busy(), 1);
+	assert_true(block_front_is_due(front, 1005000));
+	do_round(1005000);
+	assert_int_equal(interrupts, 2);
+	assert_int_equal(busy(), 0);
+	close_front();
+}
+
+static void a_reset_forgets_a_held_call(void **state)
+{
+	(void)state;
+	open_started(BASIC | EVENT);
+	learn_that_it_posts_on(1000000);
+	post_one(0);
+	do_round(1005000);
+	virtio_blk_reset(blk);
+	assert_int_equal(busy(), 0);
+	assert_int_equal(front->due_ns, 0);
+	do_round(2000000);
+	assert_int_equal(interrupts, 1);
+	close_front();
+}
+
+/* Nobody knows what such a driver has taken. */
+static void without_an_event_index_every_round_that_ends_something_calls(void **state)
+{
+	(void)state;
+	for (unsigned packed = 0; packed < 2; packed++) {
+		open_started(BASIC | (packed ? PACKED : 0));
+		for (unsigned i = 0; i < 8; i++) {
+			post_one(i);
+			do_round(1000000 + i * 1000);
+			assert_int_equal(interrupts, i + 1);
+		}
+		close_front();
+	}
+}
+
 /* As when a VMM changes its memory map: the worker is woken while some of it is there. */
 static void a_paused_front_that_was_armed_does_not_look_for_its_rings(void **state)
 {
@@ -559,6 +682,11 @@ int main(void)
 		cmocka_unit_test(requests_that_end_after_a_reset_are_dropped),
 		cmocka_unit_test(with_an_in_flight_region_requests_end_in_order),
 		cmocka_unit_test(a_paused_front_takes_nothing_new_and_finishes_what_it_has),
+		cmocka_unit_test(a_call_waits_for_what_its_driver_posts_next_but_not_for_long),
+		cmocka_unit_test(all_four_that_it_waits_with_are_told_at_once_and_together),
+		cmocka_unit_test(a_held_call_goes_out_before_a_pause_is_complete),
+		cmocka_unit_test(a_reset_forgets_a_held_call),
+		cmocka_unit_test(without_an_event_index_every_round_that_ends_something_calls),
 		cmocka_unit_test(a_paused_front_that_was_armed_does_not_look_for_its_rings),
 		cmocka_unit_test(an_armed_front_sleeps_while_requests_are_out_and_wakes_for_new_ones),
 	};
