@@ -19,13 +19,6 @@ static void note_posts(struct call_pace *pace, const struct call_sight *sight, u
 		pace->depth = sight->under_way;
 }
 
-static bool is_enough(const struct call_pace *pace, const struct call_sight *sight)
-{
-	if (sight->under_way < pace->depth && sight->under_way)
-		return false;
-	return sight->ended == sight->under_way || sight->ended * CALL_PART >= pace->depth;
-}
-
 static uint64_t pause_ns(const struct call_pace *pace)
 {
 	uint64_t ns = max_u64((uint64_t)pace->gap_ns * CALL_PAUSE_GAPS, CALL_PAUSE_MIN_NS);
@@ -42,7 +35,9 @@ enum call_verdict call_pace_look(struct call_pace *pace, const struct call_sight
 	pace->due_ns = 0;
 	if (!sight->wanted)
 		return CALL_NOT;
-	if (is_enough(pace, sight))
+	/* One that waits with all that it has is told of whatever has ended: its disk may be slow, and
+	 * is to be given the next. */
+	if (sight->under_way >= pace->depth || sight->under_way == 0)
 		return CALL_NOW;
 	if (!held)
 		pace->held_ns = now_ns;

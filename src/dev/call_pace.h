@@ -21,7 +21,6 @@ enum {
 	CALL_PAUSE_NS = 200000,	  /* a driver that posts nothing for so long has paused, */
 	CALL_PAUSE_MIN_NS = 4000, /* and one that posts nothing for so long has not; between them */
 	CALL_PAUSE_GAPS = 3,	  /* it is so many times what it takes for a command */
-	CALL_PART = 4,		  /* a driver that waits is told of this part of its commands */
 };
 
 /* What can be seen of a queue. */

@@ -186,18 +186,22 @@ static void a_busy_driver_is_called_for_many_at_once(void **state)
 		}
 }
 
-static void one_that_waits_with_all_is_told_when_a_part_has_ended(void **state)
+static void one_that_waits_with_all_is_told_of_the_first_that_ends(void **state)
 {
 	struct call_pace pace = { 0 };
-	struct call_sight seen = { .wanted = true, .posted = 32, .under_way = 32 };
+	struct call_sight seen = { .posted = 32, .under_way = 32 };
 
 	(void)state;
-	seen.wanted = false;
 	assert_int_equal(call_pace_look(&pace, &seen, 1000), CALL_NOT);
 	seen.wanted = true;
-	for (seen.ended = 1; seen.ended < 32 / CALL_PART; seen.ended++)
-		assert_int_equal(call_pace_look(&pace, &seen, 1000 + seen.ended), CALL_LATER);
-	assert_int_equal(call_pace_look(&pace, &seen, 1100), CALL_NOW);
+	seen.ended = 1;
+	assert_int_equal(call_pace_look(&pace, &seen, 1001), CALL_NOW);
+	/* It took that one: until it has posted another it is not waiting. */
+	seen.under_way = 31;
+	assert_int_equal(call_pace_look(&pace, &seen, 1002), CALL_LATER);
+	seen.posted = 33;
+	seen.under_way = 32;
+	assert_int_equal(call_pace_look(&pace, &seen, 1003), CALL_NOW);
 	assert_int_equal(pace.due_ns, 0);
 }
 
@@ -261,7 +265,7 @@ int main(void)
 		cmocka_unit_test(a_driver_that_waits_for_each_command_is_told_of_each_at_once),
 		cmocka_unit_test(whoever_begins_to_wait_for_each_is_kept_once_and_not_long),
 		cmocka_unit_test(a_busy_driver_is_called_for_many_at_once),
-		cmocka_unit_test(one_that_waits_with_all_is_told_when_a_part_has_ended),
+		cmocka_unit_test(one_that_waits_with_all_is_told_of_the_first_that_ends),
 		cmocka_unit_test(what_cannot_be_known_is_told_at_once),
 		cmocka_unit_test(one_that_looks_by_itself_meanwhile_is_not_called),
 		cmocka_unit_test(no_call_is_lost_or_late_whatever_the_driver_does),
