@@ -28,7 +28,6 @@ struct call_sight {
 	bool wanted;	    /* the driver waits to be told of what was used */
 	uint16_t posted;    /* counts commands that it has posted, without end */
 	uint16_t under_way; /* of those it has not been seen to take back; 0: not known */
-	uint16_t ended;	    /* of these were used */
 };
 
 struct call_pace {

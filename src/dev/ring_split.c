@@ -204,10 +204,8 @@ struct call_sight ring_sight(struct ring *ring)
 	event = used_event(ring);
 	sight.wanted = !ring->signalled_valid || passed(event, ring->next.index, ring->signalled);
 	if ((uint16_t)(ring->seen - event) <= ring->size &&
-	    (uint16_t)(ring->next.index - event) <= (uint16_t)(ring->seen - event)) {
+	    (uint16_t)(ring->next.index - event) <= (uint16_t)(ring->seen - event))
 		sight.under_way = (uint16_t)(ring->seen - event);
-		sight.ended = (uint16_t)(ring->next.index - event);
-	}
 	return sight;
 }
 
