@@ -68,8 +68,9 @@ struct virtio_device_ops {
 	const char *(*stopped)(const struct virtio_device *);
 	/* Takes no further requests while it is paused; those that it has go on. */
 	void (*pause)(struct virtio_device *, enum virtio_pause pause);
-	/* Requests taken that have not ended: 0 for a device that finishes in its round.  One that
-	 * ended, and waits for translations of its ring, does not count: the base has it. */
+	/* Requests taken that have not ended, and an interrupt that is held back: 0 for a device that
+	 * finishes in its round.  One that ended, and waits for translations of its ring, does not
+	 * count: the base has it. */
 	unsigned (*busy)(const struct virtio_device *);
 
 	/* Device reset at any moment: rings stop, features are as new. */
