@@ -108,6 +108,10 @@ enum disk_job disk_card_job(struct ctl *ctl, const struct disk_card *card, struc
 int disk_card_open(struct ctl *ctl, struct disk_card *card, enum disk_table table,
 		   const uint8_t uuid[DISK_ID_SIZE], struct refusal *why);
 
+/* ctl: the card has another medium from now on, and no table until disk_card_open().  No function has a namespace
+ * attached.  -EBUSY while its medium has requests, or a job is under way. */
+int disk_card_give_medium(struct ctl *ctl, struct disk_card *card, struct medium *medium);
+
 /* ctl: begins to make a namespace: its space is filled with zeroes, then the table is written.
  * *id receives its number.  -EBUSY, -EINVAL with 'why'. */
 int disk_card_add_namespace(struct ctl *ctl, struct disk_card *card,

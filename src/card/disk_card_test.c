@@ -52,6 +52,31 @@ static void a_medium_that_holds_something_else_is_refused(void **state)
 	disk_world_close(&w);
 }
 
+static void a_card_that_is_given_another_medium_reads_its_table(void **state)
+{
+	const uint8_t uuid[DISK_ID_SIZE] = { 7 };
+	static struct fake_medium fake;
+
+	(void)state;
+	open_one(4 * MIB);
+	fake_medium_init(&fake, 16 * MIB, 2);
+	assert_int_equal(disk_card_unbind(NULL, w.card, 1), 0);
+	assert_int_equal(disk_card_open(NULL, w.card, DISK_TABLE_THERE, uuid, NULL), 0);
+	assert_int_equal(disk_card_give_medium(NULL, w.card, &fake.medium), -EBUSY); /* a job is under way */
+	assert_int_equal(disk_world_job(&w, NULL), DISK_JOB_DONE);
+	assert_int_equal(disk_card_give_medium(NULL, w.card, &fake.medium), 0);
+	assert_int_equal(disk_card_layout(w.card)->namespace_count, 0);
+	assert_int_equal(disk_card_job(NULL, w.card, NULL), DISK_JOB_NONE);
+	/* and the first one again, where all is as it was */
+	assert_int_equal(disk_card_give_medium(NULL, w.card, &w.fake.medium), 0);
+	assert_int_equal(disk_card_open(NULL, w.card, DISK_TABLE_THERE, uuid, NULL), 0);
+	assert_int_equal(disk_world_job(&w, NULL), DISK_JOB_DONE);
+	assert_string_equal(disk_card_layout(w.card)->namespaces[0].name, "one");
+	assert_int_equal(fake.writes, 0);
+	fake_medium_fini(&fake);
+	disk_world_close(&w);
+}
+
 static void a_copy_of_the_table_that_is_damaged_is_passed_over(void **state)
 {
 	(void)state;
@@ -657,6 +682,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_blank_medium_gets_a_table_that_is_found_again),
 		cmocka_unit_test(a_medium_that_holds_something_else_is_refused),
+		cmocka_unit_test(a_card_that_is_given_another_medium_reads_its_table),
 		cmocka_unit_test(a_copy_of_the_table_that_is_damaged_is_passed_over),
 		cmocka_unit_test(a_new_namespace_reads_zeroes_wherever_its_space_was_before),
 		cmocka_unit_test(a_namespace_that_cannot_be_written_is_not_there),

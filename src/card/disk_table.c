@@ -82,6 +82,19 @@ int disk_card_open(struct ctl *ctl, struct disk_card *card, enum disk_table tabl
 	return 0;
 }
 
+int disk_card_give_medium(struct ctl *ctl, struct disk_card *card, struct medium *medium)
+{
+	(void)ctl;
+	for (unsigned i = 0; i < DISK_BACKS_MAX; i++)
+		must(!card->backs[i].ns);
+	if (disk_card_at_medium(card) || card->job.state == DISK_JOB_RUNS)
+		return -EBUSY;
+	card->medium = medium;
+	card->layout = (struct disk_layout){ 0 };
+	card->job = (struct disk_table_job){ 0 };
+	return 0;
+}
+
 /* A change of the table: what was is kept, for a failure. */
 static void begin_change(struct disk_card *card, enum disk_job_step step)
 {

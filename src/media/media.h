@@ -50,6 +50,10 @@ struct medium_conf {
  * MEDIUM_VFIO: as os/vfio_function.h and media/nvme_medium.h have it. */
 int medium_open(struct medium **medium, const struct medium_conf *conf, struct refusal *why);
 
+/* A medium in the place of one that could not be opened: it has no bytes, is dead, and medium_how() is "dead: " and
+ * why.  0 or -ENOMEM. */
+int medium_absent(struct medium **medium, const char *why);
+
 /* NULL is nothing. */
 void medium_close(struct medium *medium);
 

@@ -762,10 +762,35 @@ static bool ring_is_there(void)
 	X(a_file_that_is_not_there_is_made_as_large_as_asked),              \
 	X(a_full_queue_takes_no_more_and_none_is_lost_or_mixed_up)
 
+static void an_absent_medium_is_dead_and_says_why(void **state)
+{
+	struct block_request requests[3] = { { .op = BLOCK_READ, .size = 512 }, { .op = BLOCK_FLUSH },
+					     { .op = BLOCK_WRITE, .size = 512 } };
+	struct block_request *out[3] = { &requests[0], &requests[1], &requests[2] }, *in[3];
+	struct medium *medium;
+
+	(void)state;
+	assert_int_equal(medium_absent(&medium, "its path is not there"), 0);
+	assert_true(medium_is_dead(medium));
+	assert_string_equal(medium_how(medium), "dead: its path is not there");
+	assert_false(medium->ops->arm(NULL, medium));
+	assert_int_equal(medium->ops->submit(NULL, medium, out, 3), 3);
+	assert_true(medium->ops->arm(NULL, medium));
+	assert_int_equal(medium->ops->reap(NULL, medium, in, 2), 2);
+	assert_int_equal(medium->ops->reap(NULL, medium, in + 2, 2), 1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_ptr_equal(in[i], out[i]);
+		assert_int_equal(in[i]->result, BLOCK_GONE);
+	}
+	assert_true(medium_is_idle(medium));
+	medium_close(medium);
+}
+
 int main(void)
 {
 	const struct CMUnitTest without_ring[] = {
 		cmocka_unit_test(memory_agrees_with_plain_bytes),
+		cmocka_unit_test(an_absent_medium_is_dead_and_says_why),
 		cmocka_unit_test(threads_step_in_where_the_ring_is_forbidden_and_it_is_said),
 		OF_EACH(BY_THREADS),
 		/* once: it waits for a lock that does not come */

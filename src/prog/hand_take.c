@@ -2,6 +2,7 @@
 #include "prog/hand_over.h"
 
 #include "base/bytes.h"
+#include "media/media.h"
 #include "os/clock.h"
 #include "os/log.h"
 
@@ -185,10 +186,27 @@ const int *hand_take_locks(const struct hand_take *take, unsigned *count)
 
 /* Placing. */
 
+/* What the other one may have, and this one has not, is no card to take guests to. */
+static int check_media(const struct hand_take *take, const struct site_run *run, struct refusal *why)
+{
+	for (unsigned i = 0; i < run->card_count; i++) {
+		const struct run_card *card = &run->cards[i];
+
+		if (!card->medium_absent || take->pulled[i])
+			continue;
+		refuse(why, "", "the medium of card '%s' is %s; see to it, or pull the card before",
+		       card->place.card->name, medium_how(card->medium));
+		return -EIO;
+	}
+	return 0;
+}
+
 static int place_all(struct hand_take *take, struct site_run *run, struct refusal *why)
 {
-	int err = 0;
+	int err = check_media(take, run, why);
 
+	if (err)
+		return err;
 	for (unsigned i = 0; i < run->card_count; i++)
 		if (take->pulled[i])
 			(void)site_run_pull(run, &run->cards[i], NULL);

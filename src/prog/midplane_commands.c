@@ -26,7 +26,7 @@ const struct command midplane_commands[] = {
 	{ "card", "pull", "NAME", 0, 0, midplane_card_pull,
 	  "pull a card: its interfaces move to their standby" },
 	{ "card", "insert", "NAME", BIT(SWITCH_BACK) | BIT(NO_SWITCH_BACK), 0,
-	  midplane_card_insert, "bring a pulled card back" },
+	  midplane_card_insert, "bring back a pulled card, or a disk card without its medium" },
 	{ "card", "hang", "NAME", BIT(OFF), 0, midplane_card_hang,
 	  "a drill: make its line driver hang, as a dying card does" },
 	LIST("function", "virtual functions"),

@@ -1,4 +1,5 @@
 /* prog/site_actions.c -- what an operator may do to the running site (site_run.h). */
+#include "prog/site_disk.h"
 #include "prog/site_mirror.h"
 #include "prog/site_move.h"
 #include "prog/site_run.h"
@@ -58,14 +59,20 @@ static void set_reverts(struct site_run *run, enum run_switch_back back)
 int site_run_insert(struct site_run *run, struct run_card *card, enum run_switch_back back,
 		    struct refusal *why)
 {
+	bool absent = card->medium_absent;
+
 	if (refuse_real(card, why))
 		return -EINVAL;
-	if (state_of(card) != FAILOVER_CARD_PULLED) {
+	if (state_of(card) != FAILOVER_CARD_PULLED && !absent) {
 		refuse(why, "", "card '%s' is not pulled: it is %s", card->place.card->name,
 		       failover_card_state_text[state_of(card)]);
 		return -EALREADY;
 	}
+	if (absent && site_disk_reopen(card, why))
+		return -EIO; /* whatever it is, the request was right */
 	set_reverts(run, back);
+	if (absent)
+		site_move_tell(card, FAILOVER_HEART_CAME, clock_now_ns());
 	site_move_tell(card, FAILOVER_INSERT, clock_now_ns());
 	set_reverts(run, RUN_SWITCH_BACK_AS_CONFIGURED);
 	report_card(card, "inserted", "inserted by the operator");

@@ -1,8 +1,8 @@
 #include "prog/site_disk.h"
+#include "prog/site_disk_medium.h"
 #include "prog/site_guard.h"
 #include "prog/site_mirror.h"
 #include "prog/site_namespaces.h"
-#include "prog/vfio_user_medium.h"
 
 #include "os/clock.h"
 #include "os/log.h"
@@ -43,80 +43,6 @@ static const char *name_of(const struct run_card *card)
 	return card->place.card->name;
 }
 
-/* A refusal of a lower part becomes one that names the card. */
-static int refuse_card(const struct run_card *card, int err, struct refusal *why,
-		       const struct refusal *below, const char *remedy)
-{
-	refuse(why, "", "card '%s': %s%s%s", name_of(card), below->text[0] ? below->text : strerror(-err),
-	       remedy[0] ? "; " : "", remedy);
-	return err;
-}
-
-static bool is_memory(const struct site_card *card)
-{
-	return strcmp(card->medium, "memory") == 0;
-}
-
-static bool is_file(const struct site_card *card)
-{
-	return card->medium[0] == '/';
-}
-
-/* The path of the socket of a medium that another process serves, or NULL. */
-static const char *served_at(const struct site_card *card)
-{
-	size_t size = sizeof SITE_VFIO_USER - 1;
-
-	return strncmp(card->medium, SITE_VFIO_USER, size) == 0 ? card->medium + size : NULL;
-}
-
-/* What the user can do where a file cannot be opened; the other media say it themselves. */
-static const char *remedy_of(const struct site_card *asked, int err)
-{
-	if (!is_file(asked))
-		return "";
-	if (err == -ENOENT)
-		return asked->size ? "make its directory" : "give the card a size, so that the file is made";
-	if (err == -EACCES || err == -EPERM)
-		return "let the user of midplaned read and write it";
-	return "";
-}
-
-static int open_asked(struct run_card *card, struct refusal *why)
-{
-	const struct site_card *asked = card->place.card;
-	const struct medium_conf conf = {
-		.kind = is_memory(asked) ? MEDIUM_MEMORY : is_file(asked) ? MEDIUM_FILE : MEDIUM_VFIO,
-		.path = is_memory(asked) ? NULL : asked->medium,
-		.size = asked->size,
-		.nsid = asked->nsid,
-	};
-	const struct vfio_user_medium_conf served = { .path = served_at(asked), .nsid = asked->nsid };
-
-	return served.path ? vfio_user_medium_open(&card->medium, &served, why) :
-			     medium_open(&card->medium, &conf, why);
-}
-
-static int open_medium(struct run_card *card, struct refusal *why)
-{
-	const struct site_card *asked = card->place.card;
-	struct refusal below = { 0 };
-	int err = open_asked(card, &below);
-
-	if (err)
-		return refuse_card(card, err, why, &below, remedy_of(asked, err));
-	if (asked->size && card->medium->size != asked->size) {
-		refuse(why, "", "card '%s': its medium %s has %" PRIu64 " bytes, the site file says %" PRIu64
-		       ": leave 'size' out to take it as it is, or name another file", asked->name,
-		       asked->medium, card->medium->size, asked->size);
-		return -EINVAL;
-	}
-	if (*medium_note(card->medium))
-		log_info("prog", "a medium is carried by threads card=%s medium=%s: %s", asked->name,
-			 asked->medium, medium_note(card->medium));
-	return 0;
-}
-
 /* Runs the card here until its job has ended; it has no worker yet. */
 static int finish_job(struct run_card *card, struct refusal *why)
 {
@@ -136,7 +62,7 @@ static int finish_job(struct run_card *card, struct refusal *why)
 			site_disk_pause();
 	}
 	if (disk_card_job(NULL, card->disk, &below) == DISK_JOB_FAILED)
-		return refuse_card(card, -EIO, why, &below, "");
+		return site_disk_refuse_card(card, -EIO, why, &below, "");
 	return 0;
 }
 
@@ -147,7 +73,6 @@ static int make_card(struct run_card *card, struct refusal *why)
 	};
 	size_t size = (disk_card_size(&conf) + 4095) / 4096 * 4096;
 	struct refusal below = { 0 };
-	uint8_t id[SITE_ID_SIZE];
 	int err;
 
 	card->disk = aligned_alloc(4096, size);
@@ -157,12 +82,22 @@ static int make_card(struct run_card *card, struct refusal *why)
 	}
 	err = disk_card_init(card->disk, &conf, &below);
 	if (err)
-		return refuse_card(card, err, why, &below, "");
+		return site_disk_refuse_card(card, err, why, &below, "");
 	if (card->held_with != card->index)
 		disk_card_share_hold(card->disk, card->run->cards[card->held_with].disk);
+	return 0;
+}
+
+/* No worker has the card. */
+static int read_table(struct run_card *card, struct refusal *why)
+{
+	struct refusal below = { 0 };
+	uint8_t id[SITE_ID_SIZE];
+	int err;
+
 	site_card_id(card->run->site, card->place.card, id);
 	err = disk_card_open(NULL, card->disk, DISK_TABLE_NEW, id, &below);
-	return err ? refuse_card(card, err, why, &below, "") : finish_job(card, why);
+	return err ? site_disk_refuse_card(card, err, why, &below, "") : finish_job(card, why);
 }
 
 static int watch_medium(struct run_card *card, struct refusal *why)
@@ -178,16 +113,59 @@ static int watch_medium(struct run_card *card, struct refusal *why)
 	return err;
 }
 
-int site_disk_open(struct run_card *card, struct refusal *why)
+/* The reason without the card's name, which is said wherever it is shown. */
+static const char *bare(const struct run_card *card, const char *text)
 {
-	int err = open_medium(card, why);
+	char name[SITE_NAME_MAX + 16];
+	int length = snprintf(name, sizeof name, "card '%s': ", name_of(card));
+
+	return strncmp(text, name, (size_t)length) == 0 ? text + length : text;
+}
+
+static int take_absent(struct run_card *card, const struct refusal *reason, struct refusal *why)
+{
+	int err = medium_absent(&card->medium, bare(card, reason->text));
+
+	card->medium_absent = !err;
+	if (err)
+		refuse(why, "", "no memory for card '%s'", name_of(card));
+	return err;
+}
+
+/* A medium whose table cannot be read is as good as none, but for one that does not give back what it has. */
+static int open_table(struct run_card *card, struct refusal *why)
+{
+	struct medium *medium = card->medium;
+	struct refusal reason = { 0 };
+	int err = read_table(card, &reason);
 
 	if (!err)
-		err = make_card(card, why);
-	if (!err)
-		err = watch_medium(card, why);
+		return 0;
+	if (!medium_is_idle(medium) || disk_card_give_medium(NULL, card->disk, medium)) {
+		*why = reason;
+		return err;
+	}
+	err = take_absent(card, &reason, why);
+	if (err)
+		return err;
+	must(disk_card_give_medium(NULL, card->disk, card->medium) == 0);
+	medium_close(medium);
+	return 0;
+}
+
+int site_disk_open(struct run_card *card, struct refusal *why)
+{
+	struct refusal reason = { 0 };
+	int err = site_disk_open_medium(card, &card->medium, &reason);
+
 	card->line_up = true; /* it has no line that could lose its link */
-	return err;
+	if (err)
+		err = take_absent(card, &reason, why);
+	if (!err)
+		err = make_card(card, why);
+	if (!err && !card->medium_absent)
+		err = open_table(card, why);
+	return err ? err : watch_medium(card, why);
 }
 
 /* What the kernel still reads and writes memory for is left to it. */
@@ -289,6 +267,7 @@ void site_disk_plug(struct run_io *io, int member)
 	io->bound = member;
 }
 
+/* nsid 0: its card has no medium yet. */
 static int bind_held(struct run_io *io, uint32_t nsid, struct refusal *why)
 {
 	const struct disk_function_conf conf = {
@@ -304,8 +283,9 @@ static int bind_held(struct run_io *io, uint32_t nsid, struct refusal *why)
 
 	if (err)
 		return err;
-	io->block->namespaces[0] = disk_card_attach(NULL, disk, vf, nsid, DISK_READ_WRITE, why);
-	if (!io->block->namespaces[0]) {
+	if (nsid)
+		io->block->namespaces[0] = disk_card_attach(NULL, disk, vf, nsid, DISK_READ_WRITE, why);
+	if (nsid && !io->block->namespaces[0]) {
 		must(disk_card_unbind(NULL, disk, vf) == 0);
 		return -EINVAL;
 	}
@@ -318,12 +298,13 @@ static int bind_held(struct run_io *io, uint32_t nsid, struct refusal *why)
 int site_disk_bind(struct run_io *io, struct refusal *why)
 {
 	struct run_card *card = card_of(io);
-	uint32_t nsid;
-	int err;
+	uint32_t nsid = 0;
+	int err = 0;
 
 	if (io->place->member_count > 1)
 		return site_mirror_bind(io, why);
-	err = site_disk_namespace(io, 0, io->io->size, card->medium->block_size, &nsid, why);
+	if (!card->medium_absent)
+		err = site_disk_namespace(io, 0, io->io->size, card->medium->block_size, &nsid, why);
 	if (err)
 		return err;
 	must(disk_card_hold(NULL, card->disk, site_disk_give_way, HOLD_TRIES));
@@ -386,6 +367,105 @@ bool site_disk_detach(struct run_card *card, bool detach)
 	return true;
 }
 
+/* -- a medium that comes -- */
+
+/* Its disk, which waited for the card. */
+static int attach_disk(struct run_io *io, struct refusal *why)
+{
+	struct run_card *card = card_of(io);
+	uint32_t nsid;
+	int err = site_disk_namespace(io, 0, io->io->size, card->medium->block_size, &nsid, why);
+
+	if (err)
+		return err;
+	must(disk_card_hold(NULL, card->disk, site_disk_give_way, HOLD_TRIES));
+	io->block->namespaces[0] = disk_card_attach(NULL, card->disk, io->place->member[0].vf, nsid,
+						    DISK_READ_WRITE, why);
+	if (io->block->namespaces[0] && io->block->ops->namespaces_changed)
+		io->block->ops->namespaces_changed(NULL, io->block);
+	disk_card_release(NULL, card->disk);
+	return io->block->namespaces[0] ? site_namespaces_bind(io, why) : -EINVAL;
+}
+
+/* One that cannot be had is told of, and holds up no other. */
+static void attach_all(struct run_card *card)
+{
+	for (unsigned i = 0; i < card->run->io_count; i++) {
+		struct run_io *io = &card->run->ios[i];
+		struct refusal why = { 0 };
+		char object[104];
+		int err = 0;
+
+		if (io->block && io->mirror)
+			err = site_mirror_attach(io, card, &why);
+		else if (io->block && card_of(io) == card)
+			err = attach_disk(io, &why);
+		if (!err)
+			continue;
+		snprintf(object, sizeof object, "system %s/%s", io->system->name, io->io->name);
+		events_add(&card->run->events, "refused", object, "%s", why.text);
+	}
+}
+
+static bool hold_and_give(struct run_card *card, struct medium *medium, bool in)
+{
+	bool given;
+
+	if (!disk_card_hold(NULL, card->disk, site_disk_give_way, HOLD_TRIES))
+		return false;
+	given = disk_card_give_medium(NULL, card->disk, medium) == 0;
+	if (given && in)
+		disk_card_insert(NULL, card->disk);
+	else if (given)
+		disk_card_pull(NULL, card->disk);
+	disk_card_release(NULL, card->disk);
+	if (given)
+		card->medium = medium;
+	return given;
+}
+
+/* The card has left its worker. */
+static int take_medium(struct run_card *card, struct medium *medium, struct refusal *why)
+{
+	struct medium *absent = card->medium;
+	int err = -EBUSY;
+
+	if (!hold_and_give(card, medium, true))
+		refuse(why, "", "card '%s' is busy; try again", name_of(card));
+	else
+		err = read_table(card, why);
+	if (!err)
+		err = watch_medium(card, why);
+	if (!err) {
+		card->medium_absent = card->medium_dead = false;
+		medium_close(absent);
+		attach_all(card);
+	} else if (card->medium == medium && (!medium_is_idle(medium) || !hold_and_give(card, absent, false))) {
+		log_error("prog", "a medium does not give back what it has card=%s", name_of(card));
+		card->medium_absent = false; /* it stays with it, dead until the site is started again */
+	} else {
+		medium_close(medium);
+	}
+	return err;
+}
+
+int site_disk_reopen(struct run_card *card, struct refusal *why)
+{
+	struct medium *medium = NULL;
+	int err = site_disk_open_medium(card, &medium, why);
+
+	if (err)
+		return err;
+	if (workers_remove_card(card->run->workers, card->worker, site_run_polled(card)) == -EBUSY) {
+		medium_close(medium);
+		refuse(why, "", "the worker of card '%s' does not answer", name_of(card));
+		return -EBUSY;
+	}
+	err = take_medium(card, medium, why);
+	workers_add_card(card->run->workers, card->worker, site_run_polled(card));
+	return err;
+}
+
 /* -- telling -- */
 
 bool site_disk_is_away(struct run_io *io, char *text, size_t size)
@@ -404,6 +484,9 @@ bool site_disk_is_away(struct run_io *io, char *text, size_t size)
 	if (state == FAILOVER_CARD_PULLED)
 		snprintf(text, size, "commands end with an error; its card is pulled: midplane card insert %s",
 			 name_of(card));
+	else if (state == FAILOVER_CARD_DEAD && card->medium_absent)
+		snprintf(text, size, "commands end with an error until 'midplane card insert %s'; its medium is %s",
+			 name_of(card), medium_how(card->medium));
 	else if (state == FAILOVER_CARD_DEAD && card->medium_dead)
 		snprintf(text, size, "commands end with an error; the medium of its card '%s' is %s: see to it "
 			 "and start the site again", name_of(card), medium_how(card->medium));

@@ -10,9 +10,13 @@
 
 #include "prog/site_run.h"
 
-/* Opens the card's medium and reads its table, or makes one.  -errno with 'why', which names card and remedy;
- * then site_disk_close() is still to be called. */
+/* Opens the card's medium and reads its table, or makes one.  A medium that cannot be had, or is none of ours, is
+ * absent (medium_absent): the card is dead, and why is what medium_how() says.  -errno with 'why', which names
+ * card and remedy; then site_disk_close() is still to be called. */
 int site_disk_open(struct run_card *card, struct refusal *why);
+/* Tries to have an absent medium again, and gives the card's disks what they asked for; a disk that does not fit
+ * is told of by an event.  -errno with 'why': it is absent as before. */
+int site_disk_reopen(struct run_card *card, struct refusal *why);
 /* Closes it; the worker has let go of the card.  Without site_disk_open() it does nothing. */
 void site_disk_close(struct run_card *card);
 

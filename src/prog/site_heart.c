@@ -41,8 +41,8 @@ static void look_at(struct run_card *card, uint64_t now_ns)
 	}
 }
 
-/* A card whose medium is dead is dead: no medium comes back to life.  What it is asked ends with an error by then;
- * that is told once. */
+/* A card whose medium is dead, or was never there, is dead: none comes back to life by itself.  What it is asked
+ * ends with an error by then; that is told once. */
 static void look_at_medium(struct run_card *card, uint64_t now_ns)
 {
 	char object[104];
@@ -52,8 +52,11 @@ static void look_at_medium(struct run_card *card, uint64_t now_ns)
 	card->medium_dead = true;
 	site_move_tell(card, FAILOVER_HEART_LOST, now_ns);
 	snprintf(object, sizeof object, "card %s", card->place.card->name);
-	events_add(&card->run->events, "dead", object, "its medium %.64s is %s", card->place.card->medium,
-		   medium_how(card->medium));
+	if (card->medium_absent)
+		events_add(&card->run->events, "dead", object, "its medium is %s", medium_how(card->medium));
+	else
+		events_add(&card->run->events, "dead", object, "its medium %.64s is %s",
+			   card->place.card->medium, medium_how(card->medium));
 	events_publish(&card->run->events);
 }
 
@@ -73,6 +76,8 @@ void site_heart_start(struct site_run *run)
 {
 	uint64_t period_ms = max_u64(run->site->heartbeat_ms / 3, 1);
 
+	for (unsigned i = 0; i < run->card_count; i++)
+		look_at_medium(&run->cards[i], clock_now_ns());
 	run->heartbeat = malloc(sizeof *run->heartbeat);
 	must(run->heartbeat != NULL);
 	must(uv_timer_init(run->loop, run->heartbeat) == 0);

@@ -159,23 +159,45 @@ static int refuse_io(const struct run_io *io, int err, struct refusal *why, cons
 	return err;
 }
 
-static int bind_half(struct run_io *io, unsigned half, uint32_t block_size, struct block_back **back,
-		     struct refusal *why)
+/* The way to its namespace there, which is found or made. */
+static int attach_half(struct run_io *io, unsigned half, uint32_t block_size, struct refusal *why)
+{
+	uint32_t nsid;
+	int err = site_disk_namespace(io, half, io->io->size + MIRROR_RESERVED, block_size, &nsid, why);
+	struct block_back **back = &io->mirror->back[half];
+
+	if (err)
+		return err;
+	*back = disk_card_attach(NULL, card_of(io, half)->disk, io->place->member[half].vf, nsid,
+				 DISK_READ_WRITE, why);
+	return *back ? 0 : -EINVAL;
+}
+
+static uint32_t block_size_of(const struct run_io *io)
+{
+	const struct medium *a = card_of(io, 0)->medium, *b = card_of(io, 1)->medium;
+
+	return a->block_size > b->block_size ? a->block_size : b->block_size;
+}
+
+/* A card without a medium gives its half later. */
+static int bind_half(struct run_io *io, unsigned half, struct refusal *why)
 {
 	const struct disk_function_conf conf = {
 		.depth = DISK_QUEUE_MAX, .weight = io->io->weight, .priority = io->io->priority,
 	};
-	struct disk_card *disk = card_of(io, half)->disk;
-	unsigned vf = io->place->member[half].vf;
-	uint32_t nsid;
-	int err = site_disk_namespace(io, half, io->io->size + MIRROR_RESERVED, block_size, &nsid, why);
+	struct run_card *card = card_of(io, half);
+	int err = disk_card_bind(NULL, card->disk, io->place->member[half].vf, NULL, &conf, why);
 
-	if (!err)
-		err = disk_card_bind(NULL, disk, vf, NULL, &conf, why);
-	if (err)
-		return err;
-	*back = disk_card_attach(NULL, disk, vf, nsid, DISK_READ_WRITE, why);
-	return *back ? 0 : -EINVAL;
+	return err || card->medium_absent ? err : attach_half(io, half, block_size_of(io), why);
+}
+
+int site_mirror_attach(struct run_io *io, const struct run_card *card, struct refusal *why)
+{
+	for (unsigned n = 0; n < MIRROR_HALVES; n++)
+		if (card_of(io, n) == card)
+			return attach_half(io, n, block_size_of(io), why);
+	return 0;
 }
 
 static struct mirror *make_mirror(struct run_io *io)
@@ -237,6 +259,8 @@ static int let_begin(struct run_io *io, struct refusal *why)
 		io->mirror->told_copyings = facts->half[0] == facts->half[1] ? facts->copying.count : 0;
 		return 0;
 	}
+	if (!io->mirror->given[0] || !io->mirror->given[1])
+		return 0; /* until its card has its medium, or the operator decides */
 	for (unsigned n = 0; n < MIRROR_HALVES; n++)
 		words[n] = facts->why[n].text[0] ? facts->why[n].text : "its half may be the older one";
 	refuse(why, "", "the mirrored disk '%s/%s' cannot begin: card '%s': %.100s; card '%s': %.100s; give its "
@@ -261,30 +285,29 @@ static int bind_front(struct run_io *io, struct refusal *why)
 
 int site_mirror_bind(struct run_io *io, struct refusal *why)
 {
-	const struct medium *a = card_of(io, 0)->medium, *b = card_of(io, 1)->medium;
-	uint32_t block_size = a->block_size > b->block_size ? a->block_size : b->block_size;
-	struct block_back *backs[MIRROR_HALVES];
+	struct run_mirror *m = calloc(1, sizeof *m);
 	int err = 0;
 
-	io->mirror = calloc(1, sizeof *io->mirror);
-	if (io->mirror)
-		io->mirror->mirror = make_mirror(io);
-	if (!io->mirror || !io->mirror->mirror)
+	io->mirror = m;
+	if (m)
+		m->mirror = make_mirror(io);
+	if (!m || !m->mirror)
 		return refuse_io(io, -ENOMEM, why, "there is no memory for it");
 	for (unsigned n = 0; !err && n < MIRROR_HALVES; n++)
-		err = bind_half(io, n, block_size, &backs[n], why);
+		err = bind_half(io, n, why);
 	if (err)
 		return err;
 	for (unsigned n = 0; n < MIRROR_HALVES; n++) {
-		io->mirror->back[n] = backs[n];
-		io->mirror->given[n] = true;
-		mirror_give_half(NULL, io->mirror->mirror, n, backs[n]);
+		if (!m->back[n])
+			continue;
+		m->given[n] = true;
+		mirror_give_half(NULL, m->mirror, n, m->back[n]);
 	}
 	err = let_begin(io, why);
 	if (!err)
 		err = bind_front(io, why);
 	if (!err)
-		mirror_set_add(&io->run->mirror_sets[card_of(io, 0)->worker], io->mirror->mirror);
+		mirror_set_add(&io->run->mirror_sets[card_of(io, 0)->worker], m->mirror);
 	return err;
 }
 
@@ -299,7 +322,7 @@ static void give(struct run_io *io, unsigned n)
 {
 	struct run_mirror *m = io->mirror;
 
-	if (m->given[n] || !disk_card_is_in(card_of(io, n)->disk) ||
+	if (m->given[n] || !m->back[n] || !disk_card_is_in(card_of(io, n)->disk) ||
 	    !mirror_half_is_quiet(NULL, m->mirror, n))
 		return;
 	m->given[n] = true;
@@ -355,6 +378,8 @@ static unsigned wanted_half(const struct mirror_facts *facts)
 {
 	if (facts->last >= 0)
 		return (unsigned)facts->last;
+	if (facts->half[0] == MIRROR_KNOWN)
+		return 1; /* that one is there, and cannot begin alone */
 	return facts->half[0] == MIRROR_FRESH;
 }
 
@@ -369,7 +394,7 @@ static void say_half(struct run_io *io, unsigned n, char *text, size_t size)
 	if (state == FAILOVER_CARD_PULLED)
 		snprintf(text, size, "card '%s' is pulled: midplane card insert %s", name, name);
 	else if (state == FAILOVER_CARD_DEAD && card->medium_dead)
-		snprintf(text, size, "the medium of card '%s' is %.80s", name, medium_how(card->medium));
+		snprintf(text, size, "the medium of card '%s' is %.130s", name, medium_how(card->medium));
 	else if (state != FAILOVER_CARD_IN_SERVICE)
 		snprintf(text, size, "card '%s' is %s", name, failover_card_state_text[state]);
 	else if (facts->why[n].text[0])
@@ -389,7 +414,7 @@ static void say(struct run_io *io, char text[SITE_MIRROR_TEXT])
 	const struct mirror_facts *facts = &io->mirror->facts;
 	const char *word = word_of(facts);
 	unsigned n = wanted_half(facts);
-	char half[160];
+	char half[220];
 
 	text[0] = 0;
 	say_half(io, n, half, sizeof half);
@@ -493,53 +518,6 @@ static void tell_one(struct run_io *io)
 		tell(io, strcmp(word, "away") == 0 ? "mirror-away" : "mirror-degraded", text);
 	}
 	m->told = word;
-}
-
-/* -- the operator's decision -- */
-
-static int refuse_force(const struct run_io *io, unsigned n, int err, struct refusal *why, const char *text)
-{
-	refuse(why, "", "the mirrored disk '%s/%s' does not go on with card '%s': %s", io->system->name,
-	       io->io->name, card_name(io, n), text);
-	return err;
-}
-
-/* With the hold. */
-static int force_held(struct run_io *io, unsigned n, struct refusal *why)
-{
-	struct refusal below = { 0 };
-	int err = mirror_force(NULL, io->mirror->mirror, n, &below);
-
-	return err ? refuse_force(io, n, err, why, below.text) : 0;
-}
-
-int site_mirror_force(struct run_io *io, const struct run_card *card, enum run_give_up give_up,
-		      struct refusal *why)
-{
-	unsigned n = card_of(io, 1) == card;
-	struct disk_card *disk = card_of(io, 0)->disk;
-	char text[SITE_MIRROR_TEXT];
-	int err;
-
-	if (strcmp(site_mirror_state(io), "away") != 0)
-		return refuse_force(io, n, -EALREADY, why, "it has all that was written, nothing is to be "
-				    "given up");
-	if (give_up == RUN_KEEP_ALL) {
-		snprintf(text, sizeof text, "what was written to card '%s' alone would be lost for good; bring "
-			 "that card back, or say --give-up", card_name(io, 1 - n));
-		return refuse_force(io, n, -EPERM, why, text);
-	}
-	if (!disk_card_hold(NULL, disk, site_disk_give_way, SITE_DISK_HOLD_TRIES))
-		return refuse_force(io, n, -EBUSY, why, "its worker does not answer");
-	err = force_held(io, n, why);
-	disk_card_release(NULL, disk);
-	if (err)
-		return err;
-	workers_wake(io->run->workers, card_of(io, 0)->worker);
-	snprintf(text, sizeof text, "goes on with card '%s' by the operator's decision; what was written to card "
-		 "'%s' alone is given up", card_name(io, n), card_name(io, 1 - n));
-	tell(io, "mirror-forced", text);
-	return 0;
 }
 
 void site_mirror_look(struct site_run *run)

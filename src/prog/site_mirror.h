@@ -12,7 +12,7 @@
 #include "card/mirror_set.h"
 #include "prog/site_run.h"
 
-enum { SITE_MIRROR_TEXT = 256 };
+enum { SITE_MIRROR_TEXT = 320 };
 
 struct run_mirror {
 	struct mirror *mirror;
@@ -40,6 +40,8 @@ void site_mirror_destroy(struct site_run *run);
 /* Finds or makes both halves of a disk, lets its mirror begin, and binds its front.  Before workers run the
  * cards. */
 int site_mirror_bind(struct run_io *io, struct refusal *why);
+/* That card has a medium now: finds or makes the disk's half there, if it has one.  -errno with 'why'. */
+int site_mirror_attach(struct run_io *io, const struct run_card *card, struct refusal *why);
 /* With the hold: takes the front away, when nothing of it is under way. */
 bool site_mirror_unbound(struct run_io *io);
 

@@ -44,7 +44,8 @@ struct run_card {
 	struct run_external *external; /* of class external: prog/site_external.h */
 	unsigned held_with;     /* card whose hold it has: a mirror connects them; else itself */
 	bool lost;              /* its worker never came back: what it uses is left to it */
-	bool medium_dead;       /* it has died: the card is dead for good */
+	bool medium_dead;       /* it has died: the card is dead for good, */
+	bool medium_absent;     /* or it could not be had: until the card is inserted */
 	struct hardware_card *hardware; /* of class vfio: prog/site_hardware.h */
 	bool served;            /* its worker runs it */
 	bool line_up;

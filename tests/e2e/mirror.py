@@ -395,4 +395,5 @@ def body(world):
     progress(world)
 
 
-main("mirror", body)
+if __name__ == "__main__":
+    main("mirror", body)
