@@ -69,6 +69,22 @@ static int bar_write(struct conform_target *target, unsigned function, unsigned 
 	return 0;
 }
 
+static int tell(struct conform_target *target, unsigned function, unsigned vector)
+{
+	(void)function, (void)vector;
+	return (int)next(of(target), 1) - 0x20;
+}
+
+static int give_reason(struct conform_target *target, unsigned function, enum conform_intx reason)
+{
+	return tell(target, function, (unsigned)reason);
+}
+
+static int ask(struct conform_target *target, unsigned function)
+{
+	return tell(target, function, 0);
+}
+
 static void wait(struct conform_target *target, uint64_t ns)
 {
 	of(target)->now_ns += ns;
@@ -83,6 +99,11 @@ static const struct conform_target_ops ops = { .read = read_config,
 					       .write = write_config,
 					       .bar_read = bar_read,
 					       .bar_write = bar_write,
+					       .intx = give_reason,
+					       .intx_came = ask,
+					       .intx_unmask = ask,
+					       .message = tell,
+					       .message_came = tell,
 					       .pause = wait,
 					       .now_ns = now };
 
@@ -97,6 +118,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	liar.target.reaches_vfs = data[0] & REACHES_VFS;
 	liar.target.keeps_bars = data[0] & KEEPS_BARS;
 	liar.target.keeps_vf_enable = data[0] & KEEPS_VF_ENABLE;
+	liar.target.fresh = data[0] & 8;
+	liar.target.tells_lines = liar.target.tells_number = data[0] & 16;
+	liar.target.lines = liar.target.number = data[1];
 	liar.at = 1;
 	conform_run(&report, &liar.target, data[0] & 0x80 ? CONFORM_GENTLE : CONFORM_DESTRUCTIVE);
 	must(report.error == 0);

@@ -202,6 +202,52 @@ static int intx_unmask(struct conform_target *target, unsigned function)
 	return 0;
 }
 
+/* The message of vector 0: sent if it may be, and pending while something masks it. */
+static void update_message(struct broken *b)
+{
+	const struct pcie_kind *kind = b->device.kind;
+	uint32_t control, command = b->spaces[0].word[SPEC_PCI_COMMAND / 4];
+
+	if (!pcie_kind_has(kind, PCIE_CAP_MSIX) || !(b->bar[0][PBA_AT] & 1))
+		return;
+	control = b->spaces[0].word[kind->at[PCIE_CAP_MSIX] / 4] >> 16;
+	if (!(command & SPEC_PCI_COMMAND_MASTER) && !has(b, TRICK_MESSAGES_ANYWAY))
+		return;
+	if (!(control & SPEC_MSIX_ENABLE))
+		return;
+	if ((control & SPEC_MSIX_FUNCTION_MASK || b->bar[0][ENTRY_CONTROL] & 1) &&
+	    !has(b, TRICK_MESSAGES_UNMASKED)) {
+		b->bar[0][PBA_AT] = !has(b, TRICK_MESSAGES_LOST);
+		return;
+	}
+	b->message_came = true;
+	b->bar[0][PBA_AT] = has(b, TRICK_MESSAGES_PEND_ON);
+}
+
+static int message(struct conform_target *target, unsigned function, unsigned vector)
+{
+	struct broken *b = of(target);
+
+	if (function || vector)
+		return -ENOTSUP;
+	b->bar[0][PBA_AT] = 1;
+	update_message(b);
+	if (!(b->spaces[0].word[SPEC_PCI_COMMAND / 4] & SPEC_PCI_COMMAND_MASTER))
+		b->bar[0][PBA_AT] = 0; /* it was not to be sent */
+	return 0;
+}
+
+static int message_came(struct conform_target *target, unsigned function, unsigned vector)
+{
+	struct broken *b = of(target);
+	bool came = b->message_came;
+
+	if (function || vector)
+		return -ENOTSUP;
+	b->message_came = false;
+	return came;
+}
+
 static void zeroes_clear(struct broken *b, unsigned offset)
 {
 	/* the status byte loses what it has, whatever is written */
@@ -241,6 +287,7 @@ static int write_config(struct conform_target *target, unsigned function, unsign
 	else
 		write_word(b, function, offset, size, bits >> shift);
 	update_intx(b);
+	update_message(b);
 	return 0;
 }
 
@@ -265,6 +312,8 @@ static int bar_write(struct conform_target *target, unsigned function, unsigned 
 		return -EINVAL;
 	if (!has(of(target), TRICK_ENTRIES_FIXED))
 		put_le32(of(target)->bar[function] + offset, value);
+	if (function == 0)
+		update_message(of(target));
 	return 0;
 }
 
@@ -311,6 +360,8 @@ static const struct conform_target_ops ops = {
 	.intx = intx,
 	.intx_came = intx_came,
 	.intx_unmask = intx_unmask,
+	.message = message,
+	.message_came = message_came,
 	.pause = wait,
 	.now_ns = now,
 };

@@ -48,6 +48,10 @@ enum trick {
 	TRICK_INTX_WITH_MSIX,
 	TRICK_INTX_ONCE, /* unmasking it does nothing */
 	TRICK_INTX_NO_LINE,
+	TRICK_MESSAGES_UNMASKED, /* whatever masks them */
+	TRICK_MESSAGES_LOST,	 /* while they are masked */
+	TRICK_MESSAGES_PEND_ON,	 /* when they have come */
+	TRICK_MESSAGES_ANYWAY,	 /* without Bus Master Enable */
 };
 
 /* What it is a defect of: the PF of a NIC card and its VFs, a root port, or a function that is lent
@@ -84,6 +88,7 @@ struct broken {
 	struct cfg ghost; /* of a VF that has gone */
 	/* INTx: the function has a reason; it came, and is masked until somebody lets it. */
 	bool intx_reason, intx_came, intx_masked;
+	bool message_came; /* of vector 0 of function 0 */
 };
 
 /* Powers a specimen on, with that defect or NULL. */

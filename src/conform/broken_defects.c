@@ -151,6 +151,12 @@ static const struct defect defects[] = {
 	{ "msix.apart", 0, PCIE_CAP_MSIX, 8, 0x10, 0x1000, 0, 0, TRICK_NONE, SPECIMEN_CARD, 0 },
 	{ "msix.enable", 0, PCIE_CAP_MSIX, 0, 0, 0, 0, 0x40000000, TRICK_NONE, SPECIMEN_CARD, 0 },
 	{ "msix.entry", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_ENTRIES_FIXED, SPECIMEN_CARD, 0 },
+	{ "msix.pending", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_MESSAGES_UNMASKED, SPECIMEN_CARD, 0 },
+	{ "msix.pending", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_MESSAGES_LOST, SPECIMEN_CARD, 0 },
+	{ "msix.pending", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_MESSAGES_PEND_ON, SPECIMEN_CARD, 0 },
+	{ "msix.function-mask", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_MESSAGES_UNMASKED, SPECIMEN_CARD, 0 },
+	{ "msix.function-mask", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_MESSAGES_LOST, SPECIMEN_CARD, 0 },
+	{ "msix.bus-master", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_MESSAGES_ANYWAY, SPECIMEN_CARD, 0 },
 	{ "msix.masked", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_ENTRIES_UNMASKED, SPECIMEN_CARD, 0 },
 	{ "msix.none-pending", 0, PCIE_HEADER, 0, 0, 0, 0, 0, TRICK_ENTRIES_PENDING, SPECIMEN_CARD, 0 },
 

@@ -252,6 +252,120 @@ static void entry_writes(struct subject *s, struct judgement *j)
 	pass(j, "an entry keeps what is written");
 }
 
+static void set_entry(struct subject *s, const struct place *table, uint32_t control)
+{
+	s->target->ops->bar_write(s->target, s->function, table->bar, table->first + ENTRY_CONTROL, control);
+}
+
+static void set_controls(struct subject *s, uint32_t command, uint32_t control)
+{
+	put(s, SPEC_PCI_COMMAND, 2, command);
+	put(s, s->msix + SPEC_MSIX_CONTROL, 2, control);
+}
+
+/* Where the assertions on messages begin: all gates are open, and vector 0 has sent nothing. */
+static bool can_send(struct subject *s, struct judgement *j, struct place *table)
+{
+	const struct conform_target_ops *ops = s->target->ops;
+
+	if (!reach(s, j, table))
+		return false;
+	if (!ops->message || !ops->message_came || ops->message_came(s->target, s->function, 0) < 0) {
+		not_applicable(j, "nobody can make it send a message there");
+		return false;
+	}
+	set_controls(s, SPEC_PCI_COMMAND_MASTER | SPEC_PCI_COMMAND_MEMORY, SPEC_MSIX_ENABLE);
+	set_entry(s, table, 0);
+	ops->message_came(s->target, s->function, 0);
+	return true;
+}
+
+static void end_sending(struct subject *s, const struct place *table)
+{
+	set_entry(s, table, ENTRY_MASKED);
+	set_controls(s, 0, 0);
+}
+
+static bool came(struct subject *s)
+{
+	return s->target->ops->message_came(s->target, s->function, 0) == 1;
+}
+
+static bool is_pending(struct subject *s)
+{
+	struct place pba = place_of(s, SPEC_MSIX_PBA);
+	uint32_t value = 0;
+
+	if (pba.bar >= SPEC_PCI_BARS)
+		return false;
+	s->target->ops->bar_read(s->target, s->function, pba.bar, pba.first, &value);
+	return value & 1;
+}
+
+/* Behind a mask, whichever: nothing comes, its bit is set; and it comes when the mask is lifted. */
+static void judge_masked(struct subject *s, struct judgement *j, const char *mask)
+{
+	if (came(s))
+		fail(j, "a message came in spite of %s", mask);
+	else if (!is_pending(s))
+		fail(j, "a message is kept back by %s, and its pending bit is 0", mask);
+}
+
+static void judge_lifted(struct subject *s, struct judgement *j, const char *mask)
+{
+	if (!came(s))
+		fail(j, "no message came when %s was lifted", mask);
+	else if (is_pending(s))
+		fail(j, "a pending bit is 1 after its message came");
+	else
+		pass(j, "kept back by %s, pending meanwhile, and sent then", mask);
+}
+
+static void masked_pends(struct subject *s, struct judgement *j)
+{
+	struct place table;
+
+	if (!can_send(s, j, &table))
+		return;
+	set_entry(s, &table, ENTRY_MASKED);
+	s->target->ops->message(s->target, s->function, 0);
+	judge_masked(s, j, "Mask Bit");
+	set_entry(s, &table, 0);
+	judge_lifted(s, j, "Mask Bit");
+	end_sending(s, &table);
+}
+
+static void function_mask_pends(struct subject *s, struct judgement *j)
+{
+	struct place table;
+
+	if (!can_send(s, j, &table))
+		return;
+	put(s, s->msix + SPEC_MSIX_CONTROL, 2, SPEC_MSIX_ENABLE | SPEC_MSIX_FUNCTION_MASK);
+	s->target->ops->message(s->target, s->function, 0);
+	judge_masked(s, j, "Function Mask");
+	put(s, s->msix + SPEC_MSIX_CONTROL, 2, SPEC_MSIX_ENABLE);
+	judge_lifted(s, j, "Function Mask");
+	end_sending(s, &table);
+}
+
+static void only_a_master_sends(struct subject *s, struct judgement *j)
+{
+	struct place table;
+
+	if (!can_send(s, j, &table))
+		return;
+	s->target->ops->message(s->target, s->function, 0);
+	if (!came(s))
+		fail(j, "no message came from a bus master");
+	put(s, SPEC_PCI_COMMAND, 2, SPEC_PCI_COMMAND_MEMORY);
+	s->target->ops->message(s->target, s->function, 0);
+	if (came(s))
+		fail(j, "a message came, and Bus Master Enable is 0");
+	end_sending(s, &table);
+	pass(j, "messages come from a bus master alone");
+}
+
 static void none_pending(struct subject *s, struct judgement *j)
 {
 	struct place table, pba;
@@ -301,6 +415,14 @@ static const struct check rows[] = {
 	  mask_bit },
 	{ { "msix.masked", "7.7.2.8", "All vectors are masked after a reset", true },
 	  entries_masked },
+	{ { "msix.pending", "7.7.2.8, 7.7.2.9, 6.1.4",
+	    "A message that Mask Bit keeps back is pending, and comes when it is cleared", true },
+	  masked_pends },
+	{ { "msix.function-mask", "7.7.2.2, 7.7.2.9, 6.1.4",
+	    "A message that Function Mask keeps back is pending, and comes when it is cleared", true },
+	  function_mask_pends },
+	{ { "msix.bus-master", "7.5.1.1.3, 6.1.4", "Messages come from a bus master alone", true },
+	  only_a_master_sends },
 	{ { "msix.none-pending", "7.7.2.9", "Nothing is pending after a reset", true },
 	  none_pending },
 };

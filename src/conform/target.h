@@ -39,6 +39,10 @@ struct conform_target_ops {
 	int (*intx_came)(struct conform_target *, unsigned function);
 	/* Where an INTx masks itself when it comes: lets the next one come.  NULL: it is a line. */
 	int (*intx_unmask)(struct conform_target *, unsigned function);
+	/* Makes the function send the message of an MSI-X vector; whether that has come since this was asked
+	 * last: 1 or 0, or -errno.  NULL: nobody can. */
+	int (*message)(struct conform_target *, unsigned function, unsigned vector);
+	int (*message_came)(struct conform_target *, unsigned function, unsigned vector);
 	/* Waits, and the time that passes. */
 	void (*pause)(struct conform_target *, uint64_t ns);
 	uint64_t (*now_ns)(struct conform_target *);

@@ -9,12 +9,13 @@
 static struct sample sample;
 static struct conform_report report;
 static uint64_t now;
-static bool came;
+static bool came, message_sent;
 
 static void on_interrupt(void *owner, unsigned vector)
 {
 	(void)owner;
 	came |= vector == PCI_VECTOR_INTX;
+	message_sent |= vector == 0;
 }
 
 static void on_wake(void *owner)
@@ -89,6 +90,21 @@ static int intx_unmask(struct conform_target *target, unsigned function)
 	return 0;
 }
 
+static int message(struct conform_target *target, unsigned function, unsigned vector)
+{
+	(void)target, (void)function;
+	return write_region(0, SAMPLE_VECTOR, 4, vector);
+}
+
+static int message_came(struct conform_target *target, unsigned function, unsigned vector)
+{
+	bool sent = message_sent;
+
+	(void)target, (void)function, (void)vector;
+	message_sent = false;
+	return sent;
+}
+
 static void wait(struct conform_target *target, uint64_t ns)
 {
 	(void)target;
@@ -104,7 +120,7 @@ static uint64_t now_ns(struct conform_target *target)
 static const struct conform_target_ops target_ops = {
 	.read = read_config, .write = write_config, .bar_read = bar_read, .bar_write = bar_write,
 	.intx = intx, .intx_came = intx_came, .intx_unmask = intx_unmask,
-	.pause = wait, .now_ns = now_ns,
+	.message = message, .message_came = message_came, .pause = wait, .now_ns = now_ns,
 };
 
 static enum conform_verdict verdict(const char *name)
@@ -120,7 +136,8 @@ static void a_live_function_passes_with_its_interrupts(void **state)
 {
 	static const char *const pass[] = { "intx.pending", "intx.disabled", "intx.msix", "intx.unmasked",
 					    "intx.reset",   "intx.lines",    "msix.entry", "msix.mask-bit",
-					    "msix.masked",  "msix.none-pending" };
+					    "msix.masked",  "msix.none-pending",
+					    "msix.pending", "msix.function-mask", "msix.bus-master" };
 	struct conform_target target = { .ops = &target_ops, .fresh = true, .tells_lines = true, .lines = 1 };
 
 	(void)state;
