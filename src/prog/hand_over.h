@@ -21,8 +21,8 @@
 
 enum {
 	HAND_ANSWER_MS = 5000, /* an answer that needs no work */
-	HAND_QUIET_MS = 10000, /* until all functions are quiet */
-	HAND_BUILD_MS = 20000, /* until a site is up */
+	HAND_QUIET_MS = 3000,  /* until all functions are quiet: QEMU gives up after 5 s without an answer */
+	HAND_BUILD_MS = 10000, /* until a site is up */
 };
 
 /* What the two compare: text, the caller's to free.  First the site and its socket, then a line of each
