@@ -140,6 +140,13 @@ static void account(struct tally *t, const struct arrival *a)
 	/* Two interfaces' queues may be emptied by two CPUs, the later frame first. */
 	uint64_t gap_ns = a->at_ns > t->last.at_ns ? a->at_ns - t->last.at_ns : 0;
 
+	/* Two interfaces' frames may change places on their way: the later one is no change of the line, nor was it
+	 * lost. */
+	if (t->count && a->seq < t->last.seq) {
+		t->lost -= t->lost > 0;
+		t->count++;
+		return;
+	}
 	if (t->count && a->seq > t->last.seq)
 		t->lost += a->seq - t->last.seq - 1;
 	if (t->count && a->interface != t->last.interface) {

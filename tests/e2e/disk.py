@@ -9,6 +9,7 @@ import time
 from world import SOURCE, check, main, say
 
 MIB = 1 << 20
+ATTEMPTS = 5
 
 
 def disk(world, name, pool, attachment, **more):
@@ -40,7 +41,7 @@ def client(world, name, kind, *verb):
 
 def ask(world, name, *verb):
     done = subprocess.run(client(world, name, DISKS.get(name, "nvme"), *verb), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=60)
+                          stderr=subprocess.STDOUT, text=True, timeout=200)
     return done.returncode, done.stdout.strip()
 
 
@@ -66,20 +67,32 @@ def data(world, daemon):
         good(world, name, "compare", str(100 + seed))
     code, _ = ask(world, "nvme-mem", "compare", "999")
     check(code == 1, "another pattern is told from it")
-    began = time.monotonic()
-    good(world, "nvme-slow", "fill", "7")
-    took = time.monotonic() - began
+    took = min(seconds_of(lambda: good(world, "nvme-slow", "fill", "7"), 4))
     check(1.5 < took < 4, f"8 MiB at 4 MiB a second take {took:.1f} s")
+
+
+def seconds_of(action, enough):
+    """What an action took, each time that it was done: until it took less than 'enough', since a machine is late now
+    and then, and not for ever."""
+    took = []
+    for _ in range(ATTEMPTS):
+        began = time.monotonic()
+        action()
+        took.append(time.monotonic() - began)
+        if took[-1] < enough:
+            break
+    return took
 
 
 def silent(world):
     """A driver that never writes a notify register is served, without the worker's beat of 100 ms between commands."""
-    began = time.monotonic()
-    done = subprocess.run(client(world, "blk-mem", "virtio-blk-silent", "verify", "9"), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=60)
-    took = time.monotonic() - began
-    check(done.returncode == 0 and took < 30, f"a driver that never notifies is served: {took:.2f} s "
-          f"({done.stdout.strip()})")
+    def once():
+        done = subprocess.run(client(world, "blk-mem", "virtio-blk-silent", "verify", "9"), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=600)
+        check(done.returncode == 0, f"a driver that never notifies is served ({done.stdout.strip()})")
+
+    took = min(seconds_of(once, 30))
+    check(took < 30, f"without waiting for beats: {took:.2f} s")
 
 
 LSPCI = {
@@ -139,7 +152,7 @@ def pulled(world, daemon, name):
         daemon.tool("card", "insert", card)
         check(process.stdout.readline() == "good\n", "and go on once it is back")
         process.stdin.close()
-        check(process.wait(20) == 0, "its driver shuts down")
+        check(process.wait(120) == 0, "its driver shuts down")
     finally:
         process.kill()
 
@@ -166,7 +179,7 @@ def nvme(world, name, *words):
     bridge = {"NVME_BRIDGE": os.path.join(world.dir, name + ".sock"),
               "LD_PRELOAD": world.program("tests/nvme_cli/libnvme_bridge.so")}
     done = subprocess.run(["nvme", *words], env={**os.environ, **bridge}, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=60)
+                          stderr=subprocess.STDOUT, text=True, timeout=200)
     return done.stdout
 
 
@@ -235,7 +248,7 @@ def refused(world, daemon):
         with open(plain, "w") as target:
             target.write(text.replace(old, new))
         done = subprocess.run([world.program("src/prog/midplaned"), plain], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=20)
+                              stderr=subprocess.STDOUT, text=True, timeout=200)
         check(done.returncode == 1 and what in done.stdout, f"refused: {done.stdout.strip()[-160:]}")
 
 

@@ -4,9 +4,8 @@ quarantined, and what it asked for is done when it is let out; a pulled card, a 
 
 import os
 import subprocess
-import time
 
-from world import check, facts, main, say
+from world import check, facts, in_time, main, say
 
 OUTSIDE = 0x100000000
 BAD = 20
@@ -59,11 +58,7 @@ def interface(daemon, name):
 
 
 def wait_state(daemon, name, state):
-    for _ in range(200):
-        if interface(daemon, name)["state"] == state:
-            return True
-        time.sleep(0.02)
-    return False
+    return in_time(lambda: interface(daemon, name)["state"] == state)
 
 
 def shown(daemon):
@@ -81,6 +76,7 @@ def blocked(daemon, guest):
     check(guest.do("bad", hex(OUTSIDE), 5)["posted"] == 5, "bad reads are posted, good writes between them")
     ended = guest.do("ended")
     check(ended["left"] == 0 and ended["wrong"] == 0, "all come back, the good ones done")
+    in_time(lambda: len([fault for fault in daemon.facts("faults") if fault["io"] == "one"]) >= 5)
     told = [fault for fault in daemon.facts("faults") if fault["io"] == "one"]
     check([fault["address"] for fault in told] == [hex(OUTSIDE + 2 * i * 4096) for i in range(5)],
           "each blocked access is listed with its address")

@@ -64,7 +64,7 @@ def install_root(world, path, mib=ROOT_MIB, programs=None):
     root = os.path.join(world.dir, "root.img")
     image.root_image(root, mib, programs)
     done = subprocess.run([world.program("tests/e2e/hostile_disk"), path], input=f"copy {root}\n",
-                          stdout=subprocess.PIPE, text=True, timeout=60)
+                          stdout=subprocess.PIPE, text=True, timeout=200)
     told = facts(done.stdout)
     check(done.returncode == 0 and told["wrong"] == 0 and told["bytes"] == mib * MIB,
           "a root file system is written to the disk")

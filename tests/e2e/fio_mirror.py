@@ -36,7 +36,7 @@ def mirrors(daemon):
     return {io["name"]: io["mirror"] for io in daemon.facts("system", "show", "vm")["ios"]}
 
 
-def wait_for_mirrors(daemon, state, seconds=60):
+def wait_for_mirrors(daemon, state, seconds=200):
     deadline = time.monotonic() + seconds
     while set(mirrors(daemon).values()) != {state}:
         if time.monotonic() > deadline:
@@ -48,7 +48,7 @@ def runs(guest):
     return int(guest.run("grep -c err= /tmp/fio.out || true").text)
 
 
-def fio_goes_on(guest, more=2, seconds=90):
+def fio_goes_on(guest, more=2, seconds=200):
     """It has verified all that it wrote so many times more."""
     wanted, deadline = runs(guest) + more, time.monotonic() + seconds
     while runs(guest) < wanted:

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from sites import OneLine, mac, site, vhost
-from world import check, facts, main, say
+from world import check, facts, in_time, main, say
 
 OUTSIDE = 0x100000000
 STREAM = 5000
@@ -44,7 +44,7 @@ class Told:
         if self.process is not None and self.process.poll() is None:
             self.process.stdin.close()
             try:
-                self.process.wait(5)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -64,17 +64,13 @@ def interface(daemon, system):
 
 
 def wait_state(daemon, system, state):
-    for _ in range(100):
-        if interface(daemon, system)["state"] == state:
-            return True
-        time.sleep(0.02)
-    return False
+    return in_time(lambda: interface(daemon, system)["state"] == state)
 
 
 def each_access_is_told(daemon, a, b):
     check(a.do("good", 10)["used"] == 10, "good frames are sent")
     check(a.do("bad", hex(OUTSIDE), 5)["used"] == 5, "bad frames come back")
-    time.sleep(0.2)
+    in_time(lambda: len(faults(daemon, system="a")) >= 5 and events(daemon, "fault"))
     told = faults(daemon, system="a")
     check([fault["address"] for fault in told] ==
           [hex(OUTSIDE + i * 4096) for i in range(5)], "each of five accesses is listed with its address")
@@ -96,8 +92,7 @@ def each_access_is_told(daemon, a, b):
 
     a.do("receive", hex(OUTSIDE))
     check(b.do("good", 1)["used"] == 1, "somebody sends to receive buffers outside")
-    time.sleep(0.2)
-    check(faults(daemon, system="a", access="write"), "writes are listed, too")
+    check(in_time(lambda: faults(daemon, system="a", access="write")), "writes are listed, too")
     check(interface(daemon, "a")["state"] == "running", "and do not stop the front")
 
 

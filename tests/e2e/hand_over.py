@@ -202,7 +202,7 @@ def mirrored(world):
 def locked(world, daemon):
     """Somebody has the site's lock at any time, and a take-over needs somebody."""
     done = subprocess.run([world.program("src/prog/midplaned"), daemon.site_path], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=20)
+                          stderr=subprocess.STDOUT, text=True, timeout=200)
     check(done.returncode == 3 and f"pid {daemon.process.pid}" in done.stdout,
           f"a second start says who has it: {done.stdout.strip()[-120:]}")
 
@@ -223,7 +223,7 @@ def body(world):
     check(daemon.process.returncode == 0, f"SIGTERM stops the last one cleanly ({took * 1000:.0f} ms)")
     check(not [n for n in os.listdir(world.dir) if n.endswith(".sock")], "it leaves no socket")
     done = subprocess.run([world.program("src/prog/midplaned"), "--take-over", "--socket", daemon.socket,
-                           daemon.site_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
+                           daemon.site_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=200)
     check(done.returncode == 4 and "nobody runs site" in done.stdout,
           f"nobody to take over from: {done.stdout.strip()}")
     daemon.start()

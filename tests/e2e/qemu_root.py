@@ -38,7 +38,7 @@ FILES = {"root": ("/data/noise", "conv=fsync,notrunc"), "data": ("/dev/vdb", "of
 
 
 def count(guest, disk):
-    return int(guest.run(f"cat /tmp/count-{disk}", seconds=90).text or 0)
+    return int(guest.run(f"cat /tmp/count-{disk}", seconds=200).text or 0)
 
 
 def goes_on(guest, what):
@@ -46,7 +46,7 @@ def goes_on(guest, what):
     began = time.monotonic()
     before = {disk: count(guest, disk) for disk in FILES}
     left = set(FILES)
-    while left and time.monotonic() - began < 60:
+    while left and time.monotonic() - began < 200:
         time.sleep(0.1)
         left = {disk for disk in FILES if count(guest, disk) < before[disk] + 2}
     check(not left, f"{what} both disks are written on ({time.monotonic() - began:.1f} s)")
@@ -62,7 +62,7 @@ def begin(guest):
 def wrong(guest, disk, first, last, text=""):
     """The numbers of blocks that are not as they were written."""
     command = READER.format(disk=text or disk, file=FILES[disk][0], first=first, last=last, blocks=BLOCKS)
-    return guest.run(command, seconds=90, check=False).text.split()
+    return guest.run(command, seconds=200, check=False).text.split()
 
 
 def verify(guest):

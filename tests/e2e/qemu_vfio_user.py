@@ -37,7 +37,7 @@ def serve(world, path, program="vfio_sample_server", *more):
 
 def stop(server):
     server.terminate()
-    said = server.communicate(timeout=20)[1]
+    said = server.communicate(timeout=200)[1]
     for line in said.splitlines():
         say(f"  server: {line}")
     return said

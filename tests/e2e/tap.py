@@ -22,7 +22,7 @@ def body(world):
         check(shown == mac(i), f"box{i} has an interface with the MAC address of the site file")
         box.address("net0", f"10.77.0.{i}/24")
     for to in ("10.77.0.2", net.far_address):
-        loss = ping_loss(boxes[0].run(f"ping -c 10 -i 0.05 -W 1 {to}", check_code=False))
+        loss = ping_loss(boxes[0].run(f"ping -c 10 -i 0.05 -W 10 {to}", check_code=False))
         check(loss == 0, f"box1 pings {to} without loss")
     receiver = boxes[1].spawn(world.traffic(), "tcp-recv", "5001")
     boxes[0].run(f"{world.traffic()} tcp-send 10.77.0.2 5001 {BYTES}")

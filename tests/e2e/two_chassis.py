@@ -30,7 +30,7 @@ def body(world):
     for step in ("nothing", "pull nic0", "insert nic0", "pull nic1"):
         if step != "nothing":
             daemon.tool("card", *step.split())
-        loss = ping_loss(guest.run(f"ping -c 5 -i 0.1 -W 1 {net.far_address}", check=False).text)
+        loss = ping_loss(guest.run(f"ping -c 5 -i 0.1 -W 10 {net.far_address}", check=False).text)
         check(loss == 0, f"after {step}: pings without loss")
 
 

@@ -44,7 +44,7 @@ def body(world):
     check(digest(disk, 50 * MIB, 4 * MIB) == wrote, "and writes on")
     guest.stop()
     server.terminate()
-    check(server.wait(10) == 0, "the server ends as it should")
+    check(server.wait(60) == 0, "the server ends as it should")
 
 
 main("uml_disk", body)

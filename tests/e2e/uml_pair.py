@@ -28,7 +28,7 @@ def body(world):
     say(f"booted in {a.booted_s:.1f} and {b.booted_s:.1f} s")
 
     for guest, to in ((a, "10.77.0.2"), (b, "10.77.0.1"), (a, net.far_address), (b, net.far_address)):
-        loss = ping_loss(guest.run(f"ping -c 10 -i 0.1 -W 1 {to}", check=False).text)
+        loss = ping_loss(guest.run(f"ping -c 10 -i 0.1 -W 10 {to}", check=False).text)
         check(loss == 0, f"{guest.name} pings {to} without loss")
     stream(a, b, "10.77.0.2", 5001)
     stream(b, a, "10.77.0.1", 5002)

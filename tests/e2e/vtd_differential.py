@@ -56,7 +56,7 @@ class Tool:
             [self.program, "iommu", verb, "--memory", self.machine.memory_path, "--registers",
              self.machine.registers_path, *options, *more, "--batch"],
             input="".join("\t".join(question) + "\n" for question in questions), text=True,
-            capture_output=True, timeout=60)
+            capture_output=True, timeout=200)
         if done.returncode or done.stderr:
             raise Failure(f"the tool gave {done.returncode}: {done.stderr}")
         lines = [tuple(line.split("\t")) for line in done.stdout.splitlines()]

@@ -69,7 +69,7 @@ class Monitor:
 
     def __init__(self, path):
         self.connection = socket.socket(socket.AF_UNIX)
-        self.connection.settimeout(60)
+        self.connection.settimeout(200)
         self.connection.connect(path)
         self.stream = self.connection.makefile("rw")
         self.stream.readline()
@@ -160,7 +160,7 @@ class Tool:
     def run(self, verb, *options, text=None):
         return subprocess.run([self.program, "iommu", verb, "--memory", self.memory, "--registers",
                                self.registers, *options], input=text, text=True,
-                              capture_output=True, timeout=60)
+                              capture_output=True, timeout=200)
 
     def ask(self, verb, questions, *options):
         done = self.run(verb, "--batch", *options,

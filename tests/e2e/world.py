@@ -29,6 +29,7 @@ from guests import Nic  # noqa: E402,F401 -- tests take it from here
 import image  # noqa: E402
 
 SKIPPED = 77
+PATIENCE_S = 200 # with what never comes; how soon something comes is the machine's
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 
 
@@ -51,6 +52,14 @@ def say(text):
     print(text, flush=True)
 
 
+def in_time(question, seconds=PATIENCE_S):
+    """Asks until the answer is yes, or until it will not be: the last answer."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return answer
+
+
 def newer_qemu():
     """The command of a QEMU from a newer suite, run by that suite's own loader and libraries."""
     made = subprocess.run([os.path.join(HERE, "newer_qemu")], stdout=subprocess.PIPE, text=True)
@@ -63,7 +72,7 @@ def newer_qemu():
             "-L", os.path.join(root, "usr/share/qemu"), "-L", os.path.join(root, "usr/share/seabios")]
 
 
-def sh(*args, check_code=True, timeout=60, **more):
+def sh(*args, check_code=True, timeout=PATIENCE_S, **more):
     """Runs a host program; its output."""
     done = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=timeout, text=True, errors="replace", **more)
@@ -110,7 +119,7 @@ class Namespace:
         # Not "ip netns exec": it remounts, which a plain chroot does not let it do.
         return ["nsenter", f"--net=/run/netns/{self.name}", *args]
 
-    def run(self, command, check_code=True, timeout=60):
+    def run(self, command, check_code=True, timeout=PATIENCE_S):
         return sh(*self.enter("sh", "-c", command), check_code=check_code, timeout=timeout)
 
     def spawn(self, *args, preferred=False):
@@ -204,7 +213,7 @@ class Daemon:
         self.wait_ready()
         return int(re.findall(r"pause_ms=(\d+)", self.log())[-1])
 
-    def wait_ready(self, seconds=10):
+    def wait_ready(self, seconds=PATIENCE_S):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -214,7 +223,7 @@ class Daemon:
             time.sleep(0.02)
         raise Failure(f"midplaned does not answer:\n{self.log()}")
 
-    def tool(self, *args, check_code=True, timeout=30):
+    def tool(self, *args, check_code=True, timeout=PATIENCE_S):
         """Runs the tool; exit code and output."""
         command = [self.world.program("src/prog/midplane"), "--socket", self.socket, *args]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -237,7 +246,15 @@ class Daemon:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def stop(self, seconds=5):
+    def waited_s(self):
+        """Seconds for which the control thread has wanted a CPU and others had it."""
+        try:
+            with open(f"/proc/{self.process.pid}/schedstat", encoding="ascii") as stat:
+                return int(stat.read().split()[1]) / 1e9
+        except FileNotFoundError: # a kernel that does not say
+            return 0
+
+    def stop(self, seconds=PATIENCE_S):
         """SIGTERM; seconds that it took."""
         began = time.monotonic()
         self.process.terminate()
@@ -309,14 +326,14 @@ class World:
         self.undo(end)
         return process
 
-    def wait_for_output(self, process, text, seconds=10):
+    def wait_for_output(self, process, text, seconds=PATIENCE_S):
         deadline = time.monotonic() + seconds
         while text.encode() not in open(process.log.name, "rb").read():
             if time.monotonic() > deadline or process.poll() is not None:
                 raise Failure(f"{process.args} does not say '{text}'")
             time.sleep(0.01)
 
-    def output(self, process, seconds=60):
+    def output(self, process, seconds=PATIENCE_S):
         """Waits for a process and returns what it printed."""
         process.wait(seconds)
         process.log.seek(0)

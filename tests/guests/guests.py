@@ -18,8 +18,8 @@ import time
 
 import image
 
-BOOT_SECONDS = 90
-RUN_SECONDS = 60
+BOOT_SECONDS = 200
+RUN_SECONDS = 200
 
 
 class GuestError(Exception):

@@ -65,7 +65,7 @@ static int connected(int type, const char *host, const char *port)
 
 	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
 		die(host);
-	for (tries = 0; tries < 50; tries++) {
+	for (tries = 0; tries < 600; tries++) {
 		fd = socket(AF_INET, type, 0);
 		if (!connect(fd, (struct sockaddr *)&a, sizeof(a)))
 			return fd;
@@ -269,7 +269,7 @@ static int udp_send(const char *host, const char *port, const struct stream *s)
 		if (s->round)
 			take_returns(fd, &a);
 	}
-	for (begin = now_us(); s->round && a.count < total && now_us() - begin < 500000;)
+	for (begin = now_us(); s->round && a.count < total && now_us() - begin < 3000000;)
 		if (poll(&p, 1, 50) > 0)
 			take_returns(fd, &a);
 	if (s->round)
