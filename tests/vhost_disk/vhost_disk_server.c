@@ -123,7 +123,7 @@ static void on_end(uv_signal_t *handle, int number)
 	uv_close((uv_handle_t *)&world.rounds, NULL);
 	/* Nothing new is taken: the card has nobody to take it from. */
 	disk_card_pull(NULL, world.card);
-	while (disk_card_unbind(NULL, world.card, 1))
+	while (attach_vhost_user.end(world.attachment) || disk_card_unbind(NULL, world.card, 1))
 		(void)poll_card();
 	attach_vhost_user.destroy(world.attachment);
 }
