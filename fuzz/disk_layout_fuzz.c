@@ -1,5 +1,5 @@
-/* The table of namespaces on a medium: any bytes, with a checksum that is right or not. */
-#include "card/disk_layout.h"
+/* The table of namespaces on a medium, and the records beside them: any bytes, with a checksum that is right or not. */
+#include "card/disk_record.h"
 
 #include <string.h>
 
@@ -22,12 +22,36 @@ static void use(struct disk_layout *layout)
 	}
 }
 
+/* Its own identity, so that what is sealed counts. */
+static void read_record(const uint8_t *data, size_t size)
+{
+	static uint8_t bytes[DISK_RECORD_BOTH], copy[DISK_RECORD_BOTH];
+	static struct disk_record record, again;
+	static const uint8_t uuid[DISK_ID_SIZE];
+
+	memset(bytes, 0, sizeof bytes);
+	memcpy(bytes, data, min_u64(size, sizeof bytes));
+	disk_record_decode(&record, uuid, bytes);
+	disk_record_encode(&(struct disk_record){ .sequence = 1 }, copy);
+	memcpy(bytes, copy, 8);
+	disk_record_seal(bytes);
+	disk_record_seal(bytes + DISK_RECORD_COPY);
+	disk_record_decode(&record, uuid, bytes);
+	must(record.size <= DISK_RECORD_MAX);
+	if (!record.sequence)
+		return;
+	disk_record_encode(&record, copy + DISK_RECORD_COPY * disk_record_copy(record.sequence));
+	disk_record_decode(&again, uuid, copy);
+	must(again.sequence == record.sequence && again.size == record.size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct disk_layout layout, again;
 	static uint8_t bytes[DISK_COPY_SIZE], copy[DISK_COPY_SIZE];
 
+	read_record(data, size);
 	memset(bytes, 0, sizeof bytes);
 	memcpy(bytes, data, min_u64(size, sizeof bytes));
 	disk_layout_seal(bytes);

@@ -32,6 +32,7 @@ enum step {
 	STEP_NAMESPACES,
 	STEP_MOVE, /* save, and load what may be changed in one byte */
 	STEP_GRANT, /* takes part of the memory away, or gives it back */
+	STEP_KEEP, /* how what is to be kept is answered; or a record that was kept, in any bytes */
 	STEP_KINDS,
 };
 
@@ -70,6 +71,28 @@ static void on_wish(void *owner, const struct nvme_wish *wish)
 	nvme_wish_done(subsystem, wish->nsid == 2 ? NVME_NSID_UNAVAILABLE : NVME_SUCCESS, 3);
 }
 
+/* Who keeps: answers at once, or in the next round; well or not. */
+static enum { KEEPS, FAILS, KEEPS_LATER } keeper;
+static bool asked;
+
+static void answer(enum nvme_kept kept)
+{
+	static uint8_t record[NVME_RECORD_MAX];
+
+	asked = false;
+	must(nvme_subsystem_record(subsystem, record) <= sizeof record);
+	nvme_subsystem_kept(subsystem, kept);
+}
+
+static void on_keep(void *owner)
+{
+	(void)owner;
+	must(!asked);
+	asked = true;
+	if (keeper != KEEPS_LATER)
+		answer(keeper == KEEPS ? NVME_KEPT : NVME_NOT_KEPT);
+}
+
 static void *zeroed(size_t size)
 {
 	void *at = aligned_alloc(4096, (size + 4095) / 4096 * 4096);
@@ -83,6 +106,8 @@ static void rounds(unsigned n)
 {
 	while (n--) {
 		now_ns += 10000;
+		if (asked)
+			answer(NVME_KEPT);
 		for (unsigned i = 0; i < opened; i++) {
 			struct block_front *front = nvme_front(sides[i].nvme);
 
@@ -251,6 +276,18 @@ static void regrant(struct side *side, struct input *in)
 	dma_forget(&side->dma, 0, UINT64_MAX);
 }
 
+static void set_keeper(struct input *in)
+{
+	uint8_t how = (uint8_t)number(in, 1), record[128];
+	size_t size = (size_t)(how >> 2) * 2;
+
+	keeper = how % 3;
+	take(in, record, size);
+	put_le32(record, 1); /* the version */
+	if (!asked && !subsystem->tasks && !subsystem->sanitizing)
+		nvme_subsystem_recall(subsystem, record, size);
+}
+
 static void step(struct input *in)
 {
 	uint64_t kind = number(in, 1);
@@ -287,6 +324,9 @@ static void step(struct input *in)
 	case STEP_MOVE:
 		move(side, in);
 		break;
+	case STEP_KEEP:
+		set_keeper(in);
+		break;
 	default:
 		regrant(side, in);
 		break;
@@ -307,8 +347,10 @@ static void close_side(unsigned i)
 	side->disk.room = FAKE_DISK_REQUESTS;
 	side->disk.fail_one_in = 0;
 	run_most = 16;
+	nvme_halt(side->nvme);
 	nvme_reset(side->nvme);
 	rounds(50);
+	must(nvme_front(side->nvme)->in_flight == 0);
 	must(nvme_busy(side->nvme) == 0);
 	must(side->nvme->free_count == NVME_COMMANDS);
 	enable(side);
@@ -320,7 +362,8 @@ static void close_side(unsigned i)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct nvme_subsystem_conf conf = { .serial = "1", .model = "disk", .firmware = "1",
-						  .nqn = "nqn.test", .wish = on_wish };
+						  .nqn = "nqn.test", .wish = on_wish,
+						  .keep = on_keep };
 	struct input in = { data, size };
 
 	if (!subsystem) {
@@ -335,6 +378,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	nvme_subsystem_set_unallocated(subsystem, 1 << 20);
 	now_ns = 1;
 	opened = 0;
+	asked = false;
+	keeper = KEEPS;
 	run_most = 16;
 	for (unsigned i = 0; i < SIDES; i++)
 		open_side(i);

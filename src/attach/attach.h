@@ -52,6 +52,13 @@ struct attach_disk {
 	/* NVMe: what struct nvme_subsystem_conf has so; NULL: its guest makes no namespaces. */
 	void (*wish)(void *owner, const struct nvme_wish *wish);
 	void *wish_owner;
+	/* NVMe: keeps what must outlive a loss of power; NULL: nothing does. */
+	void (*keep)(void *owner);
+	void *keep_owner;
+	/* NVMe: the subsystem of another attachment, which keeps it until the last of its controllers
+	 * is destroyed; NULL: one of its own. */
+	struct nvme_subsystem *shared;
+	uint16_t controller; /* its ID there, unique */
 };
 
 struct attach_conf {

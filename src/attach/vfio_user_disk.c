@@ -160,8 +160,10 @@ static void free_parts(struct vfio_disk *disk)
 		munmap(disk->registers, PCIE_NVME_REGISTERS_SIZE);
 	if (disk->pages.fd >= 0)
 		close(disk->pages.fd);
+	/* The last controller of a subsystem takes it along. */
+	if (disk->subsystem && nvme_subsystem_controllers(disk->subsystem) == 0)
+		free(disk->subsystem);
 	free(disk->controller);
-	free(disk->subsystem);
 	free(disk->blk);
 }
 
@@ -198,10 +200,11 @@ static int make_nvme(struct vfio_disk *disk, const struct attach_conf *conf)
 		.serial = disk->serial, .model = "midplane disk", .firmware = "1.0", .nqn = nqn,
 		.vendor = PCIE_KINDS_VENDOR, .subsystem_vendor = PCIE_KINDS_VENDOR,
 		.capacity = conf->io->size + conf->io->manage, .wish = conf->disk->wish,
-		.owner = conf->disk->wish_owner,
+		.owner = conf->disk->wish_owner, .keep = conf->disk->keep, .keep_owner = conf->disk->keep_owner,
 	};
 	struct nvme_function_conf function = {
 		.kind = &disk->nvme_kinds.lent, .role = NVME_ALONE, .queues = disk->queues,
+		.controller_id = conf->disk->controller,
 		.serial = conf->mac, .now_ms = conf->disk->now_ms, .dma = &disk->dma,
 		.domain_or_null = conf->domain, .host = vfio_user_function_host(&disk->server),
 	};
@@ -212,7 +215,7 @@ static int make_nvme(struct vfio_disk *disk, const struct attach_conf *conf)
 		 id[4], id[5], id[6], id[7], id[8], id[9],
 		 id[10], id[11], id[12], id[13], id[14], id[15]);
 	pcie_kinds_nvme_build(&disk->nvme_kinds);
-	disk->subsystem = zeroed(nvme_subsystem_size());
+	disk->subsystem = conf->disk->shared ? conf->disk->shared : zeroed(nvme_subsystem_size());
 	disk->controller = zeroed(nvme_size());
 	if (!disk->subsystem || !disk->controller)
 		return -ENOMEM;
@@ -222,7 +225,8 @@ static int make_nvme(struct vfio_disk *disk, const struct attach_conf *conf)
 	function.memory = disk->controller;
 	function.subsystem = disk->subsystem;
 	function.doorbells = disk->registers + PCIE_NVME_DOORBELLS_AT;
-	nvme_subsystem_init(disk->subsystem, &subsystem);
+	if (!conf->disk->shared)
+		nvme_subsystem_init(disk->subsystem, &subsystem);
 	disk->front = nvme_front(disk->controller);
 	dma_init(&disk->dma, conf->domain, &disk->front->dma_blocked);
 	disk->domain = conf->domain;
@@ -410,6 +414,8 @@ static unsigned end(struct attachment *attachment)
 	struct pci_function *function = of(attachment)->function;
 
 	function->ops->quiesce(function);
+	if (of(attachment)->controller)
+		nvme_halt(of(attachment)->controller);
 	return function->ops->busy(function) + of(attachment)->front->in_flight;
 }
 

@@ -10,7 +10,7 @@ struct parts {
 	struct disk_io *ios;
 	struct block_seg *segs;
 	struct block_request **staged;
-	uint8_t *table_bytes, *bounces;
+	uint8_t *table_bytes, *record_bytes, *bounces;
 };
 
 static void *carve(uint8_t *memory, size_t *used, size_t size)
@@ -30,6 +30,7 @@ static size_t lay(const struct disk_card_conf *conf, uint8_t *memory, struct par
 	p->segs = carve(memory, &used, conf->depth * sizeof *p->segs * BLOCK_SEGS_MAX);
 	p->staged = carve(memory, &used, (conf->functions + 1u) * ARB_RING * sizeof *p->staged);
 	p->table_bytes = carve(memory, &used, DISK_COPIES * DISK_COPY_SIZE);
+	p->record_bytes = carve(memory, &used, DISK_RECORD_BOTH);
 	p->bounces = carve(memory, &used, DISK_BOUNCES * DISK_BOUNCE_SIZE);
 	return used;
 }
@@ -75,6 +76,7 @@ int disk_card_init(struct disk_card *card, const struct disk_card_conf *conf, st
 	card->staged = p.staged;
 	card->ios = p.ios;
 	card->table_bytes = p.table_bytes;
+	card->record_bytes = p.record_bytes;
 	card->bounces = p.bounces;
 	for (unsigned i = conf->depth; i-- > 0;) {
 		memset(&card->ios[i], 0, sizeof card->ios[i]);
@@ -270,6 +272,7 @@ void disk_card_pull(struct ctl *ctl, struct disk_card *card)
 	(void)ctl;
 	atomic_store_explicit(&card->in, false, memory_order_relaxed);
 	disk_job_gone(card);
+	disk_keep_gone(card);
 }
 
 void disk_card_insert(struct ctl *ctl, struct disk_card *card)

@@ -21,6 +21,7 @@
 #define CARD_DISK_CARD_H
 
 #include "card/disk_layout.h"
+#include "card/disk_record.h"
 #include "channel/block.h"
 #include "channel/medium.h"
 #include "channel/polled.h"
@@ -123,6 +124,20 @@ int disk_card_remove_namespace(struct ctl *ctl, struct disk_card *card, uint32_t
 
 /* ctl: the table as it is now; rows whose job still runs included. */
 const struct disk_layout *disk_card_layout(const struct disk_card *card);
+
+/* -- what is kept beside a namespace -- */
+
+/* One record at a time is read or written; rounds of the card carry it on.  The first record of a namespace that was
+ * just made has sequence 0: there is none. */
+
+/* ctl: begins to read the record of namespace 'id', or to write one over its older copy; it has its uuid and a
+ * sequence number one above the last.  -EBUSY while that goes on with any; -ENODEV: the card is not in; -ENOENT:
+ * no such namespace, or no table; -EROFS. */
+int disk_card_recall(struct ctl *ctl, struct disk_card *card, uint32_t id);
+int disk_card_keep(struct ctl *ctl, struct disk_card *card, uint32_t id, const struct disk_record *record);
+/* ctl: how that went; DONE after a recall: with the record. */
+enum disk_job disk_card_keep_job(struct ctl *ctl, const struct disk_card *card,
+				 struct disk_record *record_or_null);
 
 /* -- functions -- */
 

@@ -89,7 +89,10 @@ void disk_io_ended(struct disk_card *card, struct disk_io *io)
 	enum block_result result = io->request.result;
 
 	if (!parent) {
-		disk_job_ended(card, io);
+		if (io->keeps)
+			disk_keep_ended(card, io);
+		else
+			disk_job_ended(card, io);
 		disk_io_give(card, io);
 		return;
 	}

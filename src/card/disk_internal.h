@@ -8,6 +8,7 @@
 
 #include "card/arbiter.h"
 #include "card/disk_card.h"
+#include "card/disk_record.h"
 
 enum {
 	DISK_WINDOW = 64,      /* requests handed down, and taken back, at once */
@@ -40,6 +41,7 @@ struct disk_list {
 struct disk_io {
 	struct block_request request; /* first */
 	struct block_request *parent; /* NULL: of a job */
+	bool keeps; /* that of a record */
 	struct block_seg *segs;       /* BLOCK_SEGS_MAX of its own */
 	struct disk_io *next_free;
 };
@@ -73,7 +75,20 @@ struct disk_window {
 };
 
 /* What is under way with the table. */
-enum disk_job_step { STEP_NONE, STEP_READ, STEP_ZERO, STEP_SAVE };
+enum disk_job_step { STEP_NONE, STEP_READ, STEP_ZERO, STEP_FORGET, STEP_SAVE };
+
+/* What is under way with a record. */
+enum disk_keep_step { KEEP_NONE, KEEP_READ, KEEP_WRITE };
+
+struct disk_keep_job {
+	enum disk_job state;
+	enum disk_keep_step step;
+	bool busy; /* the medium has the request */
+	uint32_t id; /* of the namespace */
+	unsigned copy; /* that is written */
+	uint8_t uuid[DISK_ID_SIZE];
+	struct block_seg seg;
+};
 
 struct disk_table_job {
 	enum disk_job state;
@@ -114,6 +129,8 @@ struct disk_card {
 	uint8_t *bounces; /* DISK_BOUNCES * DISK_BOUNCE_SIZE */
 	bool bounce_used[DISK_BOUNCES];
 	struct disk_table_job job;
+	struct disk_keep_job keep;
+	uint8_t *record_bytes; /* DISK_RECORD_BOTH */
 	uint8_t *table_bytes; /* DISK_COPIES * DISK_COPY_SIZE */
 	struct disk_layout layout, read_layout[DISK_COPIES];
 	struct disk_window window;
@@ -187,6 +204,15 @@ void disk_job_gone(struct disk_card *card);
 static inline bool disk_job_has_work(const struct disk_card *card)
 {
 	return card->job.step != STEP_NONE && !card->job.busy;
+}
+
+/* disk_keep.c: the same for records. */
+void disk_keep_go_on(struct disk_card *card);
+void disk_keep_ended(struct disk_card *card, struct disk_io *io);
+void disk_keep_gone(struct disk_card *card);
+static inline bool disk_keep_has_work(const struct disk_card *card)
+{
+	return card->keep.step != KEEP_NONE && !card->keep.busy;
 }
 
 /* disk_round.c */

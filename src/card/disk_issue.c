@@ -6,8 +6,10 @@ struct disk_io *disk_io_take(struct disk_card *card)
 {
 	struct disk_io *io = card->free_ios;
 
-	if (io)
+	if (io) {
 		card->free_ios = io->next_free;
+		io->keeps = false;
+	}
 	return io;
 }
 

@@ -93,6 +93,10 @@ void disk_layout_encode(const struct disk_layout *layout, uint8_t *bytes);
 int disk_layout_decode(struct disk_layout *layout, const uint8_t *bytes, uint64_t medium_size,
 		       struct refusal *why);
 
+/* The checksum of what the card keeps on a medium: CRC-32C of 'size' bytes more; begins with UINT32_MAX, and is
+ * inverted at the end. */
+uint32_t disk_crc32c(uint32_t crc, const uint8_t *bytes, size_t size);
+
 /* Writes the checksum that the copy should have: for tests that damage tables. */
 void disk_layout_seal(uint8_t *bytes);
 

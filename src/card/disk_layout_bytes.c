@@ -41,7 +41,7 @@ _Static_assert(COPY_EXTENT_ROWS + DISK_EXTENTS_MAX * EXTENT_BYTES <= DISK_COPY_S
 
 /* Castagnoli's polynomial, reflected (RFC 3720, appendix B.4).  By nibbles: this runs once a
  * change. */
-static uint32_t crc32c(uint32_t crc, const uint8_t *bytes, size_t size)
+uint32_t disk_crc32c(uint32_t crc, const uint8_t *bytes, size_t size)
 {
 	static const uint32_t table[16] = {
 		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
@@ -61,10 +61,10 @@ static uint32_t crc32c(uint32_t crc, const uint8_t *bytes, size_t size)
 static uint32_t checksum_of(const uint8_t *bytes)
 {
 	static const uint8_t zero[4];
-	uint32_t crc = crc32c(UINT32_MAX, bytes, COPY_CHECKSUM);
+	uint32_t crc = disk_crc32c(UINT32_MAX, bytes, COPY_CHECKSUM);
 
-	crc = crc32c(crc, zero, sizeof zero);
-	return ~crc32c(crc, bytes + COPY_SEQUENCE, DISK_COPY_SIZE - COPY_SEQUENCE);
+	crc = disk_crc32c(crc, zero, sizeof zero);
+	return ~disk_crc32c(crc, bytes + COPY_SEQUENCE, DISK_COPY_SIZE - COPY_SEQUENCE);
 }
 
 void disk_layout_seal(uint8_t *bytes)

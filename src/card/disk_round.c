@@ -74,6 +74,8 @@ static void fill(struct disk_card *card)
 	take_backlog(card);
 	if (disk_job_has_work(card))
 		disk_job_go_on(card);
+	if (disk_keep_has_work(card))
+		disk_keep_go_on(card);
 	disk_issue(card);
 }
 
@@ -168,7 +170,7 @@ static unsigned round_poll(struct worker *worker, struct polled *polled, uint64_
 static bool has_work(const struct disk_card *card)
 {
 	return card->touched || !disk_list_is_empty(&card->finished) || card->backlog_count ||
-	       disk_job_has_work(card) ||
+	       disk_job_has_work(card) || disk_keep_has_work(card) ||
 	       (card->free_ios && (!arbiter_is_empty(&card->arb) ||
 				   !disk_list_is_empty(&card->issuing)));
 }

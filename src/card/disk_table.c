@@ -29,7 +29,7 @@ static void job_failed(struct disk_card *card)
 	struct disk_table_job *job = &card->job;
 
 	/* As it was before: rows keep their places, so what points at them stays right. */
-	if (job->step == STEP_ZERO || job->step == STEP_SAVE)
+	if (job->step == STEP_ZERO || job->step == STEP_FORGET || job->step == STEP_SAVE)
 		card->layout = card->read_layout[0];
 	job->step = STEP_NONE;
 	job->state = DISK_JOB_FAILED;
@@ -208,6 +208,17 @@ static void zero_request(struct disk_card *card, struct disk_io *io)
 	io->request.seg_count = 0;
 }
 
+/* What another namespace had kept in this one's place is not this one's. */
+static void forget_request(struct disk_card *card, struct disk_io *io)
+{
+	io->request.op = BLOCK_WRITE_ZEROES;
+	io->request.flags = BLOCK_FUA;
+	io->request.first = disk_record_place(card->job.added);
+	io->request.size = DISK_RECORD_BOTH;
+	io->request.segs = NULL;
+	io->request.seg_count = 0;
+}
+
 void disk_job_go_on(struct disk_card *card)
 {
 	struct disk_table_job *job = &card->job;
@@ -225,6 +236,9 @@ void disk_job_go_on(struct disk_card *card)
 		break;
 	case STEP_ZERO:
 		zero_request(card, io);
+		break;
+	case STEP_FORGET:
+		forget_request(card, io);
 		break;
 	case STEP_SAVE:
 		save_request(card, io);
@@ -294,7 +308,10 @@ void disk_job_ended(struct disk_card *card, struct disk_io *io)
 	case STEP_ZERO:
 		job->zeroed += io->request.size;
 		if (job->zeroed == disk_layout_find(&card->layout, job->added)->size)
-			job->step = STEP_SAVE;
+			job->step = STEP_FORGET;
+		break;
+	case STEP_FORGET:
+		job->step = STEP_SAVE;
 		break;
 	case STEP_SAVE:
 		card->layout.sequence++;

@@ -59,7 +59,8 @@ static bool nvme_arm(struct worker *worker, struct block_front *front)
 	struct nvme *nvme = nvme_of(front);
 
 	(void)worker;
-	if (nvme->phase == NVME_STOPPING || nvme->phase == NVME_DISABLING || nvme->unflushed)
+	if (nvme->phase == NVME_STOPPING || nvme->phase == NVME_DISABLING || nvme->unflushed ||
+	    unlikely(nvme->subsystem->tasks && nvme_tasks_wait(nvme)))
 		return true;
 	return nvme->phase == NVME_ENABLED && nvme_queues_arm(nvme);
 }
@@ -107,6 +108,13 @@ void nvme_subsystem_init(struct nvme_subsystem *subsystem, const struct nvme_sub
 	subsystem->capacity = conf->capacity;
 	subsystem->wish_begin = conf->wish;
 	subsystem->owner = conf->owner;
+	subsystem->keep = conf->keep;
+	subsystem->keep_owner = conf->keep_owner;
+}
+
+unsigned nvme_subsystem_controllers(const struct nvme_subsystem *subsystem)
+{
+	return subsystem->controller_count;
 }
 
 void nvme_subsystem_set_unallocated(struct nvme_subsystem *subsystem, uint64_t bytes)
@@ -169,16 +177,22 @@ void nvme_resume(struct nvme *nvme)
 	nvme->quiet = false;
 }
 
+void nvme_halt(struct nvme *nvme)
+{
+	nvme->halted = true;
+}
+
 unsigned nvme_busy(const struct nvme *nvme)
 {
 	const struct nvme_subsystem *subsystem = nvme->subsystem;
-	unsigned n = nvme->front.in_flight + nvme->unsent_count;
+	unsigned n = nvme->front.in_flight - nvme->background + nvme->unsent_count;
 
 	if (subsystem->wisher && subsystem->wisher->nvme == nvme)
 		n++;
-	for (unsigned i = 0; subsystem->tasks && i < BLOCK_NAMESPACES_MAX; i++)
-		if (subsystem->spaces[i].task.running && subsystem->spaces[i].task.nvme == nvme &&
-		    !subsystem->spaces[i].task.sent)
+	if (subsystem->keeper && subsystem->keeper->nvme == nvme)
+		n++;
+	for (unsigned i = 0; subsystem->tasks && !nvme->halted && i < BLOCK_NAMESPACES_MAX; i++)
+		if (subsystem->spaces[i].task.command && subsystem->spaces[i].task.nvme == nvme)
 			n++;
 	return n;
 }

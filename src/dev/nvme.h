@@ -56,11 +56,19 @@ struct nvme_subsystem_conf {
 	 * What it did shows in namespaces[] of the fronts and nvme_subsystem_set_namespace(). */
 	void (*wish)(void *owner, const struct nvme_wish *wish);
 	void *owner;
+	/* Keeps nvme_subsystem_record() through a loss of power, and calls nvme_subsystem_kept() then; not
+	 * called again before that, which may come from inside.  Under the hold, or as control while nothing
+	 * is bound.  NULL: nothing outlives one. */
+	void (*keep)(void *owner);
+	void *keep_owner;
 };
 
 size_t nvme_subsystem_size(void);
 /* An empty subsystem.  Texts are copied. */
 void nvme_subsystem_init(struct nvme_subsystem *subsystem, const struct nvme_subsystem_conf *conf);
+
+/* Controllers that are in it now. */
+unsigned nvme_subsystem_controllers(const struct nvme_subsystem *subsystem);
 
 /* A namespace exists, whether or not a controller has it attached; what fronts have need not be
  * told.  back NULL: it does not.  Copies what it needs.  nsid 1..BLOCK_NAMESPACES_MAX */
@@ -71,6 +79,17 @@ void nvme_subsystem_set_namespace(struct nvme_subsystem *subsystem, uint32_t nsi
 /* The wish was granted (NVME_SUCCESS; CREATE: with the NSID that it got) or not: a status that
  * section 5.22 or 5.23 has. */
 void nvme_wish_done(struct nvme_subsystem *subsystem, enum nvme_status status, uint32_t nsid);
+
+/* What a loss of power must not take: reservations that are to persist, a sanitize that has begun; 8.19.8, 8.21.
+ * Writes it, and returns how many bytes. */
+enum { NVME_RECORD_MAX = 3072 };
+size_t nvme_subsystem_record(const struct nvme_subsystem *subsystem, uint8_t to[NVME_RECORD_MAX]);
+/* Under the hold: it was kept, or could not be: then the command that asked ends with an error. */
+enum nvme_kept { NVME_KEPT, NVME_NOT_KEPT };
+void nvme_subsystem_kept(struct nvme_subsystem *subsystem, enum nvme_kept kept);
+/* After a loss of power, once the namespaces are attached to the first controller and before anybody uses
+ * it.  0, or -EINVAL: that is no record, and nothing has changed. */
+int nvme_subsystem_recall(struct nvme_subsystem *subsystem, const uint8_t *from, size_t size);
 
 /* Bytes free for new namespaces, as Identify tells them. */
 void nvme_subsystem_set_unallocated(struct nvme_subsystem *subsystem, uint64_t bytes);
@@ -125,16 +144,20 @@ void nvme_set_master(struct nvme *nvme, enum nvme_mastery mastery);
 /* As struct pci_function_ops has them. */
 void nvme_quiesce(struct nvme *nvme);
 void nvme_resume(struct nvme *nvme);
-/* Requests that the card has or has still to be given, and long tasks; poll() brings it to 0. */
+/* Requests that the card has or has still to be given, and commands that wait for something else than an event; poll()
+ * brings it to 0.  A sanitize, which uses no guest memory and whose command has ended, is not among it. */
 unsigned nvme_busy(const struct nvme *nvme);
+
+/* Long tasks rest from here on, for a controller that ends: they go on from what was kept. */
+void nvme_halt(struct nvme *nvme);
 
 /* Migration state, as struct pci_function_ops has it; nvme_busy() is 0.  save: the bytes that it
  * takes; written when 'room' is enough.  load: 0, or -EINVAL and nothing has changed. */
 size_t nvme_save(const struct nvme *nvme, uint8_t *to, size_t room);
 int nvme_load(struct nvme *nvme, const uint8_t *from, size_t size);
 
-/* Reservations of a subsystem of one controller that moves to another process, not to another host: after
- * nvme_load(), which resets the controller.  As save and load above. */
+/* Reservations of a subsystem that moves to another process, not to another host: after nvme_load() of each
+ * controller, which resets it.  As save and load above. */
 size_t nvme_reservations_save(const struct nvme_subsystem *subsystem, uint8_t *to, size_t room);
 int nvme_reservations_load(struct nvme_subsystem *subsystem, const uint8_t *from, size_t size);
 

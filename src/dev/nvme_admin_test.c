@@ -159,7 +159,7 @@ static void what_is_wrong_with_admin_commands_is_told(void **state)
 		{ { .opcode = NVME_ADMIN_FORMAT, .nsid = 1, .dw10 = 2 }, 0x10a },
 		{ { .opcode = NVME_ADMIN_FORMAT, .nsid = 1, .dw10 = 1 << 5 }, 0x002 },
 		{ { .opcode = NVME_ADMIN_FORMAT, .nsid = 1, .dw10 = 2 << 9 }, 0x002 },
-		{ { .opcode = NVME_ADMIN_SANITIZE, .dw10 = 3 }, 0x002 },
+		{ { .opcode = NVME_ADMIN_SANITIZE, .dw10 = 5 }, 0x002 },
 		{ { .opcode = NVME_ADMIN_SANITIZE, .dw10 = 4 }, 0x002 },
 		{ { .opcode = NVME_ADMIN_SANITIZE, .dw10 = 0 }, 0x002 },
 	};

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-enum { ADMIN_ENTRIES = 32, PAGE = NVME_PAGE_SIZE, DSTRD_MAX = 4 };
+enum { ADMIN_ENTRIES = 32, PAGE = NVME_PAGE_SIZE, DSTRD_MAX = 4, EVENT_TAG = 1 };
 _Static_assert((2 * NVME_DRIVER_QUEUES_MAX + 2) * (NVME_DOORBELL_SIZE << DSTRD_MAX) <= PAGE,
 	       "the doorbells of all queues lie in one page");
 
@@ -177,7 +177,13 @@ static void on_admin(void *owner, uint32_t tag, uint16_t status, uint32_t dw0)
 {
 	struct nvme_driver *driver = owner;
 
-	(void)tag;
+	if (tag == EVENT_TAG) {
+		driver->awaits_event = false;
+		driver->event_came = status == NVME_SUCCESS;
+		driver->event_dw0 = dw0;
+		return;
+	}
+	driver->ended = true;
 	driver->ended_status = status;
 	driver->ended_dw0 = dw0;
 }
@@ -191,14 +197,41 @@ int nvme_driver_admin(struct nvme_driver *driver, uint8_t *sqe, uint32_t *dw0)
 	err = write_doorbell(driver, 0, driver->admin.tail);
 	if (err)
 		return err;
-	while ((n = poll_queue(driver, &driver->admin, 1, on_admin, driver)) == 0)
-		if (!driver->device.wait(driver->device.owner))
+	driver->ended = false;
+	while (!driver->ended) {
+		n = poll_queue(driver, &driver->admin, 1, on_admin, driver);
+		if (n < 0)
+			return n;
+		if (n == 0 && !driver->device.wait(driver->device.owner))
 			return -ETIMEDOUT;
-	if (n < 0)
-		return n;
+	}
 	if (dw0)
 		*dw0 = driver->ended_dw0;
 	return driver->ended_status;
+}
+
+int nvme_driver_event(struct nvme_driver *driver, uint32_t *dw0)
+{
+	uint8_t sqe[NVME_SQE_SIZE] = { NVME_ADMIN_ASYNC_EVENT };
+	bool asked = driver->awaits_event;
+	int n, err;
+
+	if (!asked && !driver->event_came) {
+		if (!post(&driver->admin, sqe, EVENT_TAG))
+			return -EAGAIN;
+		driver->awaits_event = true;
+		err = write_doorbell(driver, 0, driver->admin.tail);
+		if (err)
+			return err;
+	}
+	n = poll_queue(driver, &driver->admin, 1, on_admin, driver);
+	if (n < 0)
+		return n;
+	if (!driver->event_came)
+		return driver->awaits_event ? 0 : -EIO;
+	driver->event_came = false;
+	*dw0 = driver->event_dw0;
+	return 1;
 }
 
 static int identify(struct nvme_driver *driver, unsigned cns, uint32_t nsid)

@@ -82,8 +82,11 @@ struct nvme_driver {
 	unsigned queue_count, depth; /* as they were made */
 	uint8_t *scratch; /* a page for admin commands */
 	uint64_t scratch_iova;
+	bool ended; /* the admin command that is waited for: how, below */
 	uint16_t ended_status;
 	uint32_t ended_dw0;
+	bool awaits_event, event_came;
+	uint32_t event_dw0;
 	struct nvme_driver_queue admin, queues[NVME_DRIVER_QUEUES_MAX];
 };
 
@@ -108,6 +111,10 @@ int nvme_driver_close(struct nvme_driver *driver);
 /* Runs an admin command to its end.  sqe: 64 bytes, the command ID is filled in here.  Returns its
  * status (0 or more), or a negative errno.  dw0 may be NULL. */
 int nvme_driver_admin(struct nvme_driver *driver, uint8_t *sqe, uint32_t *dw0);
+
+/* Asks for an asynchronous event, and says whether one came since: 1 with *dw0, 0, or a negative errno
+ * (-EIO: the controller refused).  Called again and again; one is asked for at a time. */
+int nvme_driver_event(struct nvme_driver *driver, uint32_t *dw0);
 
 /* Posts a command of any kind; sqe as above.  False: the queue is full. */
 bool nvme_driver_post(struct nvme_driver *driver, unsigned queue, uint8_t *sqe, uint32_t tag);

@@ -171,6 +171,11 @@ void nvme_namespaces_changed(struct ctl *ctl, struct block_front *front)
 		if (!space->told)
 			space->shared = space->shared || users > 1;
 	}
+	nvme_namespace_event(nvme, changed);
+}
+
+void nvme_namespace_event(struct nvme *nvme, uint64_t changed)
+{
 	nvme->changed |= changed;
 	if (changed && nvme_feature(nvme, NVME_FEATURE_EVENTS) & NVME_EVENTS_NAMESPACE)
 		nvme_event_post(nvme, NVME_EVENT_NOTICE, NVME_NOTICE_NAMESPACE, NVME_LOG_CHANGED);

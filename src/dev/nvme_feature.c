@@ -26,7 +26,7 @@ static const struct feature {
 	{ NVME_FEATURE_HOST_BEHAVIOR, CHANGEABLE | SPECIAL, 0, 0 },
 	{ NVME_FEATURE_HOST_ID, CHANGEABLE | SPECIAL, 0, 0 },
 	{ NVME_FEATURE_RESERVE_MASK, CHANGEABLE | BY_NAMESPACE, 0x0e, 0 },
-	{ NVME_FEATURE_RESERVE_PERSIST, BY_NAMESPACE, 0, 0 }, /* power loss clears reservations */
+	{ NVME_FEATURE_RESERVE_PERSIST, BY_NAMESPACE, 1, 0 }, /* changeable where it is kept */
 };
 _Static_assert(array_len(table) <= NVME_FEATURES, "a value for each feature");
 
@@ -36,6 +36,12 @@ static const struct feature *find(unsigned fid)
 		if (table[i].fid == fid)
 			return &table[i];
 	return NULL;
+}
+
+static bool is_changeable(const struct nvme *nvme, const struct feature *feature)
+{
+	return feature->flags & CHANGEABLE ||
+	       (feature->fid == NVME_FEATURE_RESERVE_PERSIST && nvme->subsystem->keep);
 }
 
 void nvme_features_reset(struct nvme *nvme)
@@ -144,7 +150,7 @@ enum nvme_outcome nvme_admin_get_features(struct nvme *nvme, struct nvme_command
 	if (!feature || select > NVME_SEL_SUPPORTED)
 		return nvme_refuse(cmd, NVME_INVALID_FIELD);
 	if (select == NVME_SEL_SUPPORTED) {
-		cmd->dw0 = (feature->flags & CHANGEABLE ? NVME_FEATURE_CHANGEABLE : 0) |
+		cmd->dw0 = (is_changeable(nvme, feature) ? NVME_FEATURE_CHANGEABLE : 0) |
 			   (feature->flags & BY_NAMESPACE ? NVME_FEATURE_PER_NAMESPACE : 0);
 		return nvme_succeed(cmd);
 	}
@@ -162,6 +168,8 @@ enum nvme_outcome nvme_admin_get_features(struct nvme *nvme, struct nvme_command
 						feature->value;
 	if (select == NVME_SEL_CURRENT && fid == NVME_FEATURE_RESERVE_MASK)
 		cmd->dw0 = nvme->reserve_mask[nsid - 1];
+	if (select == NVME_SEL_CURRENT && fid == NVME_FEATURE_RESERVE_PERSIST)
+		cmd->dw0 = nvme_space(nvme, nsid)->reservation.persists;
 	return nvme_succeed(cmd);
 }
 
@@ -261,6 +269,19 @@ static void set_masks(struct nvme *nvme, uint32_t nsid, uint32_t value)
 			nvme->reserve_mask[i] = (uint8_t)value;
 }
 
+/* 5.27.1.27: of those that this controller has attached. */
+static enum nvme_outcome set_persistence(struct nvme *nvme, struct nvme_command *cmd, bool persists)
+{
+	uint32_t nsid = sqe32(cmd, NVME_SQE_NSID);
+
+	if (nvme->subsystem->keeping)
+		return NVME_LATER;
+	for (uint32_t i = 1; i <= BLOCK_NAMESPACES_MAX; i++)
+		if ((nsid == (uint32_t)NVME_NSID_ALL || nsid == i) && nvme_back(nvme, i))
+			nvme_space(nvme, i)->reservation.persists = persists;
+	return nvme_keep(nvme->subsystem, cmd);
+}
+
 enum nvme_outcome nvme_admin_set_features(struct nvme *nvme, struct nvme_command *cmd)
 {
 	unsigned fid = sqe_field(cmd, NVME_SQE_CDW10, NVME_FEATURE_FID);
@@ -272,7 +293,7 @@ enum nvme_outcome nvme_admin_set_features(struct nvme *nvme, struct nvme_command
 		return nvme_refuse(cmd, NVME_INVALID_FIELD);
 	if (sqe_field(cmd, NVME_SQE_CDW10, NVME_FEATURE_SV))
 		return nvme_refuse(cmd, NVME_FEATURE_NOT_SAVEABLE);
-	if (!(feature->flags & CHANGEABLE))
+	if (!is_changeable(nvme, feature))
 		return nvme_refuse(cmd, NVME_FEATURE_NOT_CHANGEABLE);
 	status = check_nsid(nvme, cmd, feature);
 	if (status)
@@ -281,6 +302,8 @@ enum nvme_outcome nvme_admin_set_features(struct nvme *nvme, struct nvme_command
 		return set_special(nvme, cmd, fid);
 	if (fid == NVME_FEATURE_POWER && value & 0x1f)
 		return nvme_refuse(cmd, NVME_INVALID_FIELD);
+	if (fid == NVME_FEATURE_RESERVE_PERSIST)
+		return set_persistence(nvme, cmd, value & 1);
 	if (fid == NVME_FEATURE_RESERVE_MASK)
 		set_masks(nvme, sqe32(cmd, NVME_SQE_NSID), value & feature->settable);
 	else

@@ -1,8 +1,10 @@
-/* Format NVM (5.14) and Sanitize (5.24, 8.21): long changes to whole namespaces, made of requests
- * that the card takes one after the other in poll().
+/* Long changes to whole namespaces, made of requests that the card takes one after the other in
+ * poll(), and the one that a host waits for: Format NVM (5.14).  A sanitize (nvme_sanitize.c) is
+ * such a task on each namespace.
  *
- * Both leave zeroes, then a flush.  A sanitize of namespaces that no function has attached cannot be
- * done by us, and fails. */
+ * A task begins when no command of any controller is under way on its namespace.  Its requests use
+ * no guest memory, so neither a reset nor a guest that goes waits for them.  It ends with a flush.
+ */
 #include "dev/nvme_internal.h"
 
 unsigned nvme_format_shift(unsigned format)
@@ -10,22 +12,15 @@ unsigned nvme_format_shift(unsigned format)
 	return format ? 12 : 9;
 }
 
-static void end_sanitize(struct nvme_subsystem *subsystem, enum nvme_status result)
+/* What a format has changed is news to the other controllers. */
+static void tell_others(const struct nvme *nvme, unsigned i)
 {
-	if (result)
-		subsystem->sanitize_result = result;
-	if (--subsystem->sanitize_left)
-		return;
-	subsystem->sanitizing = false;
-	subsystem->sanitize_status =
-		subsystem->sanitize_result ? NVME_SSTAT_FAILED : NVME_SSTAT_DONE;
-	for (unsigned i = 0; i < BLOCK_NAMESPACES_MAX; i++)
-		subsystem->spaces[i].blocked =
-			subsystem->sanitize_result ? NVME_SANITIZE_FAILED : 0;
-	for (unsigned id = 0; id < NVME_CONTROLLERS_MAX; id++)
-		if (subsystem->controllers[id])
-			nvme_event_post(subsystem->controllers[id], NVME_EVENT_IO_SET,
-					NVME_IO_SET_SANITIZED, NVME_LOG_SANITIZE);
+	for (unsigned id = 0; id < NVME_CONTROLLERS_MAX; id++) {
+		struct nvme *other = nvme->subsystem->controllers[id];
+
+		if (other && other != nvme && other->front.namespaces[i])
+			nvme_namespace_event(other, UINT64_C(1) << i);
+	}
 }
 
 static void end_task(struct nvme_space *space, enum nvme_status result)
@@ -36,11 +31,12 @@ static void end_task(struct nvme_space *space, enum nvme_status result)
 
 	task->running = false;
 	subsystem->tasks--;
-	if (task->sanitize) {
-		end_sanitize(subsystem, result);
+	if (task->kind != NVME_TASK_FORMAT) {
+		nvme_sanitize_ended(subsystem, result);
 		return;
 	}
 	space->blocked = 0;
+	tell_others(task->nvme, (unsigned)(space - subsystem->spaces));
 	if (!cmd)
 		return;
 	/* A format of all namespaces ends with the last of them. */
@@ -58,44 +54,82 @@ static void task_done(struct worker *worker, struct block_request *request)
 
 	task->nvme->worker = worker;
 	task->nvme->front.in_flight--;
+	task->nvme->background--;
 	task->sent = false;
 	if (request->result != BLOCK_DONE)
-		end_task(space, request->result == BLOCK_READ_ONLY ? NVME_WRITE_PROTECTED :
-								     NVME_WRITE_FAULT);
-	else if (task->flushing)
+		end_task(space, request->result == BLOCK_READ_ONLY ? NVME_WRITE_PROTECTED
+								   : NVME_WRITE_FAULT);
+	else if (task->flushing && ++task->pass == task->passes)
 		end_task(space, NVME_SUCCESS);
+	else if (task->flushing)
+		task->at = 0;
+}
+
+/* Commands that were let in before the namespace was blocked must not write after the task. */
+static bool is_drained(const struct nvme_subsystem *subsystem, unsigned i)
+{
+	for (unsigned id = 0; id < NVME_CONTROLLERS_MAX; id++) {
+		const struct nvme *nvme = subsystem->controllers[id];
+		const struct block_back *back = nvme ? nvme->front.namespaces[i] : NULL;
+
+		for (unsigned n = 0; back && n < NVME_COMMANDS; n++)
+			if (nvme->commands[n].back == back &&
+			    (nvme->commands[n].state == NVME_CMD_SENT ||
+			     nvme->commands[n].state == NVME_CMD_UNSENT))
+				return false;
+	}
+	return true;
+}
+
+static struct block_request next_of(struct nvme_space *space)
+{
+	struct nvme_task *task = &space->task;
+	struct nvme_subsystem *subsystem = task->nvme->subsystem;
+	uint64_t left = task->back->size - min_u64(task->at, task->back->size);
+	uint64_t most = task->back->transfer_max ? task->back->transfer_max : UINT64_C(1) << 26;
+	struct block_request request = { .done = task_done, .owner = space };
+
+	task->flushing = left == 0;
+	if (task->flushing) {
+		request.op = BLOCK_FLUSH;
+		return request;
+	}
+	request.first = task->at;
+	request.size = min_u64(left, most);
+	if (task->kind == NVME_TASK_OVERWRITE) {
+		request.op = BLOCK_WRITE;
+		nvme_sanitize_pattern(subsystem, task, &request);
+	} else {
+		request.op = BLOCK_WRITE_ZEROES;
+		request.flags = task->kind == NVME_TASK_KEEP ? 0 : BLOCK_MAY_UNMAP;
+	}
+	return request;
 }
 
 static void step(struct nvme *nvme, unsigned i)
 {
 	struct nvme_space *space = &nvme->subsystem->spaces[i];
 	struct nvme_task *task = &space->task;
-	uint64_t left, most;
 
-	if (!task->running || task->nvme != nvme || task->sent)
+	if (!task->running || task->nvme != nvme || task->sent || nvme->halted)
 		return;
 	if (task->back != nvme->front.namespaces[i]) {
 		end_task(space, NVME_NAMESPACE_NOT_READY);
 		return;
 	}
-	left = task->back->size - min_u64(task->at, task->back->size);
-	most = task->back->transfer_max ? task->back->transfer_max : UINT64_C(1) << 26;
-	task->flushing = left == 0;
-	task->request = (struct block_request){
-		.op = left ? BLOCK_WRITE_ZEROES : BLOCK_FLUSH,
-		.flags = left ? BLOCK_MAY_UNMAP : 0,
-		.first = left ? task->at : 0,
-		.size = min_u64(left, most),
-		.done = task_done,
-		.owner = space,
-	};
+	if (!task->drained && !is_drained(nvme->subsystem, i))
+		return;
+	task->drained = true;
+	task->request = next_of(space);
 	nvme->front.in_flight++;
+	nvme->background++;
 	task->sent = true;
 	if (task->back->ops->submit(nvme->worker, task->back, &task->request)) {
 		task->at += task->request.size;
 		return;
 	}
 	nvme->front.in_flight--;
+	nvme->background--;
 	task->sent = false;
 }
 
@@ -105,18 +139,34 @@ void nvme_tasks_step(struct nvme *nvme)
 		step(nvme, i);
 }
 
-static void start_task(struct nvme *nvme, unsigned i, struct nvme_command *cmd)
+bool nvme_tasks_wait(const struct nvme *nvme)
+{
+	for (unsigned i = 0; i < BLOCK_NAMESPACES_MAX; i++) {
+		const struct nvme_task *task = &nvme->subsystem->spaces[i].task;
+
+		if (task->running && task->nvme == nvme && !task->sent)
+			return !nvme->halted;
+	}
+	return false;
+}
+
+void nvme_task_start(struct nvme *nvme, unsigned i, enum nvme_task_kind kind, unsigned passes,
+		     struct nvme_command *cmd_or_null)
 {
 	struct nvme_space *space = &nvme->subsystem->spaces[i];
 
-	space->task = (struct nvme_task){ .running = true, .nvme = nvme, .command = cmd,
-					  .back = nvme->front.namespaces[i], .sanitize = !cmd };
-	space->blocked = cmd ? NVME_FORMAT_IN_PROGRESS : NVME_SANITIZE_IN_PROGRESS;
+	space->task = (struct nvme_task){ .running = true,
+					  .nvme = nvme,
+					  .kind = kind,
+					  .passes = passes,
+					  .command = cmd_or_null,
+					  .back = nvme->front.namespaces[i] };
+	space->blocked =
+		kind == NVME_TASK_FORMAT ? NVME_FORMAT_IN_PROGRESS : NVME_SANITIZE_IN_PROGRESS;
 	nvme->subsystem->tasks++;
 }
 
-static enum nvme_status check_format(struct nvme *nvme, const struct nvme_command *cmd,
-				     unsigned i)
+static enum nvme_status check_format(struct nvme *nvme, const struct nvme_command *cmd, unsigned i)
 {
 	unsigned format = sqe_field(cmd, NVME_SQE_CDW10, NVME_FORMAT_LBAFL);
 	struct nvme_space *space = &nvme->subsystem->spaces[i];
@@ -142,8 +192,9 @@ enum nvme_outcome nvme_admin_format(struct nvme *nvme, struct nvme_command *cmd)
 	enum nvme_status status;
 
 	if (!all && !nvme_back(nvme, nsid))
-		return nvme_refuse(cmd, nsid - 1 < BLOCK_NAMESPACES_MAX && nsid ?
-						NVME_INVALID_FIELD : NVME_INVALID_NAMESPACE);
+		return nvme_refuse(cmd, nsid - 1 < BLOCK_NAMESPACES_MAX && nsid
+						? NVME_INVALID_FIELD
+						: NVME_INVALID_NAMESPACE);
 	/* No protection information, no cryptographic erase. */
 	if (sqe_field(cmd, NVME_SQE_CDW10, NVME_FORMAT_PI) ||
 	    sqe_field(cmd, NVME_SQE_CDW10, NVME_FORMAT_SES) > NVME_SES_USER_DATA)
@@ -157,7 +208,7 @@ enum nvme_outcome nvme_admin_format(struct nvme *nvme, struct nvme_command *cmd)
 	for (unsigned i = first; i < end; i++) {
 		if (!nvme->front.namespaces[i])
 			continue;
-		start_task(nvme, i, cmd);
+		nvme_task_start(nvme, i, NVME_TASK_FORMAT, 1, cmd);
 		cmd->parts++;
 	}
 	cmd->status = NVME_SUCCESS;
@@ -165,96 +216,4 @@ enum nvme_outcome nvme_admin_format(struct nvme *nvme, struct nvme_command *cmd)
 		return nvme_succeed(cmd);
 	cmd->state = NVME_CMD_PARKED;
 	return NVME_UNDER_WAY;
-}
-
-uint16_t nvme_sanitize_progress(const struct nvme_subsystem *subsystem)
-{
-	uint64_t done = 0, whole = 0;
-
-	if (!subsystem->sanitizing)
-		return 0xffff;
-	for (unsigned i = 0; i < BLOCK_NAMESPACES_MAX; i++) {
-		const struct nvme_space *space = &subsystem->spaces[i];
-
-		if (!space->there)
-			continue;
-		whole += space->size >> 9;
-		done += (space->task.running ? min_u64(space->task.at, space->size) : space->size) >>
-			9;
-	}
-	return (uint16_t)(whole ? min_u64(done * 0xfffe / whole, 0xfffe) : 0);
-}
-
-static struct nvme *somebody_with(const struct nvme_subsystem *subsystem, unsigned i)
-{
-	for (unsigned id = 0; id < NVME_CONTROLLERS_MAX; id++)
-		if (subsystem->controllers[id] &&
-		    subsystem->controllers[id]->front.namespaces[i])
-			return subsystem->controllers[id];
-	return NULL;
-}
-
-static void start_sanitize(struct nvme_subsystem *subsystem, uint32_t cdw10)
-{
-	subsystem->sanitizing = true;
-	subsystem->sanitize_cdw10 = cdw10;
-	subsystem->sanitize_status = NVME_SSTAT_RUNNING;
-	subsystem->sanitize_result = NVME_SUCCESS;
-	subsystem->sanitize_left = 1; /* ourselves, until all have begun */
-	for (unsigned i = 0; i < BLOCK_NAMESPACES_MAX; i++) {
-		struct nvme *with = somebody_with(subsystem, i);
-
-		if (subsystem->spaces[i].there && !with)
-			subsystem->sanitize_result = NVME_SANITIZE_FAILED;
-		if (!with)
-			continue;
-		subsystem->sanitize_left++;
-		start_task(with, i, NULL);
-	}
-	end_sanitize(subsystem, subsystem->sanitize_result);
-}
-
-static bool anything_protected(const struct nvme_subsystem *subsystem)
-{
-	for (unsigned i = 0; i < BLOCK_NAMESPACES_MAX; i++)
-		if (subsystem->spaces[i].there && subsystem->spaces[i].read_only)
-			return true;
-	return false;
-}
-
-static bool is_formatting(const struct nvme_subsystem *subsystem)
-{
-	return subsystem->tasks && !subsystem->sanitizing;
-}
-
-enum nvme_outcome nvme_admin_sanitize(struct nvme *nvme, struct nvme_command *cmd)
-{
-	struct nvme_subsystem *subsystem = nvme->subsystem;
-	unsigned action = sqe_field(cmd, NVME_SQE_CDW10, NVME_SANITIZE_ACT);
-	bool failed = subsystem->sanitize_status == NVME_SSTAT_FAILED;
-	bool unrestricted = field_is_set(subsystem->sanitize_cdw10, NVME_SANITIZE_AUSE);
-
-	if (subsystem->sanitizing)
-		return nvme_refuse(cmd, NVME_SANITIZE_IN_PROGRESS);
-	if (is_formatting(subsystem))
-		return nvme_refuse(cmd, NVME_FORMAT_IN_PROGRESS);
-	switch (action) {
-	case NVME_SANITIZE_EXIT_FAILURE:
-		if (failed && !unrestricted)
-			return nvme_refuse(cmd, NVME_SANITIZE_FAILED);
-		for (unsigned i = 0; i < BLOCK_NAMESPACES_MAX; i++)
-			subsystem->spaces[i].blocked = 0;
-		return nvme_succeed(cmd);
-	case NVME_SANITIZE_BLOCK_ERASE:
-		/* After a restricted one failed, only a restricted one makes good again. */
-		if (failed && !unrestricted &&
-		    sqe_field(cmd, NVME_SQE_CDW10, NVME_SANITIZE_AUSE))
-			return nvme_refuse(cmd, NVME_SANITIZE_FAILED);
-		if (anything_protected(subsystem))
-			return nvme_refuse(cmd, NVME_WRITE_PROTECTED);
-		start_sanitize(subsystem, sqe32(cmd, NVME_SQE_CDW10));
-		return nvme_succeed(cmd);
-	default: /* neither overwriting nor a cryptographic erase */
-		return nvme_refuse(cmd, NVME_INVALID_FIELD);
-	}
 }

@@ -36,7 +36,8 @@ static void put_features(struct nvme *nvme, uint8_t *to)
 	put_le16(to + NVME_IDC_CCTEMP, 353);
 	put_le64(to + NVME_IDC_TNVMCAP, subsystem->capacity);
 	put_le64(to + NVME_IDC_UNVMCAP, subsystem->unallocated);
-	put_le32(to + NVME_IDC_SANICAP, NVME_SANICAP_BLOCK_ERASE | NVME_SANICAP_NODMMAS_NONE);
+	put_le32(to + NVME_IDC_SANICAP, NVME_SANICAP_BLOCK_ERASE | NVME_SANICAP_OVERWRITE |
+				NVME_SANICAP_NODMMAS_NONE);
 	put_le16(to + NVME_IDC_ONCS,
 		 NVME_ONCS_COMPARE | NVME_ONCS_DATASET | NVME_ONCS_WRITE_ZEROES |
 			 NVME_ONCS_RESERVATIONS | NVME_ONCS_TIMESTAMP | NVME_ONCS_VERIFY);
@@ -91,7 +92,12 @@ static void put_formats(uint8_t *to)
 			 (uint32_t)field_make(NVME_LBAF_LBADS, nvme_format_shift(i)));
 }
 
-static void put_space(const struct nvme_space *space, uint8_t *to)
+static uint8_t rescap(const struct nvme_subsystem *subsystem)
+{
+	return NVME_RESCAP_ALL | (subsystem->keep ? NVME_RESCAP_PTPL : 0);
+}
+
+static void put_space(const struct nvme_subsystem *subsystem, const struct nvme_space *space, uint8_t *to)
 {
 	unsigned shift = lowest_bit(space->block_size);
 	uint64_t blocks = space->size >> shift;
@@ -100,7 +106,7 @@ static void put_space(const struct nvme_space *space, uint8_t *to)
 	put_le64(to + NVME_IDN_NCAP, blocks);
 	put_le64(to + NVME_IDN_NUSE, blocks);
 	to[NVME_IDN_NMIC] = space->shared ? NVME_NMIC_SHARED : 0;
-	to[NVME_IDN_RESCAP] = NVME_RESCAP_ALL;
+	to[NVME_IDN_RESCAP] = rescap(subsystem);
 	to[NVME_IDN_DLFEAT] = NVME_DLFEAT_WRITE_ZEROES;
 	put_le64(to + NVME_IDN_NVMCAP, space->size);
 	to[NVME_IDN_NSATTR] = space->read_only ? NVME_NSATTR_WRITE_PROTECTED : 0;
@@ -114,7 +120,7 @@ void nvme_identify_namespace(struct nvme *nvme, const struct nvme_space *space, 
 	uint32_t nsid = (uint32_t)(space - nvme->subsystem->spaces) + 1;
 	const struct block_back *back = nvme_back(nvme, nsid);
 
-	put_space(space, to);
+	put_space(nvme->subsystem, space, to);
 	if (!back)
 		return;
 	to[NVME_IDN_NSFEAT] = NVME_NSFEAT_OPTPERF;
@@ -138,10 +144,11 @@ static void put_descriptors(const struct nvme_space *space, uint8_t *to)
 	to[NVME_NID_LENGTH] = 1;
 }
 
-static void put_independent(const struct nvme_space *space, uint8_t *to)
+static void put_independent(const struct nvme_subsystem *subsystem, const struct nvme_space *space,
+			    uint8_t *to)
 {
 	to[NVME_IDI_NMIC] = space->shared ? NVME_NMIC_SHARED : 0;
-	to[NVME_IDI_RESCAP] = NVME_RESCAP_ALL;
+	to[NVME_IDI_RESCAP] = rescap(subsystem);
 	to[NVME_IDI_NSATTR] = space->read_only ? NVME_NSATTR_WRITE_PROTECTED : 0;
 	to[NVME_IDI_NSTAT] = NVME_NSTAT_READY;
 }
@@ -185,7 +192,7 @@ static enum nvme_status put_namespace(struct nvme *nvme, unsigned cns, uint32_t 
 	if (nsid == (uint32_t)NVME_NSID_ALL && cns == NVME_CNS_NAMESPACE) {
 		/* What all namespaces have in common. */
 		put_formats(to);
-		to[NVME_IDN_RESCAP] = NVME_RESCAP_ALL;
+		to[NVME_IDN_RESCAP] = rescap(nvme->subsystem);
 		return NVME_SUCCESS;
 	}
 	if (nsid - 1 >= BLOCK_NAMESPACES_MAX)
@@ -198,7 +205,7 @@ static enum nvme_status put_namespace(struct nvme *nvme, unsigned cns, uint32_t 
 	if (cns == NVME_CNS_DESCRIPTORS)
 		put_descriptors(space, to);
 	else if (cns == NVME_CNS_INDEPENDENT)
-		put_independent(space, to);
+		put_independent(nvme->subsystem, space, to);
 	else if (cns != NVME_CNS_SET_NAMESPACE) /* of the NVM set: no metadata, so zeroes */
 		nvme_identify_namespace(nvme, space, to);
 	return NVME_SUCCESS;

@@ -22,6 +22,8 @@ enum {
 	NVME_REGISTRANTS = 32, /* hosts registered with one namespace */
 	NVME_NOTES = 16, /* reservation notifications that wait */
 	NVME_FEATURES = 32,
+	NVME_PATTERN_SIZE = 4096, /* what overwriting repeats */
+	NVME_PATTERN_SEGS = 256, /* times in one request */
 };
 
 enum nvme_outcome {
@@ -148,7 +150,7 @@ struct nvme {
 	struct dma *dma;
 	uint64_t now_ns;
 	enum nvme_phase phase;
-	bool master, quiet, online;
+	bool master, quiet, online, halted;
 	bool shadow; /* shadow doorbells are in use */
 	bool polling; /* inside poll() */
 	bool cancelled; /* cards were asked to give back what is in flight */
@@ -176,6 +178,7 @@ struct nvme {
 	/* Registers. */
 	uint32_t cc, csts, aqa, intms;
 	uint64_t asq, acq, vectors_pended;
+	unsigned background; /* requests in flight of tasks, which use no guest memory */
 	unsigned flushes; /* of a shutdown, in flight */
 	uint64_t shut; /* bit n: namespace n+1 was flushed */
 
@@ -214,20 +217,40 @@ struct nvme_registrant {
 struct nvme_reservation {
 	uint32_t generation;
 	uint8_t type; /* 0: none */
+	bool persists; /* through a loss of power */
 	uint8_t holder; /* index; not for the types that all registrants hold */
 	struct nvme_registrant registrants[NVME_REGISTRANTS];
+};
+
+enum nvme_task_kind {
+	NVME_TASK_FORMAT,
+	NVME_TASK_ERASE, /* of a sanitize, and those that follow */
+	NVME_TASK_KEEP, /* the same, and no space is given back */
+	NVME_TASK_OVERWRITE,
 };
 
 /* A long change to a namespace: a format, a sanitize. */
 struct nvme_task {
 	bool running;
-	enum nvme_status result;
 	struct nvme *nvme; /* whose back it uses */
 	struct block_back *back;
 	struct nvme_command *command; /* to be completed at the end; NULL: none */
 	uint64_t at; /* bytes done */
-	bool flushing, sent, sanitize;
+	enum nvme_task_kind kind;
+	bool flushing, sent, drained;
+	unsigned pass, passes; /* of overwriting; others have one */
+	struct block_seg seg;
 	struct block_request request;
+};
+
+/* A sanitize; its values are kept on media. */
+enum nvme_sanitize_state {
+	NVME_SANITIZE_IS_NEVER,
+	NVME_SANITIZE_IS_RUNNING,
+	NVME_SANITIZE_IS_DONE,
+	NVME_SANITIZE_HAS_FAILED,
+	NVME_SANITIZE_WAS_LEFT, /* it failed, and the host left that behind */
+	NVME_SANITIZE_STATES
 };
 
 struct nvme_space {
@@ -256,13 +279,20 @@ struct nvme_subsystem {
 	struct nvme_space spaces[BLOCK_NAMESPACES_MAX];
 	/* Virtualization: what the primary controller keeps for itself of the flexible resources. */
 	uint16_t primary_vq, primary_vi;
-	uint16_t sanitize_status;
+	/* sanitize: as it is; sanitize_kept: as it is to be kept, and will be then. */
+	enum nvme_sanitize_state sanitize, sanitize_kept;
 	enum nvme_status sanitize_result;
-	uint32_t sanitize_cdw10;
-	bool sanitizing;
+	uint32_t sanitize_cdw10, sanitize_pattern;
+	bool sanitizing; /* it runs, or waits for being kept */
+	void (*keep)(void *owner);
+	void *keep_owner;
+	bool keeping, keep_again;
+	struct nvme_command *keeper; /* ends when it is kept; NULL: none, or its controller was reset */
 	unsigned tasks; /* that run */
 	unsigned sanitize_left;
 	cache_aligned uint8_t sink[NVME_SINK_SIZE];
+	struct block_seg pattern_segs[2][NVME_PATTERN_SEGS]; /* of the pattern, and of its inverse */
+	uint8_t pattern[2][NVME_PATTERN_SIZE];
 };
 
 /* Doorbells are memory: the worker looks at those of a controller that is enabled. */
@@ -438,6 +468,8 @@ enum nvme_outcome nvme_admin_async_event(struct nvme *nvme, struct nvme_command 
 void nvme_event_post(struct nvme *nvme, uint8_t type, uint8_t info, uint8_t log);
 void nvme_event_unmask(struct nvme *nvme, uint8_t type);
 void nvme_error_log(struct nvme *nvme, struct nvme_command *cmd);
+/* Tells a host that namespaces (bit n: n+1) have changed, if it wants that. */
+void nvme_namespace_event(struct nvme *nvme, uint64_t changed);
 void nvme_note_post(struct nvme *nvme, uint32_t nsid, uint8_t type);
 void nvme_namespaces_changed(struct ctl *ctl, struct block_front *front);
 
@@ -451,6 +483,30 @@ uint16_t nvme_sanitize_progress(const struct nvme_subsystem *subsystem);
 /* Block sizes that namespaces can be made with, as Identify lists them. */
 enum { NVME_FORMATS = 2 };
 unsigned nvme_format_shift(unsigned format);
+
+/* passes: times that the namespace is gone over */
+void nvme_task_start(struct nvme *nvme, unsigned i, enum nvme_task_kind kind, unsigned passes,
+		     struct nvme_command *cmd_or_null);
+/* Whether a task waits for its turn. */
+bool nvme_tasks_wait(const struct nvme *nvme);
+/* nvme_sanitize.c: its task on one namespace has ended. */
+void nvme_sanitize_ended(struct nvme_subsystem *subsystem, enum nvme_status result);
+/* The data of a task's next request, which is made smaller where it has to be. */
+void nvme_sanitize_pattern(struct nvme_subsystem *subsystem, struct nvme_task *task,
+			   struct block_request *request);
+/* What was kept says so. */
+void nvme_sanitize_recall(struct nvme_subsystem *subsystem, enum nvme_sanitize_state state,
+			  uint32_t cdw10, uint32_t pattern);
+/* Its last step is kept, or could not be. */
+void nvme_sanitize_kept(struct nvme_subsystem *subsystem, enum nvme_kept kept);
+/* SSTAT of the log page. */
+uint16_t nvme_sanitize_status(const struct nvme_subsystem *subsystem);
+
+/* nvme_keep.c: the command succeeds when what there is now is kept.  Not while subsystem->keeping. */
+enum nvme_outcome nvme_keep(struct nvme_subsystem *subsystem, struct nvme_command *cmd);
+/* The same without a command, and at any time. */
+void nvme_keep_soon(struct nvme_subsystem *subsystem);
+void nvme_keep_forget(struct nvme *nvme);
 
 /* nvme_reserve.c */
 enum nvme_outcome nvme_reserve(struct nvme *nvme, struct nvme_command *cmd, uint32_t nsid);

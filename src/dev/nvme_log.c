@@ -87,7 +87,7 @@ static void put_sanitize(const struct nvme *nvme, uint8_t *to)
 	const struct nvme_subsystem *subsystem = nvme->subsystem;
 
 	put_le16(to + NVME_SANITIZE_SPROG, nvme_sanitize_progress(subsystem));
-	put_le16(to + NVME_SANITIZE_SSTAT, subsystem->sanitize_status);
+	put_le16(to + NVME_SANITIZE_SSTAT, nvme_sanitize_status(subsystem));
 	put_le32(to + NVME_SANITIZE_SCDW10, subsystem->sanitize_cdw10);
 	for (unsigned i = 0; i < 6; i++)
 		put_le32(to + NVME_SANITIZE_ESTIMATES + 4 * i, UINT32_MAX);

@@ -91,6 +91,7 @@ static void forget(struct nvme *nvme)
 	nvme->starting = false;
 	nvme->front.ready = false;
 	nvme->front.stopped[0] = '\0';
+	nvme_keep_forget(nvme);
 	if (nvme->subsystem->wisher && nvme->subsystem->wisher->nvme == nvme)
 		nvme->subsystem->wisher = NULL;
 	for (unsigned i = 0; i < BLOCK_NAMESPACES_MAX; i++) {
@@ -194,7 +195,8 @@ static void set_shutdown(struct nvme *nvme, unsigned status)
 
 void nvme_step(struct nvme *nvme)
 {
-	if (nvme->phase == NVME_STOPPING && nvme->front.in_flight == nvme->flushes &&
+	if (nvme->phase == NVME_STOPPING &&
+	    nvme->front.in_flight - nvme->background == nvme->flushes &&
 	    !nvme->unsent && flush_all(nvme)) {
 		nvme_set_phase(nvme, NVME_STOPPED);
 		set_shutdown(nvme, NVME_SHST_COMPLETE);
@@ -205,7 +207,7 @@ void nvme_step(struct nvme *nvme)
 		nvme->cancelled = true;
 		nvme_commands_cancel(nvme, -1);
 	}
-	if (nvme->front.in_flight)
+	if (nvme->front.in_flight != nvme->background)
 		return;
 	nvme->cancelled = false;
 	nvme_set_phase(nvme, NVME_DISABLED);

@@ -1,5 +1,6 @@
 /* Reservations (7.2 to 7.5, 8.19): which hosts may do what to a namespace that several controllers
- * share.  They do not outlive the daemon: RESCAP says that PTPL is not there.
+ * share.  Where the subsystem's owner keeps what must outlive a loss of power, a host can ask for that with
+ * CPTPL or the Reservation Persistence feature, and a command that changes such ends when it is kept.
  *
  * A host is known by its identifier; a controller whose host has none (0) counts as a host of its
  * own, and its registrations end with a controller level reset (5.27.1.25). */
@@ -167,8 +168,8 @@ static enum nvme_status do_register(struct nvme *nvme, struct nvme_command *cmd,
 	unsigned persist = sqe_field(cmd, NVME_SQE_CDW10, NVME_RESERVE_CPTPL);
 	int index = find(reservation, nvme);
 
-	if (persist == 1 || persist == 3)
-		return NVME_INVALID_FIELD; /* reserved; through a loss of power */
+	if (persist == NVME_CPTPL_RESERVED || (persist == NVME_CPTPL_SET && !nvme->subsystem->keep))
+		return NVME_INVALID_FIELD;
 	switch (sqe_field(cmd, NVME_SQE_CDW10, NVME_RESERVE_ACTION)) {
 	case NVME_REGISTER:
 		if (index >= 0)
@@ -366,13 +367,25 @@ static enum nvme_outcome report(struct nvme *nvme, struct nvme_command *cmd, uin
 	put_le32(to + NVME_RESERVE_STATUS_GEN, reservation->generation);
 	to[NVME_RESERVE_STATUS_RTYPE] = reservation->type;
 	put_le16(to + NVME_RESERVE_STATUS_REGCTL, (uint16_t)registrant_count(reservation));
+	to[NVME_RESERVE_STATUS_PTPLS] = reservation->persists;
 	whole = put_registrants(reservation, to, extended);
 	nvme_data_give_some(nvme, cmd, to, (uint32_t)min_u64(whole, size), (uint32_t)size);
 	return nvme_succeed(cmd);
 }
 
+/* After what a host registered: 7.3, CPTPL. */
+static void set_persistence(struct nvme_reservation *reservation, unsigned persist)
+{
+	if (persist == NVME_CPTPL_SET)
+		reservation->persists = true;
+	else if (persist == NVME_CPTPL_CLEAR)
+		reservation->persists = false;
+}
+
 enum nvme_outcome nvme_reserve(struct nvme *nvme, struct nvme_command *cmd, uint32_t nsid)
 {
+	struct nvme_reservation *reservation = &nvme_space(nvme, nsid)->reservation;
+	bool persisted = reservation->persists;
 	uint8_t opcode = cmd->sqe[NVME_SQE_OPC], bytes[16] = { 0 };
 	uint32_t size = opcode == NVME_IO_RESERVE_RELEASE ? 8 : 16;
 	enum nvme_status status;
@@ -381,6 +394,8 @@ enum nvme_outcome nvme_reserve(struct nvme *nvme, struct nvme_command *cmd, uint
 
 	if (opcode == NVME_IO_RESERVE_REPORT)
 		return report(nvme, cmd, nsid);
+	if (nvme->subsystem->keeping)
+		return NVME_LATER;
 	outcome = nvme_data_reach(nvme, cmd, size, DMA_READ);
 	if (outcome != NVME_UNDER_WAY)
 		return outcome;
@@ -395,6 +410,10 @@ enum nvme_outcome nvme_reserve(struct nvme *nvme, struct nvme_command *cmd, uint
 		status = do_release(nvme, cmd, nsid, &keys);
 	if (status)
 		return nvme_refuse(cmd, status);
+	if (opcode == NVME_IO_RESERVE_REGISTER)
+		set_persistence(reservation, sqe_field(cmd, NVME_SQE_CDW10, NVME_RESERVE_CPTPL));
 	counter_add(&nvme->front.others, 1);
+	if (persisted || reservation->persists)
+		return nvme_keep(nvme->subsystem, cmd);
 	return nvme_succeed(cmd);
 }

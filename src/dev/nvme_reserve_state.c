@@ -9,6 +9,7 @@ enum {
 	SPACE_TYPE = 8,
 	SPACE_HOLDER = 9,
 	SPACE_COUNT = 10, /* registrants that follow */
+	SPACE_PERSISTS = 12, /* through a loss of power */
 	SPACE_SIZE = 16,
 	REGISTRANT_KEY = 0,
 	REGISTRANT_HOST = 8,
@@ -29,7 +30,7 @@ static unsigned count_registrants(const struct nvme_reservation *reservation)
 
 static bool has_any(const struct nvme_reservation *reservation)
 {
-	return reservation->generation || reservation->type || count_registrants(reservation);
+	return reservation->generation || reservation->type || reservation->persists || count_registrants(reservation);
 }
 
 static void put_space(const struct nvme_reservation *reservation, unsigned index, uint8_t *to)
@@ -39,6 +40,7 @@ static void put_space(const struct nvme_reservation *reservation, unsigned index
 	put_le32(to + SPACE_GENERATION, reservation->generation);
 	to[SPACE_TYPE] = reservation->type;
 	to[SPACE_HOLDER] = reservation->holder;
+	to[SPACE_PERSISTS] = reservation->persists;
 	put_le16(to + SPACE_COUNT, (uint16_t)count_registrants(reservation));
 	to += SPACE_SIZE;
 	for (unsigned i = 0; i < NVME_REGISTRANTS; i++) {
@@ -113,7 +115,8 @@ static size_t get_space(struct nvme_reservation *reservation, uint32_t *nsid, co
 		return 0;
 	*nsid = get_le32(from + SPACE_NSID);
 	*reservation = (struct nvme_reservation){ .generation = get_le32(from + SPACE_GENERATION),
-						  .type = from[SPACE_TYPE], .holder = from[SPACE_HOLDER] };
+						  .type = from[SPACE_TYPE], .holder = from[SPACE_HOLDER],
+						  .persists = from[SPACE_PERSISTS] & 1 };
 	whole = SPACE_SIZE + (size_t)REGISTRANT_SIZE * get_le16(from + SPACE_COUNT);
 	if (*nsid - 1 >= BLOCK_NAMESPACES_MAX || whole > size)
 		return 0;

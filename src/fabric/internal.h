@@ -43,6 +43,8 @@ void site_check_references(struct site_check *check); /* names that lead somewhe
 void site_check_paths(struct site_check *check);      /* units, switches, paths between chassis */
 void site_check_io(struct site_check *check);         /* each interface by itself, and duplicates */
 void site_check_disks(struct site_check *check);      /* keys of disks and of their cards */
+/* Whether an interface can share the disk that it names. */
+void site_check_shares(struct site_check *check, unsigned system, unsigned io);
 /* A card of class external; and the keys of an interface whose pool has such. */
 void site_check_external_card(struct site_check *check, unsigned n, const struct site_card *card);
 void site_check_external_io(struct site_check *check, unsigned system, unsigned io);

@@ -13,6 +13,7 @@ struct placer {
 	uint16_t vfs[SITE_CARDS_MAX], used[SITE_CARDS_MAX];
 	unsigned group_turn[SITE_GROUPS_MAX]; /* interfaces of this group so far */
 	struct site_name_table cards, pools, groups;
+	bool shared; /* some interface shares the disk of another */
 };
 
 bool site_card_at(const struct site *site, unsigned n, struct site_card_place *place)
@@ -109,6 +110,10 @@ static void placer_init(struct placer *p, const struct site *site)
 		p->vfs[i] = place.card->vfs;
 		site_name_table_add(&p->cards, place.card->name, i);
 	}
+	p->shared = false;
+	for (unsigned s = 0; s < site->systems_count; s++)
+		for (unsigned i = 0; i < site->systems[s].io_count; i++)
+			p->shared |= site->systems[s].io[i].shares != NULL;
 	for (unsigned i = 0; i < site->pools_count; i++)
 		site_name_table_add(&p->pools, site->pools[i].name, i);
 	for (unsigned i = 0; i < site->groups_count; i++)
@@ -208,6 +213,38 @@ static int place(struct placer *p, struct placement *row, struct refusal *why)
 	return err;
 }
 
+/* Those that share the disk have a function on each of its cards. */
+static int place_sharers(struct placer *p, const struct placement *owner, struct placement *rows,
+			 struct refusal *why)
+{
+	const struct site *site = p->site;
+	struct placement *row = rows;
+
+	for (unsigned s = 0; s < site->systems_count; s++)
+		for (unsigned i = 0; i < site->systems[s].io_count; i++, row++) {
+			struct site_io_place of;
+			char path[64];
+
+			if (!site->systems[s].io[i].shares)
+				continue;
+			of = site_io_owner(site, s, i);
+			if (of.system != owner->system || of.io != owner->io)
+				continue;
+			*row = (struct placement){ .system = s, .io = i,
+						   .member_count = owner->member_count };
+			for (unsigned m = 0; m < owner->member_count; m++) {
+				if (take(p, owner->member[m].card, &row->member[m]) == 0)
+					continue;
+				snprintf(path, sizeof path, "systems[%u].io[%u].shares", s, i);
+				refuse(why, path, "no function is left for it on a card of '%s', whose disk "
+				       "it shares: raise 'vfs' of that card",
+				       site->systems[s].io[i].shares);
+				return -ENOSPC;
+			}
+		}
+	return 0;
+}
+
 /* In which round an interface is served: 0 with a group, else the number of cards of its pool. */
 static unsigned round_of(const struct placer *p, const struct site_io *io)
 {
@@ -230,12 +267,16 @@ static int place_round(struct placer *p, unsigned round, struct placement *rows,
 			unsigned of_io = round_of(p, &site->systems[s].io[i]);
 			int err;
 
+			if (site->systems[s].io[i].shares)
+				continue; /* with the one that it shares with */
 			if (of_io > round && of_io < *next)
 				*next = of_io;
 			if (of_io != round)
 				continue;
 			*row = (struct placement){ .system = s, .io = i };
 			err = place(p, row, why);
+			if (!err && p->shared)
+				err = place_sharers(p, row, rows, why);
 			if (err)
 				return err;
 		}

@@ -100,6 +100,33 @@ static void test_groups_are_balanced_unless_they_revert(void **state)
 	expect_member(3, 1, 1, 4);
 }
 
+static void test_those_that_share_a_disk_are_on_the_cards_of_its_owner(void **state)
+{
+	(void)state;
+	begin();
+	add("all", NULL)->shares = "web/net3"; /* before its owner in the file */
+	add("all", NULL);
+	add("all", "pair")->shares = "web/net5";
+	add("all", NULL);
+	add("all", NULL);
+	add("all", "pair");
+	assert_int_equal(placement_make(&site, rows, &why), 0);
+	assert_int_equal(rows[5].member_count, 2);
+	assert_int_equal(rows[2].member_count, 2);
+	for (unsigned m = 0; m < 2; m++) {
+		assert_int_equal(rows[2].member[m].card, rows[5].member[m].card);
+		assert_int_not_equal(rows[2].member[m].vf, rows[5].member[m].vf);
+	}
+	assert_int_equal(rows[0].member_count, 1);
+	assert_int_equal(rows[0].io, 0);
+	assert_int_equal(rows[0].member[0].card, rows[3].member[0].card);
+	assert_int_not_equal(rows[0].member[0].vf, rows[3].member[0].vf);
+	for (unsigned n = 0; n < 4; n++)
+		add("all", NULL)->shares = "web/net3";
+	assert_int_equal(placement_make(&site, rows, &why), -ENOSPC);
+	assert_string_equal(why.path, "systems[0].io[6].shares");
+}
+
 static void test_n_plus_m_groups_take_turns_and_have_every_standby(void **state)
 {
 	(void)state;
@@ -299,6 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_interfaces_go_to_the_card_with_the_most_free_functions),
 		cmocka_unit_test(test_groups_are_balanced_unless_they_revert),
+		cmocka_unit_test(test_those_that_share_a_disk_are_on_the_cards_of_its_owner),
 		cmocka_unit_test(test_n_plus_m_groups_take_turns_and_have_every_standby),
 		cmocka_unit_test(test_groups_and_small_pools_are_served_first),
 		cmocka_unit_test(test_a_placement_is_found_exactly_when_there_is_one),

@@ -132,6 +132,52 @@ int site_io_socket(const struct site_system *system, const struct site_io *io, c
 	return length > SITE_SOCKET_MAX ? -ENAMETOOLONG : 0;
 }
 
+bool site_io_find(const struct site *site, const char *name, struct site_io_place *place)
+{
+	for (unsigned s = 0; s < site->systems_count; s++) {
+		const struct site_system *system = &site->systems[s];
+		size_t length = strlen(system->name);
+
+		if (strncmp(name, system->name, length) != 0 || name[length] != '/')
+			continue;
+		for (unsigned i = 0; i < system->io_count; i++) {
+			if (strcmp(name + length + 1, system->io[i].name) != 0)
+				continue;
+			*place = (struct site_io_place){ s, i };
+			return true;
+		}
+	}
+	return false;
+}
+
+struct site_io_place site_io_owner(const struct site *site, unsigned system, unsigned io)
+{
+	const char *shares = site->systems[system].io[io].shares;
+	struct site_io_place owner = { system, io };
+
+	if (shares)
+		must(site_io_find(site, shares, &owner));
+	return owner;
+}
+
+unsigned site_io_controller(const struct site *site, unsigned system, unsigned io)
+{
+	const char *shares = site->systems[system].io[io].shares;
+	unsigned n = 1;
+
+	if (!shares)
+		return 0;
+	for (unsigned s = 0; s <= system; s++)
+		for (unsigned i = 0; i < site->systems[s].io_count; i++) {
+			const char *other = site->systems[s].io[i].shares;
+
+			if (s == system && i == io)
+				return n;
+			n += other && strcmp(other, shares) == 0;
+		}
+	return n;
+}
+
 const struct site_group *site_io_group(const struct site *site, const struct site_io *io)
 {
 	for (unsigned i = 0; io->redundancy && i < site->groups_count; i++)

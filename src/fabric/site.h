@@ -205,6 +205,7 @@ struct site_io {
 	uint64_t size;           /* disk: bytes of its namespace; 0: not given */
 	uint64_t iops, byte_rate; /* disk: commands and bytes a second; 0: no limit */
 	uint64_t manage;         /* nvme: bytes of further namespaces that its guest may make; 0: none */
+	char *shares;            /* nvme: "system/io" whose disk this is, too, or NULL */
 };
 
 struct site_system {
@@ -281,6 +282,19 @@ void site_card_id(const struct site *site, const struct site_card *card, uint8_t
  * 0, or -ENAMETOOLONG when it has more than SITE_SOCKET_MAX characters. */
 int site_io_socket(const struct site_system *system, const struct site_io *io, const char *run_dir,
 		   char path[SITE_SOCKET_MAX + 1]);
+
+/* Where an interface is: indexes. */
+struct site_io_place {
+	unsigned system, io;
+};
+
+/* The interface of that name, "system/io". */
+bool site_io_find(const struct site *site, const char *name, struct site_io_place *place);
+/* Whose disk an interface has: that of the one that it shares with, or itself.  Of a checked site. */
+struct site_io_place site_io_owner(const struct site *site, unsigned system, unsigned io);
+
+/* The number of its NVMe controller in that disk's subsystem: the owner's is 0, then in the order of the file. */
+unsigned site_io_controller(const struct site *site, unsigned system, unsigned io);
 
 /* The group an interface names, or NULL. */
 const struct site_group *site_io_group(const struct site *site, const struct site_io *io);

@@ -177,7 +177,7 @@ static void check_network(struct site_check *check, unsigned s, unsigned i, cons
 {
 	const struct stray strays[] = {
 		{ "size", io->size != 0 }, { "iops", io->iops != 0 }, { "byte_rate", io->byte_rate != 0 },
-		{ "manage", io->manage != 0 },
+		{ "manage", io->manage != 0 }, { "shares", io->shares != NULL },
 	};
 
 	check_strays(check, s, i, strays, array_len(strays),
@@ -217,7 +217,8 @@ static void check_disk(struct site_check *check, unsigned s, unsigned i, const s
 		find_at(check, s, i, "manage", "this key is for nvme, whose guests can make namespaces");
 	else if (io->manage && io->redundancy)
 		find_at(check, s, i, "manage", "is for a disk of one card; leave this key or redundancy out");
-	if (!io->size)
+	site_check_shares(check, s, i);
+	if (!io->size && !io->shares)
 		find_at(check, s, i, "size", "is missing: a disk needs it, such as 10GiB");
 	else if (io->size % 4096)
 		find_at(check, s, i, "size", "a disk has a multiple of 4096 bytes");
@@ -275,8 +276,11 @@ static uint64_t whole_units(uint64_t bytes)
 /* What an interface takes of card 'n'. */
 static uint64_t asked_of(const struct site *site, const struct placement *row, unsigned n)
 {
-	uint64_t size = site->systems[row->system].io[row->io].size, asked = 0;
+	const struct site_io *io = &site->systems[row->system].io[row->io];
+	uint64_t size = io->size, asked = 0;
 
+	if (io->shares)
+		return 0;
 	if (row->member_count > 1)
 		size += SITE_MIRROR_RESERVED;
 	for (unsigned m = 0; m < row->member_count; m++)

@@ -31,6 +31,9 @@ static const struct site_card *card_at(const struct site *site, unsigned n)
 static void put_disk(FILE *out, const struct site *site, const struct placement *place, const struct site_io *io)
 {
 	fprintf(out, " size=%" PRIu64 " queues=%u manage=%" PRIu64, io->size, io->queues, io->manage);
+	if (io->shares)
+		fprintf(out, " shares=%s controller=%u", io->shares,
+			site_io_controller(site, place->system, place->io));
 	for (unsigned m = 0; m < place->member_count; m++) {
 		const struct site_card *card = card_at(site, place->member[m].card);
 

@@ -398,8 +398,9 @@ static void put_io(struct run_io *io, struct tree_out *out)
 	tree_put_text(out, "state", state);
 	if (io->mirror)
 		site_mirror_describe_io(io, out);
+	put_word(out, "shares", io->io->shares);
 	if (site_disk_is(io))
-		tree_put_integer(out, "size_bytes", io->io->size);
+		tree_put_integer(out, "size_bytes", io->owner->io->size);
 	else if (!site_external_is(io))
 		put_mac(out, "mac", io->mac);
 	tree_put_integer(out, "queues", facts.queue_pairs);

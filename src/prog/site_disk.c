@@ -3,6 +3,7 @@
 #include "prog/site_guard.h"
 #include "prog/site_mirror.h"
 #include "prog/site_namespaces.h"
+#include "prog/site_records.h"
 
 #include "os/clock.h"
 #include "os/log.h"
@@ -253,12 +254,22 @@ int site_disk_namespace(struct run_io *io, unsigned member, uint64_t size, uint3
 	struct disk_namespace_conf conf = { .size = size, .block_size = block_size };
 	const struct disk_namespace *ns;
 
+	io = io->owner;
 	site_io_id(io->run->site, io->place->system, io->place->io, conf.uuid);
 	ns = find_namespace(disk_card_layout(card->disk), conf.uuid);
 	if (!ns)
 		return make_namespace(io, card, &conf, nsid, why);
 	*nsid = ns->id;
 	return ns->size == size ? 0 : refuse_size(io, card, ns->size, why);
+}
+
+const struct disk_namespace *site_disk_row(const struct run_io *io, unsigned member)
+{
+	const struct run_card *card = &io->run->cards[io->place->member[member].card];
+	uint8_t id[SITE_ID_SIZE];
+
+	site_io_id(io->run->site, io->owner->place->system, io->owner->place->io, id);
+	return find_namespace(disk_card_layout(card->disk), id);
 }
 
 void site_disk_plug(struct run_io *io, int member)
@@ -302,9 +313,9 @@ int site_disk_bind(struct run_io *io, struct refusal *why)
 	int err = 0;
 
 	if (io->place->member_count > 1)
-		return site_mirror_bind(io, why);
+		return io->owner == io ? site_mirror_bind(io, why) : site_mirror_share(io, why);
 	if (!card->medium_absent)
-		err = site_disk_namespace(io, 0, io->io->size, card->medium->block_size, &nsid, why);
+		err = site_disk_namespace(io, 0, io->owner->io->size, card->medium->block_size, &nsid, why);
 	if (err)
 		return err;
 	must(disk_card_hold(NULL, card->disk, site_disk_give_way, HOLD_TRIES));
@@ -320,7 +331,7 @@ static bool is_unbound(struct run_io *io)
 	unsigned vf = io->place->member[0].vf;
 
 	site_namespaces_end(io);
-	if (io->attachment->ops->end(io->attachment))
+	if (!site_records_settled(io) || io->attachment->ops->end(io->attachment))
 		return false;
 	if (io->mirror ? !site_mirror_unbound(io) : disk_card_unbind(NULL, card->disk, vf) != 0)
 		return false;
@@ -361,6 +372,8 @@ bool site_disk_detach(struct run_card *card, bool detach)
 		disk_card_pull(NULL, card->disk);
 	else
 		disk_card_insert(NULL, card->disk);
+	if (!detach)
+		site_records_insert(card);
 	site_mirror_detach(card, detach);
 	disk_card_release(NULL, card->disk);
 	workers_wake(card->run->workers, card->worker);
@@ -374,7 +387,7 @@ static int attach_disk(struct run_io *io, struct refusal *why)
 {
 	struct run_card *card = card_of(io);
 	uint32_t nsid;
-	int err = site_disk_namespace(io, 0, io->io->size, card->medium->block_size, &nsid, why);
+	int err = site_disk_namespace(io, 0, io->owner->io->size, card->medium->block_size, &nsid, why);
 
 	if (err)
 		return err;
@@ -384,7 +397,18 @@ static int attach_disk(struct run_io *io, struct refusal *why)
 	if (io->block->namespaces[0] && io->block->ops->namespaces_changed)
 		io->block->ops->namespaces_changed(NULL, io->block);
 	disk_card_release(NULL, card->disk);
-	return io->block->namespaces[0] ? site_namespaces_bind(io, why) : -EINVAL;
+	if (!io->block->namespaces[0])
+		return -EINVAL;
+	err = site_namespaces_bind(io, why);
+	return err ? err : site_records_recall(io, why);
+}
+
+/* Its half there; those that share it have nothing of their own on a card. */
+static int attach_mirror(struct run_io *io, const struct run_card *card, struct refusal *why)
+{
+	int err = io->owner == io ? site_mirror_attach(io, card, why) : 0;
+
+	return err ? err : site_records_recall(io, why);
 }
 
 /* One that cannot be had is told of, and holds up no other. */
@@ -397,7 +421,7 @@ static void attach_all(struct run_card *card)
 		int err = 0;
 
 		if (io->block && io->mirror)
-			err = site_mirror_attach(io, card, &why);
+			err = attach_mirror(io, card, &why);
 		else if (io->block && card_of(io) == card)
 			err = attach_disk(io, &why);
 		if (!err)
@@ -522,7 +546,7 @@ void site_disk_describe_function(struct run_card *card, unsigned vf, struct run_
 	const struct disk_counters *counters = disk_card_counters(card->disk, vf);
 
 	if (io_or_null) {
-		tree_put_integer(out, "size_bytes", io_or_null->io->size);
+		tree_put_integer(out, "size_bytes", io_or_null->owner->io->size);
 		tree_put_integer(out, "iops", io_or_null->io->iops);
 		tree_put_integer(out, "byte_rate", io_or_null->io->byte_rate);
 		put_front(io_or_null->block, out);

@@ -23,6 +23,8 @@ void site_disk_close(struct run_card *card);
 /* Finds or makes a namespace of a disk, on the card of that member of its placement. */
 int site_disk_namespace(struct run_io *io, unsigned member, uint64_t size, uint32_t block_size, uint32_t *nsid,
 			struct refusal *why);
+/* The row of its namespace in the table of that card; NULL: there is none. */
+const struct disk_namespace *site_disk_row(const struct run_io *io, unsigned member);
 /* With the hold of its card: the front is heard as the function of that member from now on. */
 void site_disk_plug(struct run_io *io, int member);
 

@@ -143,6 +143,8 @@ void site_mirror_destroy(struct site_run *run)
 	if (!are_free(run))
 		return;
 	for (unsigned i = 0; run->ios && i < run->io_count; i++) {
+		if (run->ios[i].owner != &run->ios[i])
+			continue;
 		if (run->ios[i].mirror)
 			free(run->ios[i].mirror->mirror);
 		free(run->ios[i].mirror);
@@ -311,6 +313,12 @@ int site_mirror_bind(struct run_io *io, struct refusal *why)
 	return err;
 }
 
+int site_mirror_share(struct run_io *io, struct refusal *why)
+{
+	io->mirror = io->owner->mirror;
+	return bind_front(io, why);
+}
+
 bool site_mirror_unbound(struct run_io *io)
 {
 	return mirror_unbind(NULL, io->mirror->mirror, io->block) == 0;
@@ -334,7 +342,7 @@ void site_mirror_detach(struct run_card *card, bool detach)
 	for (unsigned i = 0; i < card->run->io_count; i++) {
 		struct run_io *io = &card->run->ios[i];
 
-		for (unsigned n = 0; io->mirror && n < MIRROR_HALVES; n++) {
+		for (unsigned n = 0; site_mirror_is_first(io) && n < MIRROR_HALVES; n++) {
 			if (card_of(io, n) != card)
 				continue;
 			if (detach) {
@@ -523,7 +531,7 @@ static void tell_one(struct run_io *io)
 void site_mirror_look(struct site_run *run)
 {
 	for (unsigned i = 0; i < run->io_count; i++) {
-		if (!run->ios[i].mirror)
+		if (!site_mirror_is_first(&run->ios[i]))
 			continue;
 		look_at(&run->ios[i]);
 		tell_one(&run->ios[i]);

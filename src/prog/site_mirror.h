@@ -23,6 +23,12 @@ struct run_mirror {
 	unsigned told_copyings, told_tenths; /* of copying: how many began, and how far the last is */
 };
 
+/* Of those that share a mirror, the one that has it. */
+static inline bool site_mirror_is_first(const struct run_io *io)
+{
+	return io->mirror && io->owner == io;
+}
+
 /* Gives the cards that mirrors connect one worker, and says with which card each shares its hold.  Before the
  * cards are made. */
 void site_mirror_connect(struct site_run *run);
@@ -42,6 +48,8 @@ void site_mirror_destroy(struct site_run *run);
 int site_mirror_bind(struct run_io *io, struct refusal *why);
 /* That card has a medium now: finds or makes the disk's half there, if it has one.  -errno with 'why'. */
 int site_mirror_attach(struct run_io *io, const struct run_card *card, struct refusal *why);
+/* Binds the front of an interface that shares the mirror of its owner, which was bound. */
+int site_mirror_share(struct run_io *io, struct refusal *why);
 /* With the hold: takes the front away, when nothing of it is under way. */
 bool site_mirror_unbound(struct run_io *io);
 

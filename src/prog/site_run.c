@@ -7,6 +7,7 @@
 #include "prog/site_heart.h"
 #include "prog/site_namespaces.h"
 #include "prog/site_mirror.h"
+#include "prog/site_records.h"
 #include "prog/site_move.h"
 
 #include "os/clock.h"
@@ -293,17 +294,25 @@ static int disk_create(struct run_io *io, const struct attach_host *host, struct
 	};
 	int err;
 
-	site_io_id(io->run->site, io->place->system, io->place->io, disk.id);
+	if (io->owner != io) {
+		disk.shared = io->owner->attachment->ops->subsystem(io->owner->attachment);
+		disk.controller = (uint16_t)site_io_controller(io->run->site, io->place->system, io->place->io);
+	}
+	site_io_id(io->run->site, io->owner->place->system, io->owner->place->io, disk.id);
 	for (unsigned i = 0; i < 8; i++)
 		snprintf(serial + 2 * i, 3, "%02x", disk.id[i]);
 	err = site_namespaces_open(io, &disk, why);
+	if (!err)
+		err = site_records_open(io, &disk, why);
 	if (!err)
 		err = attach_kinds[io->io->attachment]->create(&io->attachment, host, &conf, why);
 	if (err)
 		return err;
 	io->block = io->attachment->ops->disk(io->attachment);
 	err = site_disk_bind(io, why);
-	return err ? err : site_namespaces_bind(io, why);
+	if (!err)
+		err = site_namespaces_bind(io, why);
+	return err ? err : site_records_recall(io, why);
 }
 
 static int io_create(struct run_io *io, const struct attach_host *host, struct refusal *why)
@@ -325,6 +334,19 @@ static int any_create(struct run_io *io, const struct attach_host *host, struct 
 	if (io->run->cards[io->place->member[0].card].external)
 		return site_external_attach(io, host, why);
 	return site_io_is_disk(io->io) ? disk_create(io, host, why) : io_create(io, host, why);
+}
+
+static void find_owners(struct site_run *run)
+{
+	for (unsigned i = 0; i < run->io_count; i++) {
+		const struct placement *place = run->ios[i].place;
+		struct site_io_place owner = site_io_owner(run->site, place->system, place->io);
+
+		for (unsigned j = 0; j < run->io_count; j++)
+			if (run->places[j].system == owner.system && run->places[j].io == owner.io)
+				run->ios[i].owner = &run->ios[j];
+		must(run->ios[i].owner);
+	}
 }
 
 static int ios_create(struct site_run *run, struct refusal *why)
@@ -364,16 +386,18 @@ static int ios_create(struct site_run *run, struct refusal *why)
 			.active = 0,
 		};
 	}
+	find_owners(run);
 	err = site_guard_create(run, why);
 	if (err)
 		return err;
-	for (unsigned i = 0; i < run->io_count; i++) {
-		if (site_hardware_is(&run->ios[i]))
-			continue;
-		err = any_create(&run->ios[i], &host, why);
-		if (err)
-			return err;
-	}
+	for (unsigned i = 0; !err && i < run->io_count; i++)
+		if (run->ios[i].owner == &run->ios[i] && !site_hardware_is(&run->ios[i]))
+			err = any_create(&run->ios[i], &host, why);
+	for (unsigned i = 0; !err && i < run->io_count; i++)
+		if (run->ios[i].owner != &run->ios[i])
+			err = any_create(&run->ios[i], &host, why);
+	if (err)
+		return err;
 	failover_init(&run->failover, run->card_count, run->failover_ios, run->io_count);
 	return site_hardware_assign(run, why);
 }
@@ -461,21 +485,31 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 	return 0;
 }
 
-/* A medium that keeps requests of a disk keeps what these use: its attachment stays. */
-static void disk_destroy(struct run_io *io)
+static void disk_unbind(struct run_io *io)
 {
 	site_move_unwatch_all(io);
-	if (site_disk_unbind(io)) {
-		io->attachment->ops->destroy(io->attachment);
-		site_namespaces_close(io);
-		return;
-	}
-	log_error("prog", "a medium does not give back what it has of a disk io=%s/%s", io->system->name,
-		  io->io->name);
+	if (!site_disk_unbind(io))
+		log_error("prog", "a medium does not give back what it has of a disk io=%s/%s",
+			  io->system->name, io->io->name);
 }
 
+/* A medium that keeps requests of a disk keeps what these use: its attachment stays, and those of who shares it. */
+static void disk_destroy(struct run_io *io)
+{
+	for (unsigned i = 0; i < io->run->io_count; i++)
+		if (io->run->ios[i].owner == io->owner && io->run->ios[i].bound >= 0)
+			return;
+	io->attachment->ops->destroy(io->attachment);
+	site_namespaces_close(io);
+	site_records_close(io);
+}
+
+/* Controllers that share a disk look at each other in every round: all are unbound before one goes. */
 static void ios_destroy(struct site_run *run)
 {
+	for (unsigned i = 0; run->ios && i < run->io_count; i++)
+		if (run->ios[i].block)
+			disk_unbind(&run->ios[i]);
 	for (unsigned i = 0; run->ios && i < run->io_count; i++) {
 		if (run->ios[i].external) {
 			site_external_end(&run->ios[i]);
@@ -490,6 +524,7 @@ static void ios_destroy(struct site_run *run)
 		if (run->ios[i].attachment)
 			run->ios[i].attachment->ops->destroy(run->ios[i].attachment);
 		site_namespaces_close(&run->ios[i]);
+		site_records_close(&run->ios[i]);
 	}
 }
 

@@ -46,6 +46,7 @@ struct run_card {
 	bool lost;              /* its worker never came back: what it uses is left to it */
 	bool medium_dead;       /* it has died: the card is dead for good, */
 	bool medium_absent;     /* or it could not be had: until the card is inserted */
+	const struct site_records *keeper; /* whose record it writes; NULL: nobody's */
 	struct hardware_card *hardware; /* of class vfio: prog/site_hardware.h */
 	bool served;            /* its worker runs it */
 	bool line_up;
@@ -91,6 +92,8 @@ struct run_io {
 	unsigned events_told, events_held; /* in that window */
 	struct run_faults faults;
 	bool quarantined;       /* barred by its faults */
+	struct run_io *owner;   /* whose disk this is; itself where it shares no other's */
+	struct site_records *records; /* what its NVMe subsystem keeps: prog/site_records.h; NULL: nothing */
 	struct site_namespaces *namespaces; /* of its guest's making; NULL: it may make none */
 };
 

@@ -90,6 +90,7 @@ enum { /* Identify Controller; figure 275 */
        NVME_LPA_EXTENDED = 1 << 2,
        NVME_LPA_SUPPORTED = 1 << 5,
        NVME_SANICAP_BLOCK_ERASE = 1 << 1,
+       NVME_SANICAP_OVERWRITE = 1 << 2,
        NVME_SANICAP_NODMMAS_NONE = 1 << 30, /* media is not modified after a sanitize */
        NVME_ONCS_COMPARE = 1 << 0,
        NVME_ONCS_DATASET = 1 << 2,
@@ -133,6 +134,7 @@ enum { /* Identify Namespace; NVM command set, figure 97 */
        NVME_NSATTR_WRITE_PROTECTED = 1 << 0,
        NVME_DLFEAT_ZEROES = 1, /* deallocated blocks read zeroes */
        NVME_DLFEAT_WRITE_ZEROES = 1 << 3,
+       NVME_RESCAP_PTPL = 0x01, /* Persist Through Power Loss */
        NVME_RESCAP_ALL = 0xfe, /* six types, and 1.3's Ignore Existing Key */
 };
 
@@ -301,6 +303,7 @@ enum { /* Get Log Page; 5.16 */
        NVME_SSTAT_DONE = 1,
        NVME_SSTAT_RUNNING = 2,
        NVME_SSTAT_FAILED = 3,
+       NVME_SSTAT_PASSES_SHIFT = 3, /* passes of overwriting that were done: 7:3 */
        NVME_SSTAT_GDE = 1 << 8, /* nothing was written since */
 };
 
@@ -341,6 +344,9 @@ enum { /* Format NVM, CDW10; 5.14 */
 enum { /* Sanitize, CDW10; 5.24 */
        NVME_SANITIZE_ACT = FIELD(2, 0),
        NVME_SANITIZE_AUSE = FIELD_BIT(3), /* unrestricted: a failure can be left */
+       NVME_SANITIZE_OWPASS = FIELD(7, 4), /* passes of overwriting; 0: 16 */
+       NVME_SANITIZE_OIPBP = FIELD_BIT(8), /* each pass writes the inverse of the one before */
+       NVME_SANITIZE_NODAS = FIELD_BIT(9), /* no space is given back */
        NVME_SANITIZE_EXIT_FAILURE = 1,
        NVME_SANITIZE_BLOCK_ERASE = 2,
        NVME_SANITIZE_OVERWRITE = 3,
@@ -360,6 +366,9 @@ enum { /* reservations; 7.2 to 7.5, 8.19 */
        NVME_PREEMPT_ABORT = 2,
        NVME_RELEASE = 0,
        NVME_CLEAR = 1,
+       NVME_CPTPL_RESERVED = 1, /* CPTPL: change of Persist Through Power Loss; figure 439 */
+       NVME_CPTPL_CLEAR = 2,
+       NVME_CPTPL_SET = 3,
        NVME_RESERVE_WRITE_EXCLUSIVE = 1,
        NVME_RESERVE_EXCLUSIVE = 2,
        NVME_RESERVE_WRITE_REGISTRANTS = 3, /* write exclusive, registrants only */

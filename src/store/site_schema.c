@@ -387,6 +387,10 @@ static const struct site_row io_rows[] = {
 	{ .key = "manage", .type = SITE_TYPE_SIZE, .max = UINT64_C(1) << 60, .preset = "0",
 	  .unit = "bytes", AT(site_io, manage), .help = "Of an NVMe disk, how much of its card its guest "
 	  "may have in namespaces that it makes itself; 0 is none." },
+	{ .key = "shares", .type = SITE_TYPE_TEXT, .min = 1, .max = 256, AT(site_io, shares),
+	  .absent = "a disk of its own",
+	  .help = "nvme: `SYSTEM/INTERFACE` whose disk this interface is given, too, by a controller of its own in the "
+		  "same NVM subsystem; `pool` and `redundancy` are as there. Reservations order who may write." },
 };
 
 #define ROWS(list, of) .rows = list, .row_count = array_len(list), .size = sizeof(struct of)

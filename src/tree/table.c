@@ -265,6 +265,7 @@ static const struct tree_property io_columns[] = {
 	ROW("mirror_percent", INTEGER, PLAIN, READ, SHOWN,
 	    "of what differed between the halves, how much is copied"),
 	ROW("mirror_behind_bytes", INTEGER, BYTES, READ, SHOWN, "still to be copied"),
+	ROW("shares",     TEXT,    PLAIN,  CONF, SHOWN,  "interface whose disk this is, too"),
 	ROW("mac",        TEXT,    PLAIN,  CONF, LISTED, "permanent address"),
 	ROW("size_bytes", INTEGER, BYTES,  CONF, SHOWN,  "bytes of a disk"),
 	ROW("queues",     INTEGER, THINGS, READ, SHOWN,  "queue pairs in use"),

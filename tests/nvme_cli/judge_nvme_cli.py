@@ -50,7 +50,7 @@ PRESENTED = {
     "oncs": 0xed,       # Compare, Dataset Management, Write Zeroes, Reservations, Timestamp, Verify
     "fuses": 1, "vwc": 7, "subnqn": "nqn.2026-01.org.midplane:disk",
     "cmic": 2,          # several controllers in the subsystem
-    "sanicap": 0x40000002, "lpa": 0x26, "sgls": 0x50001,
+    "sanicap": 0x40000006, "lpa": 0x26, "sgls": 0x50001,
 }
 SPACE = {"nsze": BLOCKS, "ncap": BLOCKS, "nuse": BLOCKS, "nlbaf": 1, "flbas": 0, "nmic": 0, "rescap": 0xfe,
        "dlfeat": 8,
