@@ -51,7 +51,7 @@ class Worker:
         check(self.commands() >= first + 500, f"{self.name} works on {what}")
 
     def end(self):
-        said, _ = self.process.communicate(timeout=30)
+        said, _ = self.process.communicate(timeout=200)
         check(self.process.returncode == 0, f"{self.name} found all its data: {said.strip()}")
 
 

@@ -114,7 +114,7 @@ def degraded(world, daemon):
           "medium of card 'b' is dead" in facts["mirror_text"], f"it runs: {facts['mirror_text']}")
     good(world, "kept", "nvme", "compare", "7")
     taker = subprocess.run([world.program("src/prog/midplaned"), "--socket", daemon.socket, "--take-over",
-                            daemon.site_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+                            daemon.site_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=200)
     said = next((line for line in taker.stdout.splitlines() if "pull the card" in line), "")
     check(taker.returncode == 4 and "the medium of card 'b' is dead" in said, f"nobody takes it over as it is: {said}")
     deadline = time.monotonic() + 20
