@@ -63,8 +63,8 @@ const struct command midplane_commands[] = {
 	LIST("worker", "data threads"),
 	SHOW("worker", "a data thread"),
 	{ "conform", "", "TARGET", BIT(DESTRUCTIVE) | BIT(JUNIT), 0, midplane_conform,
-	  "judge a PCI function by the standard: a card (nic0) or function (nic0/vf3) of the site, or a "
-	  "PCI address of this machine" },
+	  "judge a PCI function by the standard: a card (nic0) or function (nic0/vf3) of the site, a "
+	  "PCI address of this machine, or a vfio-user socket" },
 	{ "hardware", "list", NULL, BIT(SYSFS), 0, midplane_hardware_list,
 	  "the PCI functions of this machine, and who has each" },
 	{ "hardware", "show", "ADDRESS", BIT(SYSFS), 0, midplane_hardware_show,
