@@ -1,8 +1,9 @@
-"""Two systems share an NVMe disk, of one card or mirrored: data, reservations, events; what outlives the daemon."""
+"""Two systems share an NVMe disk, of one card or mirrored: data, reservations, sanitize; what outlives the daemon."""
 
 import os
 import struct
 import subprocess
+import time
 
 from world import Failure, check, main
 
@@ -94,7 +95,7 @@ def socket(world, system, disk):
 
 def site(world):
     cards = [{"name": f"card-{n}", "class": "disk", "medium": os.path.join(world.dir, f"{n}.img"), "size": "64MiB",
-              "vfs": 8} for n in (1, 2)]
+              "vfs": 16} for n in (1, 2)]
 
     def disk(system, name, pool, **more):
         return {"name": name, "pool": pool, "attachment": "nvme", "socket": socket(world, system, name), **more}
@@ -107,10 +108,14 @@ def site(world):
             # The one that shares stands before the one whose disk it is: the order of the file is nothing.
             "systems": [{"name": "b", "host": "blade",
                          "io": [disk("b", "plain", "one", shares="a/plain"),
-                                disk("b", "twin", "both", redundancy="pair", shares="a/twin")]},
+                                disk("b", "twin", "both", redundancy="pair", shares="a/twin"),
+                                disk("b", "scratch", "one", shares="a/scratch"),
+                                disk("b", "twins", "both", redundancy="pair", shares="a/twins")]},
                         {"name": "a", "host": "blade",
                          "io": [disk("a", "plain", "one", size="8MiB"),
-                                disk("a", "twin", "both", redundancy="pair", size="8MiB")]}]}
+                                disk("a", "twin", "both", redundancy="pair", size="8MiB"),
+                                disk("a", "scratch", "one", size="8MiB", byte_rate="32MiB"),
+                                disk("a", "twins", "both", redundancy="pair", size="8MiB", byte_rate="32MiB")]}]}
 
 
 def pair(world, disk):
@@ -193,6 +198,60 @@ def forgotten(world, daemon, a, b):
     return a, b
 
 
+def sanitize_log(driver):
+    data = driver.log(0x81, 512)
+    return struct.unpack_from("<HH", data)
+
+
+def sanitized(driver, seconds=60):
+    """What the log page says at the end, and the progress that was seen on the way."""
+    seen, deadline = set(), time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        progress, status = sanitize_log(driver)
+        if progress == 0xFFFF and status & 7 != 2:
+            return status, seen
+        seen.add(progress)
+    raise Failure("a sanitize does not end")
+
+
+def erased(world, daemon, disk):
+    """Format and sanitize: what they refuse, what they leave, and what a kill in their midst leaves."""
+    a, b = pair(world, disk)
+    for d in (a, b):
+        check(d.admin(0x09, dw10=0x0B, dw11=0x100)[0] == 0 and d.event(0) is None, "changed namespaces are told")
+    check(a.admin(0x80, nsid=1, dw10=2 << 9)[0] == 0x02, "a cryptographic erase is refused by Format")
+    check(a.admin(0x84, dw10=4)[0] == 0x02, "and by Sanitize")
+    check(a.admin(0x80, nsid=1, dw10=1)[0] == 0x10A, "other blocks than the disk was made with are refused")
+    check(a.write(9, 0x99) == 0 and b.admin(0x80, nsid=1, dw10=1 << 9)[0] == 0 and a.read(9) == 0,
+          "the one formats, with user data erased, and the other reads zeroes")
+    event = a.event()
+    check(event == 0x40002, f"it was told that the namespace has changed ({event})")
+    check(a.log(4, 4096)[:4] == b"\1\0\0\0", "and which")
+    check(a.write(9, 0x99) == 0 and a.admin(0x84, dw10=3 | 2 << 4 | 1 << 8, dw11=0xC3C3C3C3)[0] == 0,
+          "overwriting begins, in two passes")
+    status, _ = sanitized(b)
+    check(status == 1 | 2 << 3 and a.read(9) == 0xC3 and b.read(16383) == 0xC3,
+          f"it leaves the pattern everywhere ({status:#x})")
+    # 16 passes: it is killed in their midst, and goes on.
+    check(a.admin(0x84, dw10=3, dw11=0x5A5A5A5A)[0] == 0 and sanitize_log(b)[1] & 7 == 2, "and again, in 16 passes")
+    check(b.write(9, 1) == 0x1D and a.write(9, 1) == 0x1D, "commands of both are refused meanwhile")
+    kill(daemon, a, b)
+    a, b = pair(world, disk)
+    progress, status = sanitize_log(a)
+    check(status & 7 == 2, f"killed in its midst, it goes on ({progress}, {status:#x})")
+    status, seen = sanitized(b)
+    check(status == 1 | 16 << 3 and len(seen) > 1 and a.read(0) == a.read(16383) == 0x5A,
+          f"to its end, which the log page shows coming ({len(seen)} steps)")
+    check(a.write(3, 0x33) == 0 and a.io(0, dw10=0)[0] == 0, "what is written after it")
+    kill(daemon, a, b)
+    a, b = pair(world, disk)
+    check(b.read(3) == 0x33 and b.read(4) == 0x5A and sanitize_log(a)[1] == 1 | 16 << 3, "stays after another kill")
+    check(b.admin(0x84, dw10=2)[0] == 0 and sanitized(a)[0] == 1 and a.read(3) == a.read(4) == 0,
+          "a block erase leaves zeroes")
+    a.close()
+    b.close()
+
+
 def kill(daemon, *drivers):
     daemon.process.kill()
     daemon.process.wait()
@@ -247,6 +306,8 @@ def body(world):
     a.close()
     b.close()
     halves(world, daemon)
+    for disk in ("scratch", "twins"):
+        erased(world, daemon, disk)
     a, b = pair(world, "plain")
     took = daemon.stop()
     check(daemon.process.returncode == 0, f"SIGTERM stops it under both ({took * 1000:.0f} ms)")
