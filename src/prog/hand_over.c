@@ -351,21 +351,27 @@ static void name_busy(const struct hand_over *h, struct refusal *why)
 static int collect_functions(struct hand_over *h, struct refusal *why)
 {
 	struct refusal below = { .path = "" };
+	struct run_io *io = NULL;
+	unsigned count = 0;
+	int err = 0;
 
-	for (unsigned i = 0; i < h->run->io_count; i++) {
-		struct run_io *io = &h->run->ios[i];
-		int err;
-
+	for (unsigned i = 0; !err && i < h->run->io_count; i++) {
+		io = &h->run->ios[i];
+		if (hand_has_client(io))
+			err = hand_prepare(io, &h->functions[count++], &below);
+	}
+	for (unsigned i = 0; !err && i < h->run->io_count; i++) {
+		io = &h->run->ios[i];
 		if (!hand_has_client(io))
 			continue;
 		err = hand_collect(io, &h->functions[h->function_count], &below);
-		if (err) {
-			refuse(why, "", "'%s/%s': %s", io->system->name, io->io->name, below.text);
-			return err;
-		}
-		h->function_count++;
+		h->function_count += !err;
 	}
-	return 0;
+	for (unsigned i = h->function_count; i < count; i++)
+		parcel_drop(&h->functions[i]); /* was not collected */
+	if (err)
+		refuse(why, "", "'%s/%s': %s", io->system->name, io->io->name, below.text);
+	return err;
 }
 
 static void note_pulled(struct hand_over *h)
@@ -479,6 +485,9 @@ void hand_over_restore(struct hand_over *h, struct site_run *run)
 	for (unsigned i = 0; i < h->function_count; i++)
 		if (hand_place(run, &h->functions[i], &why))
 			log_error("prog", "a client cannot be taken back: %s", why.text);
+	for (unsigned i = 0; i < h->function_count; i++)
+		if (hand_place_reservations(run, &h->functions[i], &why))
+			log_error("prog", "reservations cannot be taken back: %s", why.text);
 	hand_go_on(run);
 	drop_collected(h);
 	drop_peer(h);

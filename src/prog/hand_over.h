@@ -34,9 +34,13 @@ bool hand_terms_line(const char *terms, const struct site_system *system, const 
 
 /* Whether a client is connected that would not come back by itself. */
 bool hand_has_client(const struct run_io *io);
-/* Collects a function that holds still; gives it back to an interface of the same name.  0, or -errno with 'why'. */
+/* A function that holds still goes into an empty parcel, in two steps, and into an interface of the same name.  What
+ * functions share, which are reservations, is changed by the reset of one of them: so all are prepared before the first
+ * is collected, and all are placed before the reservations of the first are.  0, or -errno with 'why'. */
+int hand_prepare(struct run_io *io, struct parcel *parcel, struct refusal *why);
 int hand_collect(struct run_io *io, struct parcel *parcel, struct refusal *why);
 int hand_place(struct site_run *run, const struct parcel *parcel, struct refusal *why);
+int hand_place_reservations(struct site_run *run, const struct parcel *parcel, struct refusal *why);
 /* Whether a function with a client holds still, or will. */
 bool hand_is_still(const struct run_io *io);
 /* All functions hold still; go on; have no clients any more, who are somebody else's. */

@@ -40,23 +40,21 @@ bool hand_has_client(const struct run_io *io)
 	return server && vfio_user_has_client(server);
 }
 
-int hand_collect(struct run_io *io, struct parcel *parcel, struct refusal *why)
+int hand_prepare(struct run_io *io, struct parcel *parcel, struct refusal *why)
 {
-	struct parcel made = { .bytes = NULL }, whole = { .bytes = NULL };
 	struct attach_facts facts = { .where = "" };
 	size_t reservations = 0;
 	uint8_t *at;
-	int err;
 
 	if (io->quarantined)
 		io->attachment->ops->facts(io->attachment, &facts);
-	/* The function is quiet: nothing changes them until it is given. */
+	/* The function is quiet: nothing changes them until one that shares them is given. */
 	if (subsystem_of(io)) {
 		attach_hold(site_run_front(io));
 		reservations = nvme_reservations_save(subsystem_of(io), NULL, 0);
 		attach_release(site_run_front(io));
 	}
-	at = parcel_extend(&whole, HEAD_SIZE + reservations);
+	at = parcel_extend(parcel, HEAD_SIZE + reservations);
 	if (!at) {
 		refuse(why, "", "no memory to hand it over");
 		return -ENOMEM;
@@ -66,19 +64,24 @@ int hand_collect(struct run_io *io, struct parcel *parcel, struct refusal *why)
 	put_le64(at + AT_RESERVATIONS, reservations);
 	if (reservations)
 		must(nvme_reservations_save(subsystem_of(io), at + HEAD_SIZE, reservations) == reservations);
-	err = vfio_user_give(server_of(io), &made, why);
-	if (err) {
-		parcel_drop(&whole);
+	return 0;
+}
+
+int hand_collect(struct run_io *io, struct parcel *parcel, struct refusal *why)
+{
+	struct parcel made = { .bytes = NULL };
+	uint8_t *at;
+	int err = vfio_user_give(server_of(io), &made, why);
+
+	if (err)
 		return err;
-	}
 	/* What was given has no way back but into a parcel. */
-	at = parcel_extend(&whole, made.size);
+	at = parcel_extend(parcel, made.size);
 	must(at != NULL);
 	memcpy(at, made.bytes, made.size);
-	must(parcel_give_fds(&whole, made.fds, made.fd_count) == 0);
+	must(parcel_give_fds(parcel, made.fds, made.fd_count) == 0);
 	made.fd_count = 0;
 	parcel_drop(&made);
-	*parcel = whole;
 	return 0;
 }
 
@@ -92,22 +95,6 @@ static struct run_io *find(struct site_run *run, const char *name)
 			return &run->ios[i];
 	}
 	return NULL;
-}
-
-/* Whoever has the function has its reservations, which a reset of the controller may have ended. */
-static int place_reservations(struct run_io *io, const uint8_t *bytes, uint64_t size, struct refusal *why)
-{
-	struct nvme_subsystem *subsystem = subsystem_of(io);
-	int err = size && !subsystem ? -EINVAL : 0;
-
-	if (subsystem) {
-		attach_hold(site_run_front(io));
-		err = nvme_reservations_load(subsystem, bytes, size);
-		attach_release(site_run_front(io));
-	}
-	if (err)
-		refuse(why, "", "its reservations are damaged");
-	return err;
 }
 
 int hand_place(struct site_run *run, const struct parcel *parcel, struct refusal *why)
@@ -132,9 +119,6 @@ int hand_place(struct site_run *run, const struct parcel *parcel, struct refusal
 		return -EINVAL;
 	}
 	err = vfio_user_take(server_of(io), &inner, &below);
-	if (!err)
-		err = place_reservations(io, parcel->bytes + HEAD_SIZE,
-					 get_le64(parcel->bytes + AT_RESERVATIONS), &below);
 	if (err) {
 		refuse(why, "", "'%.128s': %s", name, below.text);
 		return err;
@@ -142,6 +126,24 @@ int hand_place(struct site_run *run, const struct parcel *parcel, struct refusal
 	if (quarantine[0])
 		site_faults_bar(io, quarantine);
 	return 0;
+}
+
+int hand_place_reservations(struct site_run *run, const struct parcel *parcel, struct refusal *why)
+{
+	const char *name = (const char *)parcel->bytes;
+	struct run_io *io = find(run, name); /* hand_place() has looked */
+	struct nvme_subsystem *subsystem = io ? subsystem_of(io) : NULL;
+	uint64_t size = get_le64(parcel->bytes + AT_RESERVATIONS);
+	int err = size && !subsystem ? -EINVAL : 0;
+
+	if (subsystem) {
+		attach_hold(site_run_front(io));
+		err = nvme_reservations_load(subsystem, parcel->bytes + HEAD_SIZE, size);
+		attach_release(site_run_front(io));
+	}
+	if (err)
+		refuse(why, "", "'%.128s': its reservations are damaged", name);
+	return err;
 }
 
 bool hand_is_still(const struct run_io *io)

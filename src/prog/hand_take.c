@@ -213,6 +213,8 @@ static int place_all(struct hand_take *take, struct site_run *run, struct refusa
 	(void)hand_hold_still(run);
 	for (unsigned i = 0; !err && i < take->function_count; i++)
 		err = hand_place(run, &take->functions[i], why);
+	for (unsigned i = 0; !err && i < take->function_count; i++)
+		err = hand_place_reservations(run, &take->functions[i], why);
 	return err;
 }
 
