@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import time
 
 from wire import ARP, Far, frames
@@ -40,6 +41,10 @@ systems:
 """
 
 
+def card(i):
+    return f"igb,id=nic{i},bus=rp{i},netdev=n{i},mac=52:54:00:00:00:0{i + 1}"
+
+
 class Guest(guests.QemuGuest):
     memory_mb = 1024
     kernel_tree = "nic"
@@ -48,7 +53,9 @@ class Guest(guests.QemuGuest):
         extra = ["-device", "intel-iommu,intremap=on,caching-mode=on"]
         for i, far in enumerate(fars):
             extra += ["-device", f"pcie-root-port,id=rp{i},chassis={i + 1},slot={i + 1}", *far.qemu(f"n{i}"),
-                      "-device", f"igb,bus=rp{i},netdev=n{i},mac=52:54:00:00:00:0{i + 1}"]
+                      "-device", card(i)]
+        self.monitor = os.path.join(world.dir, "monitor")
+        extra += ["-monitor", f"unix:{self.monitor},server=on,wait=off"]
         site = os.path.join(world.dir, "site.yaml")
         with open(site, "w", encoding="ascii") as out:
             out.write(SITE)
@@ -69,6 +76,17 @@ class Guest(guests.QemuGuest):
         done = self.run(f"midplane {words}; echo code=$?", check=False)
         text, _, code = done.text.rpartition("code=")
         return int(code), text.strip()
+
+    def qemu(self, words):
+        """A command to QEMU's monitor."""
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(self.monitor)
+            monitor.settimeout(10)
+            said = monitor.recv(4096)
+            monitor.sendall(words.encode() + b"\n")
+            while said.count(b"(qemu) ") < 2:
+                said += monitor.recv(4096)
+        check(b"Error" not in said, f"QEMU is told: {words}")
 
     def does(self, words, says=""):
         code, text = self.tool(words)
@@ -246,6 +264,23 @@ def drives(guest, far, vf, mac, vlan):
     check(tags == {vlan} and count == 20, f"{count} frames of {mac} in VLAN {tags} on the line")
 
 
+class Driven:
+    """A function that such a program has for a while, sending."""
+
+    def __init__(self, guest, far, vf, mac, vlan):
+        self.guest, self.far, self.mac, self.vlan, self.since = guest, far, mac, vlan, len(frames(far.pcap))
+        guest.spawn(f"vfio_igb {vf} 500 20", "driven")
+        guest.wait_for("a user-space driver sends", lambda: from_mac(far, mac, self.since)[1] > 5)
+
+    def check(self, during):
+        done = self.guest.finish("driven", 60)
+        check(done.code == 0 and "sent=500" in done.text, f"it sent all the time {during}: {done.text.strip()}")
+        # Its own kind of frame; each has its number.
+        seen = [(tag, int.from_bytes(payload[:4], "big")) for source, _, tag, kind, payload
+                in frames(self.far.pcap)[self.since:] if source == self.mac and kind == 0x88b5]
+        check(seen == [(self.vlan, n) for n in range(500)], f"all {len(seen)} are on the line, in their VLAN and order")
+
+
 def serves(guest, fars):
     """The site gives each system its function, and its card is told of it."""
     guest.run("ip link set eth0 down")
@@ -273,8 +308,19 @@ def resumes(guest, far):
     drives(guest, far, VF_A[0], MAC[0], 100)
 
 
+def keeps_a_guest(guest, far):
+    driven = Driven(guest, far, VF_A[0], MAC[0], 100)
+    end(guest, "KILL")
+    start(guest)
+    check(has_event(guest, "resumed", "(vfio_igb) has it open"), "a function in use is found in use")
+    row = interface_of(guest, "web")
+    check(row["state"] == "running" and "(vfio_igb)" in row["used_by"], f"by {row['used_by']}")
+    driven.check("while the daemon was killed and started")
+
+
 def loses_a_card(guest, far):
-    guest.run(f"echo 1 >/sys/bus/pci/devices/{PF_A}/remove")
+    driven = Driven(guest, far, VF_B[0], MAC[1], 200)
+    guest.qemu("device_del nic0")
     guest.wait_for("a card that is pulled is dead", lambda: guest.shown("card list")[0]["state"] == "dead")
     guest.wait_for("its system has a function of the other", lambda: interface_of(guest, "web").get("card") == "nic-b")
     rows = {row["name"]: (row["role"], row["state"]) for row in guest.shown("function list")}
@@ -282,8 +328,9 @@ def loses_a_card(guest, far):
     check({row["name"]: row["free"] for row in guest.shown("pool list")} == {"wires": 0, "b": 0}, "or counted so")
     check(guest.told("eth1", 1) == (MAC[0], 100, 500), "the other card was told address, VLAN and rate")
     check(guest.told("eth1", 0) == (MAC[1], 200, 0), "and nothing else of what it has")
+    driven.check("while the card was pulled and its functions replaced")
     drives(guest, far, VF_B[1], MAC[0], 100)
-    guest.run("echo 1 >/sys/bus/pci/rescan", 30)
+    guest.qemu(f"device_add {card(0)}")
     guest.wait_for("a card that is back has its functions again", lambda: [
         row["state"] for row in guest.shown("function list")[:3]] == ["free"] * 3)
 
@@ -304,6 +351,7 @@ def body(world):
     guest.run(f"ip link set {vf} down")
     serves(guest, fars)
     resumes(guest, fars[0])
+    keeps_a_guest(guest, fars[0])
     loses_a_card(guest, fars[1])
     end(guest, "TERM")
     check(guest.driver(VF_A[0]) == "gone" and [guest.driver(vf) for vf in VF_B] == ["none", "igbvf"],

@@ -1,12 +1,13 @@
 /* tests/guests/vfio_igb.c -- a driver of Intel 82576 virtual functions in user space, which can
  * only send.
  *
- *   vfio_igb 0000:01:10.0 COUNT
+ *   vfio_igb 0000:01:10.0 COUNT [PAUSE_MS]
  *
  * Takes the function through VFIO as a guest's VMM does, asks its physical function by the mailbox
  * to be reset, which tells the function's address, and sends COUNT frames from it to everybody,
- * each with its number.  Prints "mac=.. sent=N" when the hardware says that all are out.  Registers
- * are those of the 82576's data sheet, sections 7.8.2.9.1 (mailbox) and 8.26 (virtual functions).
+ * each with its number, and with a pause after each.  Prints "mac=.. sent=N" when the hardware says
+ * that all are out.  Registers are those of the 82576's data sheet, sections 7.8.2.9.1 (mailbox)
+ * and 8.26 (virtual functions).
  */
 #include "base/bytes.h"
 #include "os/vfio_function.h"
@@ -112,7 +113,8 @@ static void lay_frame(uint8_t *frame, const uint8_t mac[6], unsigned number)
 	put_be32(frame + 14, number);
 }
 
-static const char *send_frames(uint8_t *memory, uint64_t iova, const uint8_t mac[6], unsigned count)
+static const char *send_frames(uint8_t *memory, uint64_t iova, const uint8_t mac[6], unsigned count,
+			       unsigned pause_ms)
 {
 	put(RING_LOW, (uint32_t)iova);
 	put(RING_HIGH, (uint32_t)(iova >> 32));
@@ -132,11 +134,12 @@ static const char *send_frames(uint8_t *memory, uint64_t iova, const uint8_t mac
 		put(RING_TAIL, (i + 1) % DESCRIPTORS);
 		if (!wait_for(RING_HEAD, 0xffff, (i + 1) % DESCRIPTORS))
 			return "a frame is not sent";
+		usleep(pause_ms * 1000);
 	}
 	return NULL;
 }
 
-static const char *drive(struct vfio_function *function, unsigned count)
+static const char *drive(struct vfio_function *function, unsigned count, unsigned pause_ms)
 {
 	uint8_t *memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -155,7 +158,7 @@ static const char *drive(struct vfio_function *function, unsigned count)
 		return "its registers are not where they should be";
 	wrong = ask_for_reset(mac);
 	if (!wrong)
-		wrong = send_frames(memory, iova, mac, count);
+		wrong = send_frames(memory, iova, mac, count, pause_ms);
 	if (!wrong)
 		printf("mac=%02x:%02x:%02x:%02x:%02x:%02x sent=%u\n", mac[0], mac[1], mac[2],
 		       mac[3], mac[4], mac[5], count);
@@ -164,16 +167,17 @@ static const char *drive(struct vfio_function *function, unsigned count)
 
 int main(int argc, char **argv)
 {
-	struct vfio_function_conf conf = { .address = argc == 3 ? argv[1] : "" };
+	struct vfio_function_conf conf = { .address = argc > 2 ? argv[1] : "" };
 	struct vfio_function *function;
 	struct refusal why = { 0 };
 	const char *wrong;
 
-	if (argc != 3)
+	if (argc < 3 || argc > 4)
 		return 2;
 	if (vfio_function_open(&function, &conf, &why) != 0)
 		return give_up(why.text);
-	wrong = drive(function, (unsigned)strtoul(argv[2], NULL, 10));
+	wrong = drive(function, (unsigned)strtoul(argv[2], NULL, 10),
+		      argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 0);
 	vfio_function_close(function);
 	return wrong ? give_up(wrong) : 0;
 }
