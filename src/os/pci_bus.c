@@ -131,6 +131,33 @@ static unsigned index_of_vf(const struct pci_bus *bus, const struct pci_bus_func
 	return 0;
 }
 
+/* Of sriov_numvfs, Linux waits for the function's driver: as long as a guest likes when the card is
+ * unplugged under it. */
+static unsigned count_vfs(const struct pci_bus *bus, const char *pf)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	unsigned count = 0;
+	DIR *dir;
+
+	path_of(bus, pf, "", path, sizeof path);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)) != NULL)
+		count += strncmp(entry->d_name, "virtfn", 6) == 0;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+void pci_bus_override(const struct pci_bus *bus, const char *address,
+		      char override[PCI_BUS_WORD_MAX])
+{
+	read_text(bus, address, "driver_override", override, PCI_BUS_WORD_MAX);
+	if (strcmp(override, "(null)") == 0)
+		override[0] = '\0';
+}
+
+/* Reads nothing for which Linux takes the device's lock: its driver may hold that for long. */
 static void read_function(const struct pci_bus *bus, const char *address,
 			  struct pci_bus_function *f)
 {
@@ -145,11 +172,8 @@ static void read_function(const struct pci_bus *bus, const char *address,
 	f->class_code = (uint32_t)read_number(bus, address, "class", 0);
 	f->numa_node = (int)read_number(bus, address, "numa_node", -1);
 	f->vfs_total = (unsigned)read_number(bus, address, "sriov_totalvfs", 0);
-	f->vfs = (unsigned)read_number(bus, address, "sriov_numvfs", 0);
+	f->vfs = f->vfs_total ? count_vfs(bus, address) : 0;
 	read_link(bus, address, "driver", f->driver, sizeof f->driver);
-	read_text(bus, address, "driver_override", f->override, sizeof f->override);
-	if (strcmp(f->override, "(null)") == 0)
-		f->override[0] = '\0';
 	f->group = read_link(bus, address, "iommu_group", group, sizeof group)
 			   ? (int)strtol(group, NULL, 10)
 			   : PCI_BUS_NO_GROUP;

@@ -28,7 +28,6 @@ struct pci_bus_function {
 	uint16_t vendor, device, subsystem_vendor, subsystem;
 	uint32_t class_code;		  /* 24 bits */
 	char driver[PCI_BUS_WORD_MAX];	  /* "" when none has it */
-	char override[PCI_BUS_WORD_MAX];  /* driver_override; "" when there is none */
 	char interface[PCI_BUS_WORD_MAX]; /* network interface; "" */
 	bool interface_up;		  /* and the host has it up */
 	int group;			  /* IOMMU group, or PCI_BUS_NO_GROUP */
@@ -70,6 +69,9 @@ bool pci_bus_vf_address(const struct pci_bus *bus, const char *pf, unsigned vf,
 /* Reads its configuration space from the beginning: bytes read, or -errno.  Who is not root
  * gets 64. */
 int pci_bus_config(const struct pci_bus *bus, const char *address, uint8_t *bytes, size_t size);
+/* Its driver_override; "" when there is none.  Waits while its driver comes or goes. */
+void pci_bus_override(const struct pci_bus *bus, const char *address,
+		      char override[PCI_BUS_WORD_MAX]);
 /* Whether drivers take VFs of a PF by themselves: 1, 0, or -1 when the kernel does not say. */
 int pci_bus_autoprobe(const struct pci_bus *bus, const char *pf);
 int pci_bus_set_autoprobe(const struct pci_bus *bus, const char *pf, int autoprobe);

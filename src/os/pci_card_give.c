@@ -49,7 +49,7 @@ static int note(struct pci_card *card, unsigned vf, const struct pci_bus_functio
 		*entry = (struct pci_record_function){ .vf = vf };
 		memcpy(entry->address, f->address, sizeof entry->address);
 		memcpy(entry->driver, f->driver, sizeof entry->driver);
-		memcpy(entry->override, f->override, sizeof entry->override);
+		pci_bus_override(&card->root, f->address, entry->override);
 	}
 	entry->set |= set;
 	snprintf(entry->owner, sizeof entry->owner, "%s", owner);

@@ -318,9 +318,22 @@ def keeps_a_guest(guest, far):
     driven.check("while the daemon was killed and started")
 
 
+def waits_for_a_guest(guest, far):
+    """A card is unplugged, and Linux waits for the guest that has one of its functions."""
+    driven = Driven(guest, far, VF_B[0], MAC[1], 200)
+    guest.run(f"vfio_igb {VF_A[0]} 1 3600000 >/tmp/held 2>&1 & echo $! >/tmp/holder")
+    guest.wait_for("a guest has a function", lambda: interface_of(guest, "web")["state"] == "running")
+    check(interface_of(guest, "db")["state"] == "running", "so has one of the other card")
+    guest.qemu("device_del nic0")
+    guest.wait_for("Linux waits for it", lambda: guest.run(
+        f"dmesg | grep -q 'vfio-pci {VF_A[0]}.*blocked until released by user'", check=False).code == 0)
+    driven.check("while the first guest's card is unplugged")
+    guest.wait_for("the other card is still looked after", lambda: interface_of(guest, "db")["state"] == "waiting")
+
+
 def loses_a_card(guest, far):
     driven = Driven(guest, far, VF_B[0], MAC[1], 200)
-    guest.qemu("device_del nic0")
+    guest.run("kill $(cat /tmp/holder)")
     guest.wait_for("a card that is pulled is dead", lambda: guest.shown("card list")[0]["state"] == "dead")
     guest.wait_for("its system has a function of the other", lambda: interface_of(guest, "web").get("card") == "nic-b")
     rows = {row["name"]: (row["role"], row["state"]) for row in guest.shown("function list")}
@@ -352,6 +365,7 @@ def body(world):
     serves(guest, fars)
     resumes(guest, fars[0])
     keeps_a_guest(guest, fars[0])
+    waits_for_a_guest(guest, fars[1])
     loses_a_card(guest, fars[1])
     end(guest, "TERM")
     check(guest.driver(VF_A[0]) == "gone" and [guest.driver(vf) for vf in VF_B] == ["none", "igbvf"],
