@@ -137,9 +137,11 @@ def client(guest, *verb):
 
 def serve(guest):
     """A disk card on the function, a disk of it, and a client that drives that."""
-    done = guest.run("midplaned --socket /tmp/m.sock /bin/site.json", 60, check=False)
-    check(done.code != 0 and "is no table of namespaces" in done.text,
-          f"a disk that holds something is not taken over: {done.text.strip()[-300:]}")
+    start_daemon(guest)
+    card = json.loads(guest.tool("--socket /tmp/m.sock -o json card show ssd")[1])
+    check(card["state"] == "dead" and "is no table of namespaces" in card["medium_access"],
+          f"a disk that holds something is not taken over: {card['medium_access']}")
+    stop_daemon(guest)
     guest.run("dd if=/dev/zero of=/dev/nvme0n1 bs=1M count=2 oflag=direct 2>/dev/null")
     start_daemon(guest)
     card = json.loads(guest.tool("--socket /tmp/m.sock -o json card show ssd")[1])
