@@ -9,8 +9,8 @@
 static const uint64_t offered_bits =
 	BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_INDIRECT_DESC) |
 	BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_F_ANY_LAYOUT) |
-	BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_TOPOLOGY) |
-	BIT(VIRTIO_BLK_F_WRITE_ZEROES);
+	BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_GEOMETRY) | BIT(VIRTIO_BLK_F_BLK_SIZE) |
+	BIT(VIRTIO_BLK_F_TOPOLOGY) | BIT(VIRTIO_BLK_F_WRITE_ZEROES);
 
 size_t virtio_blk_size(void)
 {
@@ -326,6 +326,18 @@ static uint8_t log2_of(uint32_t n)
 	return log;
 }
 
+/* As any disk without one of its own says it.  A PC's firmware tells boot loaders of a disk without heads that it
+ * has none, and they cannot read from it. */
+static void lay_geometry(uint64_t sectors, uint8_t *config)
+{
+	enum { CYLINDERS_MAX = 16383, HEADS = 16, TRACK = 63 };
+	uint64_t cylinders = min_u64(sectors / (HEADS * TRACK), CYLINDERS_MAX);
+
+	put_le16(config + VIRTIO_BLK_CONFIG_CYLINDERS, (uint16_t)max_u64(cylinders, 1));
+	config[VIRTIO_BLK_CONFIG_HEADS] = HEADS;
+	config[VIRTIO_BLK_CONFIG_SECTORS] = TRACK;
+}
+
 static void lay_config(const struct virtio_blk *blk, uint8_t *config)
 {
 	static const struct block_back nothing = { .block_size = VIRTIO_BLK_SECTOR,
@@ -336,6 +348,7 @@ static void lay_config(const struct virtio_blk *blk, uint8_t *config)
 	memset(config, 0, VIRTIO_BLK_CONFIG_SIZE);
 	put_le64(config + VIRTIO_BLK_CONFIG_CAPACITY, back->size / VIRTIO_BLK_SECTOR);
 	put_le32(config + VIRTIO_BLK_CONFIG_SEG_MAX, VIRTIO_BLK_SEG_MAX);
+	lay_geometry(back->size / VIRTIO_BLK_SECTOR, config);
 	put_le32(config + VIRTIO_BLK_CONFIG_BLK_SIZE, back->block_size);
 	config[VIRTIO_BLK_CONFIG_PHYSICAL_EXP] =
 		log2_of(back->physical_block_size / back->block_size);

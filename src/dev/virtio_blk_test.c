@@ -248,6 +248,14 @@ static void the_configuration_space_says_what_the_namespace_is(void **state)
 	assert_int_equal(get_le16(config + VIRTIO_BLK_CONFIG_NUM_QUEUES), 4);
 	assert_int_equal(get_le32(config + VIRTIO_BLK_CONFIG_DISCARD_ALIGNMENT), 8);
 	assert_int_equal(config[VIRTIO_BLK_CONFIG_SIZE], 0);
+	assert_int_equal(get_le16(config + VIRTIO_BLK_CONFIG_CYLINDERS),
+			 DISK / 512 / 16 / 63 ? DISK / 512 / 16 / 63 : 1);
+	assert_int_equal(config[VIRTIO_BLK_CONFIG_HEADS], 16);
+	assert_int_equal(config[VIRTIO_BLK_CONFIG_SECTORS], 63);
+	back.back.size = UINT64_C(1) << 50;
+	virtio_blk_config_read(blk, 0, sizeof config, config);
+	assert_int_equal(get_le16(config + VIRTIO_BLK_CONFIG_CYLINDERS), 16383);
+	back.back.size = DISK;
 	virtio_blk_config_read(blk, UINT32_MAX, 4, config);
 	assert_int_equal(get_le32(config), 0);
 	front->namespaces[0] = NULL;
