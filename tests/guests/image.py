@@ -195,9 +195,9 @@ def qemu_initramfs(path, programs, modules=(), tree="guest"):
     build_initramfs(path, root, programs, modules)
 
 
-def root_image(path, size_mib, programs=None):
-    """Writes a file system to 'path' that a guest's kernel can run from; programs of the host to put into /bin,
-    {name: file}, with the libraries that they need."""
+def root_image(path, size_mib, programs=None, files=None, offset_mib=0):
+    """Writes a file system to 'path', from 'offset_mib' on, that a guest's kernel can run from; programs of the host
+    to put into /bin, {name: file}, with the libraries that they need, and files, {path in it: file}."""
     mkfs = only("/sbin/mkfs.ext4", "install e2fsprogs")
     with tempfile.TemporaryDirectory() as tree:
         for directory in ("bin", "dev", "etc", "data", "proc", "sbin", "sys", "tmp"):
@@ -205,9 +205,10 @@ def root_image(path, size_mib, programs=None):
         programs = {"busybox": busybox(), **(programs or {})}
         for name, source in programs.items():
             shutil.copy(source, os.path.join(tree, "bin", name))
-        for library in sorted({library for source in programs.values() for library in libraries(source)}):
-            os.makedirs(tree + os.path.dirname(library), exist_ok=True)
-            shutil.copy(library, tree + library)
+        copies = {library: library for source in programs.values() for library in libraries(source)}
+        for name, source in sorted({**copies, **(files or {})}.items()):
+            os.makedirs(tree + os.path.dirname(name), exist_ok=True)
+            shutil.copy(source, tree + name)
         said = subprocess.run([busybox(), "--list"], stdout=subprocess.PIPE, text=True, check=True)
         for name in said.stdout.split():
             if not os.path.lexists(os.path.join(tree, "bin", name)):
@@ -215,4 +216,5 @@ def root_image(path, size_mib, programs=None):
         with open(os.path.join(tree, "sbin/init"), "w", encoding="ascii") as init:
             init.write(DISK_INIT)
         os.chmod(os.path.join(tree, "sbin/init"), 0o755)
-        subprocess.run([mkfs, "-q", "-F", "-d", tree, path, f"{size_mib}M"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([mkfs, "-q", "-F", "-d", tree, "-E", f"offset={offset_mib << 20}", path, f"{size_mib}M"],
+                       check=True, stdout=subprocess.DEVNULL)
