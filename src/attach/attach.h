@@ -59,6 +59,10 @@ struct attach_disk {
 	 * is destroyed; NULL: one of its own. */
 	struct nvme_subsystem *shared;
 	uint16_t controller; /* its ID there, unique */
+	/* NVMe: its controller is the primary one of the subsystem, or the secondary one that the primary sees as
+	 * virtual function vf_number, 1..; 0 and not primary: one that stands alone. */
+	bool primary;
+	uint16_t vf_number;
 };
 
 struct attach_conf {

@@ -192,6 +192,13 @@ static void *zeroed(size_t size)
 	return memset(at, 0, whole);
 }
 
+static enum nvme_role role_of(const struct attach_disk *disk)
+{
+	if (disk->primary)
+		return NVME_PRIMARY;
+	return disk->vf_number ? NVME_SECONDARY : NVME_ALONE;
+}
+
 static int make_nvme(struct vfio_disk *disk, const struct attach_conf *conf)
 {
 	const uint8_t *id = conf->disk->id;
@@ -203,8 +210,8 @@ static int make_nvme(struct vfio_disk *disk, const struct attach_conf *conf)
 		.owner = conf->disk->wish_owner, .keep = conf->disk->keep, .keep_owner = conf->disk->keep_owner,
 	};
 	struct nvme_function_conf function = {
-		.kind = &disk->nvme_kinds.lent, .role = NVME_ALONE, .queues = disk->queues,
-		.controller_id = conf->disk->controller,
+		.kind = &disk->nvme_kinds.lent, .role = role_of(conf->disk), .queues = disk->queues,
+		.controller_id = conf->disk->controller, .vf_number = conf->disk->vf_number,
 		.serial = conf->mac, .now_ms = conf->disk->now_ms, .dma = &disk->dma,
 		.domain_or_null = conf->domain, .host = vfio_user_function_host(&disk->server),
 	};

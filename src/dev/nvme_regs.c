@@ -107,6 +107,8 @@ void nvme_controller_reset(struct nvme *nvme)
 {
 	forget(nvme);
 	nvme->csts &= NVME_CSTS_RDY | NVME_CSTS_NSSRO;
+	if (!nvme->online)
+		nvme->csts |= NVME_CSTS_CFS; /* 8.26.3 */
 	nvme->cc &= ~(uint32_t)field_mask(NVME_CC_EN);
 }
 
@@ -115,6 +117,8 @@ void nvme_reset(struct nvme *nvme)
 	forget(nvme);
 	nvme->cc = 0;
 	nvme->csts &= NVME_CSTS_RDY; /* until nothing is in flight: nvme_step() */
+	if (!nvme->online)
+		nvme->csts |= NVME_CSTS_CFS;
 	nvme->aqa = 0;
 	nvme->asq = 0;
 	nvme->acq = 0;
@@ -130,7 +134,8 @@ static void start(struct nvme *nvme)
 	nvme->starting = false;
 	nvme_set_phase(nvme, NVME_ENABLED);
 	if (!nvme->online) {
-		nvme_fail(nvme, "a secondary controller was enabled while it is offline");
+		nvme_fail(nvme, "a secondary controller was enabled while it is offline: the guest that has the "
+			"primary one is to bring it online");
 		return;
 	}
 	if (field_get(nvme->cc, NVME_CC_CSS) || field_get(nvme->cc, NVME_CC_MPS) ||

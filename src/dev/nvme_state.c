@@ -197,6 +197,8 @@ static bool is_sound(const struct nvme *nvme, const uint8_t *from, size_t size)
 		return false;
 	/* A controller that is ready has an admin queue. */
 	csts = (uint32_t)(get(from, AT_CC) >> 32);
+	if (!nvme->online && csts & NVME_CSTS_RDY)
+		return false; /* only the primary controller brings one online */
 	return !(csts & NVME_CSTS_RDY) || part(get(from, AT_QUEUES + QUEUE_SQ), 3);
 }
 
@@ -294,6 +296,9 @@ int nvme_load(struct nvme *nvme, const uint8_t *from, size_t size)
 	if (nvme_busy(nvme) || !is_sound(nvme, from, size))
 		return -EINVAL;
 	nvme_reset(nvme);
+	/* What a primary controller was given since its last reset is not its own yet. */
+	nvme->queues_now = (uint16_t)part(get(from, AT_SHAPE), 0);
+	nvme->vectors_now = (uint16_t)part(get(from, AT_SHAPE), 1);
 	nvme->cc = (uint32_t)get(from, AT_CC) & NVME_CC_WRITABLE;
 	nvme->csts = (uint32_t)(get(from, AT_CC) >> 32) & 0x1f;
 	nvme->aqa = (uint32_t)get(from, AT_AQA) & NVME_AQA_WRITABLE;
@@ -306,7 +311,10 @@ int nvme_load(struct nvme *nvme, const uint8_t *from, size_t size)
 	nvme_window_open(&nvme->shadow_doorbells, get(from, AT_SHADOW_DOORBELLS), NVME_PAGE_SIZE);
 	nvme_window_open(&nvme->shadow_events, get(from, AT_SHADOW_EVENTS), NVME_PAGE_SIZE);
 	nvme->shadow = get(from, AT_SHADOW) & 1;
-	if (nvme->csts & NVME_CSTS_CFS) {
+	if (!nvme->online) {
+		nvme->csts |= NVME_CSTS_CFS;
+		nvme_set_phase(nvme, NVME_DISABLED);
+	} else if (nvme->csts & NVME_CSTS_CFS) {
 		nvme_set_phase(nvme, NVME_DISABLED);
 		nvme_fail(nvme, "the controller had failed before it was moved here");
 	} else if (field_get(nvme->csts, NVME_CSTS_SHST)) {

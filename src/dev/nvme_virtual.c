@@ -3,6 +3,8 @@
  * configuration; a secondary has none but what it is lent, up to as many as it is configured for. */
 #include "dev/nvme_internal.h"
 
+#include <errno.h>
+
 static struct nvme *secondary(const struct nvme_subsystem *subsystem, unsigned id)
 {
 	struct nvme *nvme = id < NVME_CONTROLLERS_MAX ? subsystem->controllers[id] : NULL;
@@ -147,7 +149,6 @@ static enum nvme_outcome go_offline(struct nvme_command *cmd, struct nvme *to)
 	to->queues_assigned = 0;
 	to->vectors_assigned = 0;
 	nvme_reset(to);
-	to->csts |= NVME_CSTS_CFS;
 	return nvme_succeed(cmd);
 }
 
@@ -186,4 +187,119 @@ enum nvme_outcome nvme_admin_virtualization(struct nvme *nvme, struct nvme_comma
 	if (action == NVME_VIRT_ASSIGN)
 		return assign(nvme, cmd, to, type, count);
 	return action == NVME_VIRT_OFFLINE ? go_offline(cmd, to) : go_online(cmd, to);
+}
+
+/* -- as bytes: what the primary controller has, then each secondary one -- */
+
+enum {
+	VIRTUAL_KEPT_VQ = 0, /* from its next reset on */
+	VIRTUAL_KEPT_VI = 2,
+	VIRTUAL_NOW_VQ = 4, /* I/O queue pairs in use */
+	VIRTUAL_NOW_VI = 6,
+	VIRTUAL_SIZE = 8,
+	VIRTUAL_ID = 0,
+	VIRTUAL_ONLINE = 2,
+	VIRTUAL_VQ = 4,
+	VIRTUAL_VI = 6,
+};
+
+static struct nvme *primary(const struct nvme_subsystem *subsystem)
+{
+	for (unsigned id = 0; id < NVME_CONTROLLERS_MAX; id++)
+		if (subsystem->controllers[id] && subsystem->controllers[id]->role == NVME_PRIMARY)
+			return subsystem->controllers[id];
+	return NULL;
+}
+
+static size_t virtual_size(const struct nvme_subsystem *subsystem)
+{
+	size_t n = 0;
+
+	for (unsigned id = 0; id < NVME_CONTROLLERS_MAX; id++)
+		n += secondary(subsystem, id) != NULL;
+	return n && primary(subsystem) ? VIRTUAL_SIZE * (n + 1) : 0;
+}
+
+size_t nvme_virtual_save(const struct nvme_subsystem *subsystem, uint8_t *to, size_t room)
+{
+	size_t size = virtual_size(subsystem);
+
+	if (!size || size > room)
+		return size;
+	put_le16(to + VIRTUAL_KEPT_VQ, subsystem->primary_vq);
+	put_le16(to + VIRTUAL_KEPT_VI, subsystem->primary_vi);
+	put_le16(to + VIRTUAL_NOW_VQ, primary(subsystem)->queues_now);
+	put_le16(to + VIRTUAL_NOW_VI, primary(subsystem)->vectors_now);
+	for (unsigned id = 0; id < NVME_CONTROLLERS_MAX; id++) {
+		const struct nvme *nvme = secondary(subsystem, id);
+
+		if (!nvme)
+			continue;
+		to += VIRTUAL_SIZE;
+		put_le16(to + VIRTUAL_ID, nvme->id);
+		put_le16(to + VIRTUAL_ONLINE, nvme->online);
+		put_le16(to + VIRTUAL_VQ, nvme->queues_assigned);
+		put_le16(to + VIRTUAL_VI, nvme->vectors_assigned);
+	}
+	return size;
+}
+
+/* An entry of the same controllers in the same order, within what it may be lent. */
+static bool entry_is_sound(const struct nvme *nvme, const uint8_t *from)
+{
+	unsigned online = get_le16(from + VIRTUAL_ONLINE), vq = get_le16(from + VIRTUAL_VQ);
+	unsigned vi = get_le16(from + VIRTUAL_VI);
+
+	return get_le16(from + VIRTUAL_ID) == nvme->id && online <= 1 && vq <= nvme->queues + 1u &&
+	       vi <= nvme->vectors && (!online || (vq >= 2 && vi >= 1));
+}
+
+static bool virtual_is_sound(const struct nvme_subsystem *subsystem, const uint8_t *from)
+{
+	struct pool vq = pool_of(subsystem, NVME_VIRT_RT_VQ), vi = pool_of(subsystem, NVME_VIRT_RT_VI);
+	const struct nvme *own = primary(subsystem);
+	unsigned lent_vq = get_le16(from + VIRTUAL_KEPT_VQ), lent_vi = get_le16(from + VIRTUAL_KEPT_VI);
+	unsigned now_vq = get_le16(from + VIRTUAL_NOW_VQ), now_vi = get_le16(from + VIRTUAL_NOW_VI);
+
+	for (unsigned id = 0; id < NVME_CONTROLLERS_MAX; id++) {
+		if (!secondary(subsystem, id))
+			continue;
+		from += VIRTUAL_SIZE;
+		if (!entry_is_sound(secondary(subsystem, id), from))
+			return false;
+		lent_vq += get_le16(from + VIRTUAL_VQ);
+		lent_vi += get_le16(from + VIRTUAL_VI);
+	}
+	return lent_vq <= vq.all && lent_vi <= vi.all && now_vq >= own->queues && now_vi >= own->vectors &&
+	       now_vq <= min_u32(own->queues + vq.all, NVME_QUEUES_MAX) &&
+	       now_vi <= min_u32(own->vectors + vi.all, 256);
+}
+
+static void take_entry(struct nvme *nvme, const uint8_t *from)
+{
+	uint16_t vq = get_le16(from + VIRTUAL_VQ), vi = get_le16(from + VIRTUAL_VI);
+	bool online = get_le16(from + VIRTUAL_ONLINE);
+
+	if (nvme->online == online && nvme->queues_assigned == vq && nvme->vectors_assigned == vi)
+		return;
+	nvme->online = online;
+	nvme->queues_assigned = vq;
+	nvme->vectors_assigned = vi;
+	nvme_reset(nvme);
+}
+
+int nvme_virtual_load(struct nvme_subsystem *subsystem, const uint8_t *from, size_t size)
+{
+	if (size != virtual_size(subsystem) || (size && !virtual_is_sound(subsystem, from)))
+		return -EINVAL;
+	if (!size)
+		return 0;
+	subsystem->primary_vq = get_le16(from + VIRTUAL_KEPT_VQ);
+	subsystem->primary_vi = get_le16(from + VIRTUAL_KEPT_VI);
+	primary(subsystem)->queues_now = get_le16(from + VIRTUAL_NOW_VQ);
+	primary(subsystem)->vectors_now = get_le16(from + VIRTUAL_NOW_VI);
+	for (unsigned id = 0; id < NVME_CONTROLLERS_MAX; id++)
+		if (secondary(subsystem, id))
+			take_entry(secondary(subsystem, id), from += VIRTUAL_SIZE);
+	return 0;
 }

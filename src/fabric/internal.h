@@ -45,6 +45,7 @@ void site_check_io(struct site_check *check);         /* each interface by itsel
 void site_check_disks(struct site_check *check);      /* keys of disks and of their cards */
 /* Whether an interface can share the disk that it names. */
 void site_check_shares(struct site_check *check, unsigned system, unsigned io);
+void site_check_primary(struct site_check *check, unsigned system, unsigned io);
 /* A card of class external; and the keys of an interface whose pool has such. */
 void site_check_external_card(struct site_check *check, unsigned n, const struct site_card *card);
 void site_check_external_io(struct site_check *check, unsigned system, unsigned io);

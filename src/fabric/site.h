@@ -206,6 +206,7 @@ struct site_io {
 	uint64_t iops, byte_rate; /* disk: commands and bytes a second; 0: no limit */
 	uint64_t manage;         /* nvme: bytes of further namespaces that its guest may make; 0: none */
 	char *shares;            /* nvme: "system/io" whose disk this is, too, or NULL */
+	bool primary;            /* nvme: its controller manages those that share its disk; default false */
 };
 
 struct site_system {

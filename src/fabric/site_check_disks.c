@@ -178,6 +178,7 @@ static void check_network(struct site_check *check, unsigned s, unsigned i, cons
 	const struct stray strays[] = {
 		{ "size", io->size != 0 }, { "iops", io->iops != 0 }, { "byte_rate", io->byte_rate != 0 },
 		{ "manage", io->manage != 0 }, { "shares", io->shares != NULL },
+		{ "primary", io->primary },
 	};
 
 	check_strays(check, s, i, strays, array_len(strays),
@@ -218,6 +219,7 @@ static void check_disk(struct site_check *check, unsigned s, unsigned i, const s
 	else if (io->manage && io->redundancy)
 		find_at(check, s, i, "manage", "is for a disk of one card; leave this key or redundancy out");
 	site_check_shares(check, s, i);
+	site_check_primary(check, s, i);
 	if (!io->size && !io->shares)
 		find_at(check, s, i, "size", "is missing: a disk needs it, such as 10GiB");
 	else if (io->size % 4096)

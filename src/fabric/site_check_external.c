@@ -126,6 +126,7 @@ void site_check_external_io(struct site_check *check, unsigned system, unsigned 
 		{ "iops", io->iops != 0 },
 		{ "byte_rate", io->byte_rate != 0 },
 		{ "shares", io->shares != NULL },
+		{ "primary", io->primary },
 	};
 	char path[SITE_PATH_SIZE];
 

@@ -150,3 +150,44 @@ void site_check_shares(struct site_check *check, unsigned system, unsigned index
 		find_at(&s, "shares",
 			"a mirrored disk is shared by 7 interfaces at most, beside its own");
 }
+
+static bool is_shared(const struct site *site, const struct site_io *owner)
+{
+	struct site_io_place place;
+
+	for (unsigned i = 0; i < site->systems_count; i++)
+		for (unsigned j = 0; j < site->systems[i].io_count; j++) {
+			const char *shares = site->systems[i].io[j].shares;
+
+			if (shares && site_io_find(site, shares, &place) &&
+			    &site->systems[place.system].io[place.io] == owner)
+				return true;
+		}
+	return false;
+}
+
+/* A primary controller has nothing to do where there is no secondary one. */
+void site_check_primary(struct site_check *check, unsigned system, unsigned index)
+{
+	struct sharing s = { .check = check,
+			     .system = system,
+			     .index = index,
+			     .io = &check->site->systems[system].io[index] };
+	char text[256];
+
+	if (!s.io->primary)
+		return;
+	if (s.io->attachment != SITE_ATTACH_NVME) {
+		find_at(&s, "primary",
+			"this key is for nvme: no other attachment has primary and secondary controllers");
+	} else if (s.io->shares) {
+		snprintf(text, sizeof text,
+			 "the primary controller is that of the interface whose disk it is: give this key to "
+			 "'%.100s', or to none", s.io->shares);
+		find_at(&s, "primary", text);
+	} else if (!is_shared(check->site, s.io)) {
+		find_at(&s, "primary",
+			"nobody shares this disk, so there is no secondary controller; name it in 'shares' of "
+			"another interface, or leave this key out");
+	}
+}

@@ -18,7 +18,8 @@ enum {
 	AT_QUARANTINE = NAME_SIZE, /* why it is in quarantine; empty: it is not */
 	QUARANTINE_SIZE = 256,
 	AT_RESERVATIONS = AT_QUARANTINE + QUARANTINE_SIZE, /* bytes of an NVMe function's, behind the head */
-	HEAD_SIZE = AT_RESERVATIONS + 8,
+	AT_LENT = AT_RESERVATIONS + 4, /* bytes of what its primary controller has lent, behind those */
+	HEAD_SIZE = AT_LENT + 4,
 };
 _Static_assert((int)NAME_SIZE > 2 * (int)SITE_NAME_MAX + 2, "a name fits");
 _Static_assert((int)QUARANTINE_SIZE >= (int)ATTACH_WHY_SIZE, "a reason fits");
@@ -43,7 +44,7 @@ bool hand_has_client(const struct run_io *io)
 int hand_prepare(struct run_io *io, struct parcel *parcel, struct refusal *why)
 {
 	struct attach_facts facts = { .where = "" };
-	size_t reservations = 0;
+	size_t reservations = 0, lent = 0;
 	uint8_t *at;
 
 	if (io->quarantined)
@@ -52,18 +53,23 @@ int hand_prepare(struct run_io *io, struct parcel *parcel, struct refusal *why)
 	if (subsystem_of(io)) {
 		attach_hold(site_run_front(io));
 		reservations = nvme_reservations_save(subsystem_of(io), NULL, 0);
+		lent = nvme_virtual_save(subsystem_of(io), NULL, 0);
 		attach_release(site_run_front(io));
 	}
-	at = parcel_extend(parcel, HEAD_SIZE + reservations);
+	at = parcel_extend(parcel, HEAD_SIZE + reservations + lent);
 	if (!at) {
 		refuse(why, "", "no memory to hand it over");
 		return -ENOMEM;
 	}
 	snprintf((char *)at, NAME_SIZE, "%s/%s", io->system->name, io->io->name);
 	snprintf((char *)at + AT_QUARANTINE, QUARANTINE_SIZE, "%s", facts.stopped);
-	put_le64(at + AT_RESERVATIONS, reservations);
+	put_le32(at + AT_RESERVATIONS, (uint32_t)reservations);
+	put_le32(at + AT_LENT, (uint32_t)lent);
+	at += HEAD_SIZE;
 	if (reservations)
-		must(nvme_reservations_save(subsystem_of(io), at + HEAD_SIZE, reservations) == reservations);
+		must(nvme_reservations_save(subsystem_of(io), at, reservations) == reservations);
+	if (lent)
+		must(nvme_virtual_save(subsystem_of(io), at + reservations, lent) == lent);
 	return 0;
 }
 
@@ -97,6 +103,31 @@ static struct run_io *find(struct site_run *run, const char *name)
 	return NULL;
 }
 
+/* Bytes between the head and what vfio_user_give() says. */
+static uint64_t behind_head(const struct parcel *parcel)
+{
+	return (uint64_t)get_le32(parcel->bytes + AT_RESERVATIONS) + get_le32(parcel->bytes + AT_LENT);
+}
+
+/* Before the function, whose queues depend on it; what is there already is left alone. */
+static int place_lent(struct run_io *io, const struct parcel *parcel, struct refusal *why)
+{
+	const uint8_t *at = parcel->bytes + HEAD_SIZE + get_le32(parcel->bytes + AT_RESERVATIONS);
+	uint32_t size = get_le32(parcel->bytes + AT_LENT);
+	struct nvme_subsystem *subsystem = subsystem_of(io);
+	int err = size && !subsystem ? -EINVAL : 0;
+
+	if (subsystem) {
+		attach_hold(site_run_front(io));
+		err = nvme_virtual_load(subsystem, at, size);
+		attach_release(site_run_front(io));
+	}
+	if (err)
+		refuse(why, "", "'%s/%s': what its primary controller has lent is damaged, or of another disk",
+		       io->system->name, io->io->name);
+	return err;
+}
+
 int hand_place(struct site_run *run, const struct parcel *parcel, struct refusal *why)
 {
 	const char *name = (const char *)parcel->bytes, *quarantine;
@@ -105,19 +136,22 @@ int hand_place(struct site_run *run, const struct parcel *parcel, struct refusal
 	struct run_io *io;
 	int err;
 
-	if (parcel->size < HEAD_SIZE || get_le64(parcel->bytes + AT_RESERVATIONS) > parcel->size - HEAD_SIZE ||
+	if (parcel->size < HEAD_SIZE || behind_head(parcel) > parcel->size - HEAD_SIZE ||
 	    name[NAME_SIZE - 1] || name[AT_RESERVATIONS - 1]) {
 		refuse(why, "", "a function that was handed over is damaged");
 		return -EINVAL;
 	}
 	quarantine = name + AT_QUARANTINE;
-	inner.bytes += HEAD_SIZE + get_le64(parcel->bytes + AT_RESERVATIONS);
-	inner.size -= HEAD_SIZE + get_le64(parcel->bytes + AT_RESERVATIONS);
+	inner.bytes += HEAD_SIZE + behind_head(parcel);
+	inner.size -= HEAD_SIZE + behind_head(parcel);
 	io = find(run, name);
 	if (!io || !server_of(io) || vfio_user_has_client(server_of(io))) {
 		refuse(why, "", "'%.128s' was handed over, and there is no such function that is free", name);
 		return -EINVAL;
 	}
+	err = place_lent(io, parcel, why);
+	if (err)
+		return err;
 	err = vfio_user_take(server_of(io), &inner, &below);
 	if (err) {
 		refuse(why, "", "'%.128s': %s", name, below.text);
@@ -133,7 +167,7 @@ int hand_place_reservations(struct site_run *run, const struct parcel *parcel, s
 	const char *name = (const char *)parcel->bytes;
 	struct run_io *io = find(run, name); /* hand_place() has looked */
 	struct nvme_subsystem *subsystem = io ? subsystem_of(io) : NULL;
-	uint64_t size = get_le64(parcel->bytes + AT_RESERVATIONS);
+	uint32_t size = get_le32(parcel->bytes + AT_RESERVATIONS);
 	int err = size && !subsystem ? -EINVAL : 0;
 
 	if (subsystem) {

@@ -30,10 +30,16 @@ static const struct site_card *card_at(const struct site *site, unsigned n)
 /* A disk is where its medium is; a network function may be on any card. */
 static void put_disk(FILE *out, const struct site *site, const struct placement *place, const struct site_io *io)
 {
+	struct site_io_place owner = site_io_owner(site, place->system, place->io);
+
 	fprintf(out, " size=%" PRIu64 " queues=%u manage=%" PRIu64, io->size, io->queues, io->manage);
 	if (io->shares)
 		fprintf(out, " shares=%s controller=%u", io->shares,
 			site_io_controller(site, place->system, place->io));
+	if (io->primary)
+		fputs(" primary", out);
+	else if (site->systems[owner.system].io[owner.io].primary)
+		fprintf(out, " secondary=%u", place->member[0].vf + 1);
 	for (unsigned m = 0; m < place->member_count; m++) {
 		const struct site_card *card = card_at(site, place->member[m].card);
 

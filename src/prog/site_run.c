@@ -294,9 +294,12 @@ static int disk_create(struct run_io *io, const struct attach_host *host, struct
 	};
 	int err;
 
+	disk.primary = io->io->primary;
 	if (io->owner != io) {
 		disk.shared = io->owner->attachment->ops->subsystem(io->owner->attachment);
 		disk.controller = (uint16_t)site_io_controller(io->run->site, io->place->system, io->place->io);
+		if (io->owner->io->primary)
+			disk.vf_number = (uint16_t)(io->place->member[0].vf + 1); /* from 0 here, from 1 there */
 	}
 	site_io_id(io->run->site, io->owner->place->system, io->owner->place->io, disk.id);
 	for (unsigned i = 0; i < 8; i++)

@@ -391,6 +391,9 @@ static const struct site_row io_rows[] = {
 	  .absent = "a disk of its own",
 	  .help = "nvme: `SYSTEM/INTERFACE` whose disk this interface is given, too, by a controller of its own in the "
 		  "same NVM subsystem; `pool` and `redundancy` are as there. Reservations order who may write." },
+	{ .key = "primary", .type = SITE_TYPE_BOOL, .preset = "false", AT(site_io, primary),
+	  .help = "nvme, of a disk that others share: its controller is the primary one, which lends queues and "
+		  "interrupts to theirs and brings them online; until then they are offline." },
 };
 
 #define ROWS(list, of) .rows = list, .row_count = array_len(list), .size = sizeof(struct of)

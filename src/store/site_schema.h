@@ -75,7 +75,7 @@ struct site_section_rows {
 
 extern const struct site_section_rows site_sections[SITE_SECTION_COUNT];
 
-enum { SITE_ROWS_MAX = 24 }; /* of one section */
+enum { SITE_ROWS_MAX = 32 }; /* of one section */
 
 /* The same rows as libcyaml wants them. */
 struct site_cyaml {

@@ -1,9 +1,11 @@
 /* tests/e2e/nvme_talk.c -- an NVMe driver behind a vfio-user socket that sends the commands it is told: one session, so
  * that a host identifier and its registrations stay.
  *
+ * nvme_talk SOCKET csts    says what the register holds before any driver, and ends
  * nvme_talk SOCKET, and then lines on standard input; a line is answered by one:
  *   admin|io OPCODE NSID DW10 DW11 DW12 DW13 DW14 DW15 [in SIZE | out HEX]    numbers as C has them; 8192 bytes at most
  *         "STATUS DW0 [HEX]": status code and type in hexadecimal, dword 0, what came in
+ *   csts       "csts VALUE", the register
  *   event MS   "event DW0", or "none" when none comes in that time
  * It ends with its input, shutting the controller down. */
 #include "attach/vfio_user_client.h"
@@ -178,21 +180,38 @@ static void await_event(unsigned long ms)
 		printf("none\n");
 }
 
+static void show_csts(void)
+{
+	uint64_t value = 0;
+	int err = read_register(t.client, NVME_REG_CSTS, 4, &value);
+
+	if (err)
+		fail("CSTS cannot be read", err);
+	printf("csts 0x%llx\n", (unsigned long long)value);
+}
+
 int main(int argc, char **argv)
 {
 	static char line[LINE];
 
-	if (argc != 2) {
-		fprintf(stderr, "Usage: nvme_talk SOCKET\n");
+	if (argc != 2 && (argc != 3 || strcmp(argv[2], "csts") != 0)) {
+		fprintf(stderr, "Usage: nvme_talk SOCKET [csts]\n");
 		return 2;
 	}
 	dial(argv[1]);
+	if (argc == 3) {
+		show_csts();
+		vfio_user_client_close(t.client);
+		return 0;
+	}
 	open_driver();
 	printf("ready\n");
 	fflush(stdout);
 	while (fgets(line, sizeof line, stdin)) {
 		if (strncmp(line, "event ", 6) == 0)
 			await_event(strtoul(line + 6, NULL, 0));
+		else if (strcmp(line, "csts\n") == 0)
+			show_csts();
 		else
 			command(line);
 		fflush(stdout);
