@@ -243,7 +243,7 @@ static void disturb(struct side *side, struct input *in)
 static void move(struct side *side, struct input *in)
 {
 	size_t at = number(in, 2), size;
-	uint8_t value = (uint8_t)number(in, 1), *bytes;
+	uint8_t value = (uint8_t)number(in, 1), *bytes, lent[16];
 
 	nvme_quiesce(side->nvme);
 	run_most = 16;
@@ -251,6 +251,9 @@ static void move(struct side *side, struct input *in)
 	for (unsigned i = 0; i < 1000 && nvme_busy(side->nvme); i++)
 		rounds(1);
 	must(nvme_busy(side->nvme) == 0);
+	size = nvme_virtual_save(side->nvme->subsystem, lent, sizeof lent);
+	must(size <= sizeof lent);
+	must(nvme_virtual_load(side->nvme->subsystem, lent, size) == 0);
 	size = nvme_save(side->nvme, NULL, 0);
 	bytes = malloc(size);
 	must(bytes);

@@ -161,9 +161,9 @@ int nvme_load(struct nvme *nvme, const uint8_t *from, size_t size);
 size_t nvme_reservations_save(const struct nvme_subsystem *subsystem, uint8_t *to, size_t room);
 int nvme_reservations_load(struct nvme_subsystem *subsystem, const uint8_t *from, size_t size);
 
-/* What the primary controller of a subsystem that moves to another process has lent, and to whom: before nvme_load() of its
- * controllers, whose shape it is.  Secondary controllers that are in another state are reset.  0 bytes: it has no
- * secondary controllers.  As save and load above. */
+/* What the primary controller of a subsystem that moves to another process has lent, and to whom: before
+ * nvme_load() of its controllers, whose shape it is.  Secondary controllers that are in another state are
+ * reset.  0 bytes: it has no secondary controllers.  As save and load above. */
 size_t nvme_virtual_save(const struct nvme_subsystem *subsystem, uint8_t *to, size_t room);
 int nvme_virtual_load(struct nvme_subsystem *subsystem, const uint8_t *from, size_t size);
 

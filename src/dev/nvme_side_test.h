@@ -328,4 +328,11 @@ static inline void fill(uint8_t *bytes, size_t size, uint64_t seed)
 		bytes[i] = (uint8_t)rand_u64(&seed);
 }
 
+/* Virtualization Management. */
+static inline struct cmd virt(unsigned action, unsigned type, unsigned id, uint32_t count)
+{
+	return (struct cmd){ .opcode = NVME_ADMIN_VIRTUALIZATION,
+			     .dw10 = action | type << 8 | (uint32_t)id << 16, .dw11 = count };
+}
+
 #endif

@@ -5,6 +5,12 @@
 
 #include <errno.h>
 
+/* A primary controller uses no more vectors than its queues can, nor than a function has (pcie/kinds_nvme.h). */
+static unsigned vectors_most(const struct nvme *nvme)
+{
+	return nvme->vectors > NVME_QUEUES_MAX + 1 ? nvme->vectors : NVME_QUEUES_MAX + 1;
+}
+
 static struct nvme *secondary(const struct nvme_subsystem *subsystem, unsigned id)
 {
 	struct nvme *nvme = id < NVME_CONTROLLERS_MAX ? subsystem->controllers[id] : NULL;
@@ -93,7 +99,8 @@ void nvme_virtual_reset(struct nvme *nvme)
 	if (nvme->role == NVME_PRIMARY) {
 		nvme->queues_now = (uint16_t)min_u32(nvme->queues + subsystem->primary_vq,
 						     NVME_QUEUES_MAX);
-		nvme->vectors_now = (uint16_t)min_u32(nvme->vectors + subsystem->primary_vi, 256);
+		nvme->vectors_now = (uint16_t)min_u32(nvme->vectors + subsystem->primary_vi,
+						      vectors_most(nvme));
 	} else if (nvme->role == NVME_SECONDARY && nvme->queues_assigned) {
 		nvme->queues_now = (uint16_t)(nvme->queues_assigned - 1);
 		nvme->vectors_now = nvme->vectors_assigned;
@@ -272,7 +279,7 @@ static bool virtual_is_sound(const struct nvme_subsystem *subsystem, const uint8
 	}
 	return lent_vq <= vq.all && lent_vi <= vi.all && now_vq >= own->queues && now_vi >= own->vectors &&
 	       now_vq <= min_u32(own->queues + vq.all, NVME_QUEUES_MAX) &&
-	       now_vi <= min_u32(own->vectors + vi.all, 256);
+	       now_vi <= min_u32(own->vectors + vi.all, vectors_most(own));
 }
 
 static void take_entry(struct nvme *nvme, const uint8_t *from)

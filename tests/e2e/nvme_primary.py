@@ -1,4 +1,4 @@
-"""Three systems share an NVMe disk, and one has the primary controller: Virtualization Management through the daemon."""
+"""Three systems share an NVMe disk, and one has the primary controller: Virtualization Management by the daemon."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def manage(driver, action, controller, count=0, kind=VQ):
 def resources(driver):
     """Of queues and of interrupts: all that can be lent, lent, kept by the primary one, its own, most of one."""
     page = driver.identify(0x14)
-    check(struct.unpack_from("<H", page)[0] == 0 and page[4] == 3, "the primary controller is number 0 and has both kinds")
+    check(struct.unpack_from("<H", page)[0] == 0 and page[4] == 3, "the primary controller is 0 and has both kinds")
     return [struct.unpack_from("<IIHHH", page, at) for at in (32, 64)]
 
 
