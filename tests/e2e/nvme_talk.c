@@ -1,5 +1,5 @@
-/* tests/e2e/nvme_talk.c -- an NVMe driver behind a vfio-user socket that sends the commands it is told: one session, so
- * that a host identifier and its registrations stay.
+/* tests/e2e/nvme_talk.c -- an NVMe driver behind a vfio-user socket that sends the commands it is told: one connection,
+ * so that a host identifier and its registrations stay.
  *
  * nvme_talk SOCKET csts    says what the register holds before any driver, and ends
  * nvme_talk SOCKET, and then lines on standard input; a line is answered by one:
