@@ -1,6 +1,6 @@
 /* Memory as a medium.  It ends each request when it is submitted; what it holds goes with the
  * program. */
-#include "media/internal.h"
+#include "media/at_once.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,15 +13,13 @@ enum {
 };
 
 struct memory_medium {
-	struct any_medium any; /* first */
+	struct at_once at_once; /* first */
 	uint8_t *bytes;
-	struct block_request *ended[FILE_DEPTH];
-	unsigned ended_count;
 };
 
 static struct memory_medium *memory_of(struct medium *medium)
 {
-	return container_of(medium, struct memory_medium, any.medium);
+	return container_of(medium, struct memory_medium, at_once.any.medium);
 }
 
 /* The pages that lie inside are given back, which makes zeroes of them. */
@@ -44,10 +42,10 @@ static enum block_result execute(struct memory_medium *m, const struct block_req
 {
 	uint8_t *at = m->bytes + request->first;
 
-	if (m->any.medium.read_only && request->op != BLOCK_READ && request->op != BLOCK_FLUSH)
+	if (m->at_once.any.medium.read_only && request->op != BLOCK_READ && request->op != BLOCK_FLUSH)
 		return BLOCK_READ_ONLY;
-	must(request->size <= m->any.medium.size &&
-	     request->first <= m->any.medium.size - request->size);
+	must(request->size <= m->at_once.any.medium.size &&
+	     request->first <= m->at_once.any.medium.size - request->size);
 	switch (request->op) {
 	case BLOCK_READ:
 		for (unsigned i = 0; i < request->seg_count; at += request->segs[i++].size)
@@ -72,51 +70,24 @@ static unsigned submit(struct worker *worker, struct medium *medium, struct bloc
 		       unsigned n)
 {
 	struct memory_medium *m = memory_of(medium);
-	unsigned taken = min_u32(n, FILE_DEPTH - m->ended_count);
+	unsigned taken = min_u32(n, at_once_room(&m->at_once));
 
 	(void)worker;
-	for (unsigned i = 0; i < taken; i++) {
-		requests[i]->result = execute(m, requests[i]);
-		m->ended[m->ended_count++] = requests[i];
-	}
+	for (unsigned i = 0; i < taken; i++)
+		at_once_end(&m->at_once, requests[i], execute(m, requests[i]));
 	return taken;
-}
-
-static unsigned reap(struct worker *worker, struct medium *medium, struct block_request **requests,
-		     unsigned max)
-{
-	struct memory_medium *m = memory_of(medium);
-	unsigned n = min_u32(max, m->ended_count);
-
-	(void)worker;
-	memcpy(requests, m->ended, n * sizeof requests[0]);
-	m->ended_count -= n;
-	memmove(m->ended, m->ended + n, m->ended_count * sizeof requests[0]);
-	return n;
-}
-
-static bool arm(struct worker *worker, struct medium *medium)
-{
-	(void)worker;
-	return memory_of(medium)->ended_count > 0;
 }
 
 static void close_memory(struct any_medium *any)
 {
 	struct memory_medium *m = memory_of(&any->medium);
 
-	munmap(m->bytes, m->any.medium.size);
+	munmap(m->bytes, m->at_once.any.medium.size);
 	free(m);
 }
 
-static bool is_idle(const struct any_medium *any)
-{
-	(void)any;
-	return true;
-}
-
 static const struct medium_ops memory_ops = {
-	.name = "memory", .submit = submit, .reap = reap, .arm = arm,
+	.name = "memory", .submit = submit, .reap = at_once_reap, .arm = at_once_arm,
 };
 
 int memory_medium_open(struct medium **medium, const struct medium_conf *conf, struct refusal *why)
@@ -140,13 +111,13 @@ int memory_medium_open(struct medium **medium, const struct medium_conf *conf, s
 		return -ENOMEM;
 	}
 	(void)madvise(m->bytes, conf->size, MADV_HUGEPAGE); /* fewer misses; an advice only */
-	m->any = (struct any_medium){
+	m->at_once.any = (struct any_medium){
 		.medium = { .ops = &memory_ops, .size = conf->size, .block_size = 512,
 			    .physical_block_size = 512, .alignment = 1,
 			    .discard_granularity = PAGE,
 			    .read_only = conf->access == MEDIUM_READ_ONLY, .wake_fd = -1 },
-		.how = "memory", .close = close_memory, .is_idle = is_idle,
+		.how = "memory", .close = close_memory, .is_idle = at_once_is_idle,
 	};
-	*medium = &m->any.medium;
+	*medium = &m->at_once.any.medium;
 	return 0;
 }
