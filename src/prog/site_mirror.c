@@ -494,7 +494,9 @@ static void tell_copying(struct run_io *io)
 			 card_name(io, facts->copying.target), percent, size);
 		tell(io, "resync", text);
 	}
-	io->mirror->told_tenths = percent / 10;
+	/* It goes back when a card is away for a while; no tenth is told twice for that. */
+	if (begins || percent / 10 > io->mirror->told_tenths)
+		io->mirror->told_tenths = percent / 10;
 }
 
 static void tell_done(struct run_io *io)

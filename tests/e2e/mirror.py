@@ -307,7 +307,8 @@ def progress(world):
         seen = trickle(daemon)
         wait_for_event(daemon, "resync-done", since)
         told = [e for e in events(daemon, since) if e["kind"].startswith("resync")]
-        if any(e["kind"] == "resync" for e in told):
+        # A card whose worker was stopped for too long is dead for a while, and the copying goes back.
+        if any(e["kind"] == "resync" for e in told) and not any(e["kind"] == "dead" for e in events(daemon, since)):
             break
     check([e["kind"] for e in told] == ["resync-started"] + ["resync"] * (len(told) - 2) + ["resync-done"] and
           len(told) > 2, f"the copying tells how far it is: {[e['kind'] for e in told]}")
