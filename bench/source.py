@@ -12,7 +12,7 @@ a virtual machine's cores move under it.
 import statistics
 import time
 
-from switches import MACS, SOURCE_CPU, BenchError, Console, distance
+from switches import BUFFERS, MACS, SOURCE_CPU, BenchError, Console, distance
 
 # The virtio-user driver's quickest way with each kind of ring, so that it is the limit as late as
 # can be: in order (all three switches keep it), and rings whose buffers stay in its cache.
@@ -35,7 +35,7 @@ class Source:
             ["--lcores", f"0@{SOURCE_CPU},1@{SOURCE_CPU}", "--no-pci", "--in-memory",
              "--single-file-segments", "--no-telemetry", *vdevs],
             [f"--burst={burst}", f"--txd={RING_SIZE}", f"--rxd={RING_SIZE}",
-             "--total-num-mbufs=32768", f"--eth-peer=0,{MACS[1]}", f"--eth-peer=1,{MACS[0]}"],
+             *BUFFERS, f"--eth-peer=0,{MACS[1]}", f"--eth-peer=1,{MACS[0]}"],
             switch.dir + "/source.log")
         try:
             self.console.wait("testpmd> ")

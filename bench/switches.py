@@ -25,6 +25,11 @@ SWITCH_CPU = 1
 SOURCE_CPU = 0
 MACS = ("52:54:00:be:00:01", "52:54:00:be:00:02")
 
+# Of each testpmd, as the source and as a switch: a cache of buffers that what lies in the rings never
+# overflows.  Beyond it they go through the pool's queue, first in, first out, so that all of the pool
+# comes round, and none of it is in a core's cache by then.  512 is DPDK's limit for that cache.
+BUFFERS = ("--total-num-mbufs=4096", "--mbcache=512")
+
 
 class BenchError(Exception):
     """A switch or the traffic source did not do what it was started for."""
@@ -181,7 +186,7 @@ class Testpmd(Switch):
         self.console = None
         self.console = Console(["--lcores", f"0@{SWITCH_CPU},1@{SWITCH_CPU}", "--no-pci",
                                 "--in-memory", "--no-telemetry", *vdevs],
-                               ["--auto-start", "--forward-mode=io", "--total-num-mbufs=32768"],
+                               ["--auto-start", "--forward-mode=io", *BUFFERS],
                                self.log)
         wait_for(self.sockets, self.console.process, self.log)
 
