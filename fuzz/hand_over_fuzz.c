@@ -10,10 +10,10 @@
  * taken. */
 #include "attach/vfio_user_msg.h"
 #include "base/bytes.h"
+#include "fuzz/open_fds.h"
 #include "prog/hand_link.h"
 #include "tests/vfio_sample/vfio_sample.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,18 +37,6 @@ static struct {
 	int client;
 	bool ready;
 } world;
-
-static unsigned open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	must(d != NULL);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 static void clean_up(void)
 {

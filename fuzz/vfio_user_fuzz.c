@@ -16,9 +16,10 @@
  * any more, and the function is one that a new client can use. */
 #include "attach/vfio_user_msg.h"
 #include "base/bytes.h"
+#include "fuzz/input.h"
+#include "fuzz/open_fds.h"
 #include "tests/vfio_sample/vfio_sample.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,18 +43,6 @@ static struct {
 	int fd;
 	bool ready;
 } world;
-
-static unsigned open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	must(d != NULL);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 static void clean_up(void)
 {
@@ -129,31 +118,6 @@ static void say(uint8_t command, uint8_t flags, const uint8_t *payload, uint32_t
 		memcpy(CMSG_DATA(&control.align), fds, count * sizeof(int));
 	}
 	(void)!sendmsg(world.fd, &head, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-/* The steps read their parts here: what is missing at the end is zero. */
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
-static uint32_t take(struct input *in, unsigned bytes)
-{
-	uint32_t value = 0;
-
-	for (unsigned i = 0; i < bytes && in->left; i++, in->at++, in->left--)
-		value |= (uint32_t)*in->at << 8 * i;
-	return value;
-}
-
-static uint32_t take_bytes(struct input *in, uint32_t size, const uint8_t **bytes)
-{
-	uint32_t n = (uint32_t)min_u64(size, in->left);
-
-	*bytes = in->at;
-	in->at += n;
-	in->left -= n;
-	return n;
 }
 
 static void say_command(struct input *in, uint8_t command)

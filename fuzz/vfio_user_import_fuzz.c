@@ -21,9 +21,10 @@
 #include "attach/host_test.h"
 #include "attach/vfio_user_msg.h"
 #include "base/bytes.h"
+#include "fuzz/input.h"
+#include "fuzz/open_fds.h"
 #include "spec/pcie.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,18 +52,6 @@ static struct {
 	uint8_t bytes[ROOM];
 	bool quarantined, ready;
 } world;
-
-static unsigned open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	must(d != NULL);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 static void clean_up(void)
 {
@@ -278,31 +267,6 @@ static void guest_comes(void)
 	put_le64(map + VFIO_USER_MAP_ADDRESS, MEMORY);
 	say_as_guest(VFIO_USER_DMA_MAP, map, sizeof map, NULL, 0);
 	greet();
-}
-
-/* The steps read their parts here: what is missing at the end is zero. */
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
-static uint32_t take(struct input *in, unsigned bytes)
-{
-	uint32_t value = 0;
-
-	for (unsigned i = 0; i < bytes && in->left; i++, in->at++, in->left--)
-		value |= (uint32_t)*in->at << 8 * i;
-	return value;
-}
-
-static uint32_t take_bytes(struct input *in, uint32_t size, const uint8_t **bytes)
-{
-	uint32_t n = (uint32_t)min_u64(size, in->left);
-
-	*bytes = in->at;
-	in->at += n;
-	in->left -= n;
-	return n;
 }
 
 static void say(struct input *in, uint16_t id, uint16_t command, uint32_t type)

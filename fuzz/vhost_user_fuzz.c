@@ -16,10 +16,11 @@
 #include "attach/host_test.h"
 #include "attach/kinds.h"
 #include "base/bytes.h"
+#include "fuzz/input.h"
+#include "fuzz/open_fds.h"
 #include "sim/fake_disk.h"
 #include "tests/vhost_frontend/vhost_frontend.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -41,18 +42,6 @@ static struct {
 	char path[64], disk_path[64];
 	int kinds[KINDS]; /* memory, eventfd, socket, pipe, a directory */
 } world;
-
-static unsigned open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	must(d != NULL);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 static void clean_up(void)
 {
@@ -121,31 +110,6 @@ static void turn(unsigned n)
 		round_of_disk();
 		(void)!recv(world.guest.fd, away, sizeof away, MSG_DONTWAIT);
 	}
-}
-
-/* The steps read their parts here: what is missing at the end is zero. */
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
-static uint32_t take(struct input *in, unsigned bytes)
-{
-	uint32_t value = 0;
-
-	for (unsigned i = 0; i < bytes && in->left; i++, in->at++, in->left--)
-		value |= (uint32_t)*in->at << 8 * i;
-	return value;
-}
-
-static uint32_t take_bytes(struct input *in, uint32_t size, const uint8_t **bytes)
-{
-	uint32_t n = (uint32_t)min_u64(size, in->left);
-
-	*bytes = in->at;
-	in->at += n;
-	in->left -= n;
-	return n;
 }
 
 static void say(struct input *in, uint32_t request)

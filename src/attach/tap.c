@@ -396,12 +396,9 @@ static void destroy(struct attachment *attachment)
 
 static int start_look(struct tap *tap)
 {
-	tap->look = calloc(1, sizeof *tap->look);
-	if (!tap->look)
-		return -ENOMEM;
-	must(uv_timer_init(tap->host.loop, tap->look) == 0);
-	tap->look->data = tap;
-	return uv_timer_start(tap->look, on_look, 0, LOOK_MS);
+	int err = attach_timer_open(&tap->look, tap->host.loop, tap);
+
+	return err ? err : uv_timer_start(tap->look, on_look, 0, LOOK_MS);
 }
 
 static int create(struct attachment **attachment, const struct attach_host *host,

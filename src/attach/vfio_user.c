@@ -1,5 +1,6 @@
 /* The vfio-user server: its socket, and what happens when a client comes and goes.  Everything that the client
  * granted is given back once it has gone and the function is quiet; only then the next one is let in. */
+#include "attach/listen.h"
 #include "attach/vfio_user_internal.h"
 
 #include <errno.h>
@@ -253,72 +254,22 @@ static int set_where(struct vfio_user *vf, const char *path, struct refusal *why
 	return 0;
 }
 
-/* Whether somebody listens on our path.  A socket file without a listener is left from a crash. */
-static bool somebody_listens(const struct vfio_user *vf)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	bool there;
-
-	if (fd < 0)
-		return true;
-	there = connect(fd, (const struct sockaddr *)&vf->where, sizeof vf->where) == 0 || errno == EAGAIN;
-	close(fd);
-	return there;
-}
-
-static int bind_path(struct vfio_user *vf, int fd)
-{
-	const struct sockaddr *at = (const struct sockaddr *)&vf->where;
-
-	if (bind(fd, at, sizeof vf->where) == 0)
-		return 0;
-	if (errno != EADDRINUSE || somebody_listens(vf))
-		return -errno;
-	unlink(vf->where.sun_path);
-	return bind(fd, at, sizeof vf->where) ? -errno : 0;
-}
-
 static int start_listening(struct vfio_user *vf, struct refusal *why)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int err = fd < 0 ? -errno : bind_path(vf, fd);
+	int fd = attach_listen(&vf->where, why), err;
 
-	if (!err) {
-		vf->listen_fd = fd; /* from here on, destroy removes the path */
-		err = listen(fd, 4) ? -errno : 0;
-	} else if (fd >= 0) {
-		close(fd);
-	}
-	if (err) {
-		refuse(why, "socket", "cannot listen on %s: %s", vf->where.sun_path,
-		       err == -EADDRINUSE ? "somebody else does" : uv_strerror(err));
-		return err;
-	}
-	vf->listener = calloc(1, sizeof *vf->listener);
-	if (!vf->listener)
-		return -ENOMEM;
-	must(uv_poll_init(vf->conf.loop, vf->listener, fd) == 0);
-	vf->listener->data = vf;
-	return uv_poll_start(vf->listener, UV_READABLE, on_listen);
+	if (fd < 0)
+		return fd;
+	vf->listen_fd = fd; /* from here on, destroy removes the path */
+	err = attach_poll_open(&vf->listener, vf->conf.loop, fd, vf);
+	return err ? err : uv_poll_start(vf->listener, UV_READABLE, on_listen);
 }
 
 static int make_handles(struct vfio_user *vf)
 {
-	vf->timer = calloc(1, sizeof *vf->timer);
-	if (!vf->timer)
-		return -ENOMEM;
-	must(uv_timer_init(vf->conf.loop, vf->timer) == 0);
-	vf->timer->data = vf;
-	vf->async = calloc(1, sizeof *vf->async);
-	if (!vf->async)
-		return -ENOMEM;
-	if (uv_async_init(vf->conf.loop, vf->async, on_async)) {
-		free(vf->async);
-		vf->async = NULL;
-		return -ENOMEM;
-	}
-	vf->async->data = vf;
-	return 0;
+	int err = attach_timer_open(&vf->timer, vf->conf.loop, vf);
+
+	return err ? err : attach_async_open(&vf->async, vf->conf.loop, on_async, vf);
 }
 
 /* Pages that are touched only: as much as the largest message that comes. */

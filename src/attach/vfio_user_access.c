@@ -188,17 +188,8 @@ static int poll_doorbell(struct vfio_user *vf, unsigned n, int fd)
 {
 	int err;
 
-	vf->doorbells[n] = calloc(1, sizeof *vf->doorbells[n]);
-	if (!vf->doorbells[n])
-		return -ENOMEM;
-	err = uv_poll_init(vf->conf.loop, vf->doorbells[n], fd);
-	if (err) {
-		free(vf->doorbells[n]);
-		vf->doorbells[n] = NULL;
-		return err;
-	}
-	vf->doorbells[n]->data = vf;
-	return uv_poll_start(vf->doorbells[n], UV_READABLE, on_doorbell);
+	err = attach_poll_open(&vf->doorbells[n], vf->conf.loop, fd, vf);
+	return err ? err : uv_poll_start(vf->doorbells[n], UV_READABLE, on_doorbell);
 }
 
 int vfuser_doorbell_add(struct vfio_user *vf, int fd)

@@ -169,17 +169,6 @@ void vfimport_patience(struct vfio_user_import *import, enum vfimport_clock cloc
 		uv_timer_stop(import->timer);
 }
 
-static uv_timer_t *make_timer(struct vfio_user_import *import)
-{
-	uv_timer_t *timer = calloc(1, sizeof *timer);
-
-	if (!timer)
-		return NULL;
-	must(uv_timer_init(import->conf.loop, timer) == 0);
-	timer->data = import;
-	return timer;
-}
-
 int vfio_user_import_create(struct vfio_user_import **result, const struct vfio_user_import_conf *conf,
 			    struct refusal *why)
 {
@@ -206,9 +195,8 @@ int vfio_user_import_create(struct vfio_user_import **result, const struct vfio_
 		import->facts.regions[i].fd = import->heard.regions[i].fd = -1;
 	import->in = malloc(VFIMPORT_BUFFER);
 	import->out = malloc(VFIMPORT_BUFFER);
-	import->timer = make_timer(import);
-	import->pulse = make_timer(import);
-	if (!import->in || !import->out || !import->timer || !import->pulse) {
+	if (!import->in || !import->out || attach_timer_open(&import->timer, conf->loop, import) ||
+	    attach_timer_open(&import->pulse, conf->loop, import)) {
 		vfio_user_import_destroy(import);
 		return -ENOMEM;
 	}

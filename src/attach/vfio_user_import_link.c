@@ -479,16 +479,9 @@ int vfimport_link_open(struct vfio_user_import *import, int fd)
 {
 	int err;
 
-	import->poll = calloc(1, sizeof *import->poll);
-	if (!import->poll)
-		return -ENOMEM;
-	err = uv_poll_init(import->conf.loop, import->poll, fd);
-	if (err) {
-		free(import->poll);
-		import->poll = NULL;
+	err = attach_poll_open(&import->poll, import->conf.loop, fd, import);
+	if (err)
 		return err;
-	}
-	import->poll->data = import;
 	import->fd = fd;
 	import->in_first = import->in_end = import->out_first = import->out_end = 0;
 	import->wants_room = false;

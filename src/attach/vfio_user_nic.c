@@ -2,142 +2,45 @@
  * QEMU's vfio-user-pci and whoever else takes PCI functions.
  *
  * The front is the same as behind vhost-user; registers drive its rings instead of messages
- * (dev/virtio_pci.h), and the server (vfio_user.h) carries accesses, interrupts and memory. */
-#include "attach/handle.h"
+ * (dev/virtio_pci.h), and the server (vfio_user_front.h) carries accesses, interrupts and memory. */
 #include "attach/kinds.h"
-#include "attach/vfio_user.h"
+#include "attach/vfio_user_front.h"
 
 #include "dev/virtio_net.h"
-#include "dev/virtio_pci.h"
 #include "os/guest_memory.h"
 #include "pcie/kinds.h"
 #include "spec/virtio.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-enum { PATH_SIZE = 108, WATCH_MS = 500 };
 
 struct vfio_nic {
-	struct attachment attachment;
-	struct attach_host host;
+	struct vfio_front vfront;
 	struct virtio_net *net;
-	struct nic_front *front;
 	struct virtio_pci pci;
 	struct pcie_kinds kinds;
-	struct vfio_user *server;
-	struct iommu_domain *domain;
 	uint16_t pairs_max;
-	char path[PATH_SIZE];
-	char quarantined[ATTACH_WHY_SIZE]; /* why; empty: it is not */
-	bool told_stopped, told_ready;
-	uv_timer_t *watch;                 /* allocated alone, freed by its own close */
 };
 
 static struct vfio_nic *of(struct attachment *attachment)
 {
-	return container_of(attachment, struct vfio_nic, attachment);
+	return container_of(vfront_of(attachment), struct vfio_nic, vfront);
 }
 
-/* What the server asks, and tells. */
-
-static bool is_ready(void *owner)
+static void say_driver(struct vfio_front *vfront, char *text, size_t size)
 {
-	return attach_ready(&((struct vfio_nic *)owner)->front->any);
+	snprintf(text, size, "features 0x%llx",
+		 (unsigned long long)virtio_net_accepted(of(&vfront->attachment)->net));
 }
 
-static void take_hold(void *owner)
+static void count(struct vfio_front *vfront, struct attach_facts *facts)
 {
-	attach_hold(&((struct vfio_nic *)owner)->front->any);
-}
+	const struct vfio_nic *nic = of(&vfront->attachment);
 
-static void give_hold(void *owner)
-{
-	attach_release(&((struct vfio_nic *)owner)->front->any);
-}
-
-static void wake(void *owner)
-{
-	struct vfio_nic *nic = owner;
-
-	nic->host.wake(nic->host.owner, &nic->front->any);
-}
-
-static void watch(void *owner, int fd)
-{
-	struct vfio_nic *nic = owner;
-
-	nic->host.watch(nic->host.owner, &nic->front->any, fd);
-}
-
-static void unwatch(void *owner, int fd)
-{
-	struct vfio_nic *nic = owner;
-
-	nic->host.unwatch(nic->host.owner, &nic->front->any, fd);
-}
-
-static void on_event(void *owner, const char *kind, const char *text)
-{
-	struct vfio_nic *nic = owner;
-
-	nic->host.event(nic->host.owner, &nic->front->any, kind, text);
-	if (strcmp(kind, "disconnected") != 0)
-		return;
-	nic->quarantined[0] = '\0'; /* the next guest is another one */
-	nic->told_ready = nic->told_stopped = false;
-	if (nic->host.unplugged)
-		nic->host.unplugged(nic->host.owner, &nic->front->any);
-}
-
-/* The function reaches memory by what its client grants: there is nothing to be asked for. */
-static void no_misses(void *owner)
-{
-	(void)owner;
-}
-
-/* Tells of a driver that came, or a front that stopped, since it was told last; and the driver of the
- * latter. */
-static void look(struct vfio_nic *nic)
-{
-	struct attach_look seen;
-	char text[64];
-
-	if (!attach_ready(&nic->front->any))
-		return;
-	attach_hold(&nic->front->any);
-	if (nic->quarantined[0] && !nic->front->stopped[0]) {
-		/* its driver has reset it: it stays stopped all the same */
-		snprintf(nic->front->stopped, sizeof nic->front->stopped, "%s", nic->quarantined);
-		nic->front->ready = false;
-	}
-	virtio_pci_look(&nic->pci);
-	attach_release(&nic->front->any);
-	if (!attach_look(&nic->front->any, &seen))
-		return;
-	if (seen.stopped[0] && !nic->told_stopped)
-		nic->host.event(nic->host.owner, &nic->front->any, "stopped", seen.stopped);
-	nic->told_stopped = seen.stopped[0] != '\0';
-	if (seen.ready && !nic->told_ready) {
-		snprintf(text, sizeof text, "features 0x%llx",
-			 (unsigned long long)virtio_net_accepted(nic->net));
-		nic->host.event(nic->host.owner, &nic->front->any, "driver ready", text);
-	}
-	nic->told_ready = seen.ready;
-}
-
-static void on_watch(uv_timer_t *timer)
-{
-	struct vfio_nic *nic = timer->data;
-
-	if (!nic)
-		return;
-	if (nic->server)
-		vfio_user_look(nic->server);
-	look(nic);
+	facts->features = virtio_net_accepted(nic->net);
+	for (unsigned i = 0; i < nic->pairs_max; i++)
+		facts->queue_pairs += virtio_net_ring_runs(nic->net, 2 * i);
 }
 
 static void destroy(struct attachment *attachment)
@@ -146,11 +49,7 @@ static void destroy(struct attachment *attachment)
 
 	if (!nic)
 		return;
-	must(!nic->front || !nic->front->hold);
-	vfio_user_destroy(nic->server);
-	if (nic->domain)
-		nic->domain->dma = NULL;
-	attach_handle_close((uv_handle_t *)nic->watch);
+	vfront_fini(&nic->vfront);
 	free(nic->net);
 	free(nic);
 }
@@ -167,17 +66,18 @@ static int make_front(struct vfio_nic *nic, const struct attach_conf *conf, stru
 	};
 	int err;
 
-	net.host.misses = no_misses;
-	if (posix_memalign((void **)&nic->net, 64, (virtio_net_size() + 63) / 64 * 64))
+	net.host.misses = vfront_no_misses;
+	nic->net = vfront_zeroed(virtio_net_size());
+	if (!nic->net)
 		return -ENOMEM;
-	memset(nic->net, 0, virtio_net_size());
 	err = virtio_net_init(nic->net, &net);
 	if (err) {
 		refuse(why, "queues", "%u queue pairs are not possible: 1 to %u are", net.pairs_max,
 		       VIRTIO_NET_PAIRS_MAX);
 		return err;
 	}
-	nic->front = virtio_net_front(nic->net);
+	nic->vfront.front = &virtio_net_front(nic->net)->any;
+	nic->vfront.domain = conf->domain;
 	return 0;
 }
 
@@ -190,7 +90,7 @@ static int make_function(struct vfio_nic *nic, const struct attach_conf *conf, s
 		.serial = conf->mac,
 		.dma = virtio_net_dma(nic->net),
 		.domain_or_null = conf->domain,
-		.host = vfio_user_function_host(&nic->server),
+		.host = vfio_user_function_host(&nic->vfront.server),
 	};
 	int err;
 
@@ -199,50 +99,6 @@ static int make_function(struct vfio_nic *nic, const struct attach_conf *conf, s
 	if (err)
 		refuse(why, "", "no PCI function can be made of it");
 	return err;
-}
-
-static int serve(struct vfio_nic *nic, const struct attach_conf *conf, struct refusal *why)
-{
-	struct vfio_user_conf server = {
-		.path = nic->path,
-		.function = &nic->pci.function,
-		.host = { .ready = is_ready,
-			  .hold = take_hold,
-			  .release = give_hold,
-			  .wake = wake,
-			  .watch = watch,
-			  .unwatch = unwatch,
-			  .event = on_event,
-			  .owner = nic },
-		.reach = VFIO_USER_NEEDS_FDS,
-		.loop = nic->host.loop,
-	};
-	char path[512];
-
-	for (unsigned bar = 0; bar < array_len(server.pages); bar++)
-		server.pages[bar].fd = -1;
-	if (conf->io->socket)
-		snprintf(path, sizeof path, "%s", conf->io->socket);
-	else
-		snprintf(path, sizeof path, "%s/%s-%s.sock", nic->host.run_dir, conf->system,
-			 conf->io->name);
-	if (strlen(path) >= sizeof nic->path) {
-		refuse(why, "socket", "the path %s is longer than the %zu bytes a socket may have",
-		       path, sizeof nic->path - 1);
-		return -ENAMETOOLONG;
-	}
-	memcpy(nic->path, path, strlen(path) + 1);
-	return vfio_user_create(&nic->server, &server, why);
-}
-
-static int begin_watch(struct vfio_nic *nic)
-{
-	nic->watch = calloc(1, sizeof *nic->watch);
-	if (!nic->watch)
-		return -ENOMEM;
-	uv_timer_init(nic->host.loop, nic->watch);
-	nic->watch->data = nic;
-	return uv_timer_start(nic->watch, on_watch, WATCH_MS, WATCH_MS);
 }
 
 static int create(struct attachment **attachment, const struct attach_host *host,
@@ -254,96 +110,31 @@ static int create(struct attachment **attachment, const struct attach_host *host
 	if (!nic)
 		return -ENOMEM;
 	must(conf->domain != NULL);
-	nic->attachment.ops = &attach_vfio_user_nic;
-	nic->host = *host;
+	vfront_init(&nic->vfront, &attach_vfio_user_nic, host);
+	nic->vfront.function = &nic->pci.function;
+	nic->vfront.virtio = &nic->pci;
+	nic->vfront.say_driver = say_driver;
+	nic->vfront.count = count;
 	nic->pairs_max = conf->io->queues ? conf->io->queues : 1;
 	err = guest_memory_guard();
 	if (!err)
 		err = make_front(nic, conf, why);
 	if (!err)
-		nic->domain = conf->domain;
-	if (!err)
 		err = make_function(nic, conf, why);
 	if (!err)
-		err = begin_watch(nic);
-	if (!err)
-		err = serve(nic, conf, why);
+		err = vfront_serve(&nic->vfront, conf, NULL, 0, why);
 	if (err) {
-		if (why && !why->text[0])
-			refuse(why, "", "cannot set up %s-%s: %s", conf->system, conf->io->name,
-			       uv_strerror(err));
-		destroy(&nic->attachment);
+		vfront_failed(conf, err, why);
+		destroy(&nic->vfront.attachment);
 		return err;
 	}
-	*attachment = &nic->attachment;
+	*attachment = &nic->vfront.attachment;
 	return 0;
 }
 
 static struct nic_front *front(struct attachment *attachment)
 {
-	return of(attachment)->front;
-}
-
-static const char *state_of(const struct vfio_nic *nic, bool connected)
-{
-	if (nic->front->stopped[0])
-		return "stopped";
-	return nic->front->ready ? "running" : connected ? "connected" : "waiting";
-}
-
-static void facts(struct attachment *attachment, struct attach_facts *facts)
-{
-	struct vfio_nic *nic = of(attachment);
-	struct vfio_user_facts server;
-
-	vfio_user_facts(nic->server, &server);
-	*facts = (struct attach_facts){
-		.reconnects = server.connections ? server.connections - 1 : 0,
-	};
-	snprintf(facts->where, sizeof facts->where, "%s", nic->path);
-	if (!attach_ready(&nic->front->any)) {
-		snprintf(facts->state, sizeof facts->state, "held");
-		return;
-	}
-	attach_hold(&nic->front->any);
-	facts->features = virtio_net_accepted(nic->net);
-	snprintf(facts->state, sizeof facts->state, "%s", state_of(nic, server.connected));
-	memcpy(facts->stopped, nic->front->stopped, sizeof facts->stopped);
-	for (unsigned i = 0; i < nic->pairs_max; i++)
-		facts->queue_pairs += virtio_net_ring_runs(nic->net, 2 * i);
-	attach_release(&nic->front->any);
-}
-
-static void rebound(struct attachment *attachment)
-{
-	(void)attachment; /* its guest sees nothing of it */
-}
-
-static void quarantine(struct attachment *attachment, const char *why)
-{
-	struct vfio_nic *nic = of(attachment);
-
-	snprintf(nic->quarantined, sizeof nic->quarantined, "%s", why);
-	attach_hold(&nic->front->any);
-	snprintf(nic->front->stopped, sizeof nic->front->stopped, "%s", nic->quarantined);
-	nic->front->ready = false;
-	attach_release(&nic->front->any);
-	nic->told_stopped = false;
-	look(nic);
-}
-
-/* Its driver has been told that the device needs a reset, so it begins anew. */
-static void release(struct attachment *attachment)
-{
-	struct vfio_nic *nic = of(attachment);
-
-	nic->quarantined[0] = '\0';
-	look(nic);
-}
-
-static struct vfio_user *server_of(struct attachment *attachment)
-{
-	return of(attachment)->server;
+	return virtio_net_front(of(attachment)->net);
 }
 
 const struct attach_ops attach_vfio_user_nic = {
@@ -351,9 +142,9 @@ const struct attach_ops attach_vfio_user_nic = {
 	.create = create,
 	.destroy = destroy,
 	.front = front,
-	.facts = facts,
-	.rebound = rebound,
-	.quarantine = quarantine,
-	.release = release,
-	.server = server_of,
+	.facts = vfront_facts,
+	.rebound = vfront_rebound,
+	.quarantine = vfront_quarantine,
+	.release = vfront_release,
+	.server = vfront_server,
 };

@@ -281,16 +281,9 @@ int vfuser_stream_open(struct vfio_user *vf, int fd)
 {
 	int err;
 
-	vf->poll = calloc(1, sizeof *vf->poll);
-	if (!vf->poll)
-		return -ENOMEM;
-	err = uv_poll_init(vf->conf.loop, vf->poll, fd);
-	if (err) {
-		free(vf->poll);
-		vf->poll = NULL;
+	err = attach_poll_open(&vf->poll, vf->conf.loop, fd, vf);
+	if (err)
 		return err;
-	}
-	vf->poll->data = vf;
 	vf->fd = fd;
 	vf->in_first = vf->in_end = vf->out_first = vf->out_end = 0;
 	vf->fd_count = vf->carried = 0;

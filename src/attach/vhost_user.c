@@ -2,6 +2,7 @@
  * frontend comes and goes.  Everything a guest granted is given back when its socket closes. */
 #include "attach/internal.h"
 #include "attach/kinds.h"
+#include "attach/listen.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -279,92 +280,25 @@ static int set_where(struct vhost_user *vu, const struct attach_host *host,
 	return 0;
 }
 
-/* Whether somebody listens on our path.  A socket file without a listener is left from a crash. */
-static bool somebody_listens(const struct vhost_user *vu)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	bool there;
-
-	if (fd < 0)
-		return true;
-	there = connect(fd, (const struct sockaddr *)&vu->where, sizeof vu->where) == 0 ||
-		errno == EAGAIN;
-	close(fd);
-	return there;
-}
-
-static int bind_path(struct vhost_user *vu, int fd)
-{
-	const struct sockaddr *at = (const struct sockaddr *)&vu->where;
-
-	if (bind(fd, at, sizeof vu->where) == 0)
-		return 0;
-	if (errno != EADDRINUSE || somebody_listens(vu))
-		return -errno;
-	unlink(vu->where.sun_path);
-	return bind(fd, at, sizeof vu->where) ? -errno : 0;
-}
-
 static int start_listening(struct vhost_user *vu, struct refusal *why)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int err = fd < 0 ? -errno : bind_path(vu, fd);
+	int fd = attach_listen(&vu->where, why), err;
 
-	if (err) {
-		refuse(why, "socket", "cannot listen on %s: %s", vu->where.sun_path,
-		       err == -EADDRINUSE ? "somebody else does" : uv_strerror(err));
-		if (fd >= 0)
-			close(fd);
-		return err;
-	}
+	if (fd < 0)
+		return fd;
 	vu->listen_fd = fd; /* from here on, destroy removes the path */
-	if (listen(fd, 4)) {
-		refuse(why, "socket", "cannot listen on %s: %s", vu->where.sun_path,
-		       uv_strerror(-errno));
-		return -errno;
-	}
-	vu->listener = calloc(1, sizeof *vu->listener);
-	if (!vu->listener)
-		return -ENOMEM;
-	must(uv_poll_init(vu->host.loop, vu->listener, fd) == 0);
-	vu->listener->data = vu;
-	return uv_poll_start(vu->listener, UV_READABLE, on_listen);
-}
-
-static int make_timer(struct vhost_user *vu, uv_timer_t **timer)
-{
-	*timer = calloc(1, sizeof **timer);
-	if (!*timer)
-		return -ENOMEM;
-	(*timer)->data = vu;
-	return uv_timer_init(vu->host.loop, *timer);
+	err = attach_poll_open(&vu->listener, vu->host.loop, fd, vu);
+	return err ? err : uv_poll_start(vu->listener, UV_READABLE, on_listen);
 }
 
 static int make_handles(struct vhost_user *vu)
 {
-	int err = make_timer(vu, &vu->retry);
+	uv_timer_t **const timers[] = { &vu->retry, &vu->watch, &vu->again, &vu->later, &vu->quiet };
+	int err = 0;
 
-	if (!err)
-		err = make_timer(vu, &vu->watch);
-	if (!err)
-		err = make_timer(vu, &vu->again);
-	if (!err)
-		err = make_timer(vu, &vu->later);
-	if (!err)
-		err = make_timer(vu, &vu->quiet);
-	if (err)
-		return err;
-	vu->async = calloc(1, sizeof *vu->async);
-	if (!vu->async)
-		return -ENOMEM;
-	err = uv_async_init(vu->host.loop, vu->async, on_async);
-	if (err) {
-		free(vu->async);
-		vu->async = NULL;
-		return err;
-	}
-	vu->async->data = vu;
-	return 0;
+	for (unsigned i = 0; !err && i < array_len(timers); i++)
+		err = attach_timer_open(timers[i], vu->host.loop, vu);
+	return err ? err : attach_async_open(&vu->async, vu->host.loop, on_async, vu);
 }
 
 static void destroy(struct attachment *attachment)

@@ -52,17 +52,11 @@ int vu_set_backend_req_fd(struct vhost_user *vu, struct vu_msg *msg, struct refu
 		return -EINVAL;
 	}
 	channel_close(vu);
-	vu->backend_poll = calloc(1, sizeof *vu->backend_poll);
-	if (!vu->backend_poll)
-		return -ENOMEM;
-	err = uv_poll_init(vu->host.loop, vu->backend_poll, msg->fds[0]);
+	err = attach_poll_open(&vu->backend_poll, vu->host.loop, msg->fds[0], vu);
 	if (err) {
-		free(vu->backend_poll);
-		vu->backend_poll = NULL;
 		refuse(why, "", "the back-end channel cannot be polled: %s", uv_strerror(err));
 		return err;
 	}
-	vu->backend_poll->data = vu;
 	vu->backend_fd = vu_take_fd(msg, 0);
 	vu->told_no_channel = false;
 	uv_poll_start(vu->backend_poll, UV_READABLE | UV_DISCONNECT, on_channel);

@@ -243,16 +243,9 @@ int vu_socket_open(struct vhost_user *vu, int fd)
 {
 	int err;
 
-	vu->poll = calloc(1, sizeof *vu->poll);
-	if (!vu->poll)
-		return -ENOMEM;
-	err = uv_poll_init(vu->host.loop, vu->poll, fd);
-	if (err) {
-		free(vu->poll);
-		vu->poll = NULL;
+	err = attach_poll_open(&vu->poll, vu->host.loop, fd, vu);
+	if (err)
 		return err;
-	}
-	vu->poll->data = vu;
 	vu->fd = fd;
 	vu->got = 0;
 	vu->msg.fd_count = 0;

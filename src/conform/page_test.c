@@ -1,25 +1,12 @@
 /* The page that lists all assertions, and what other pages say of their number. */
 #include "conform/broken.h"
 #include "conform/conform.h"
-#include "tests/check.h"
+#include "tests/page.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define ROOT MIDPLANE_SOURCE_ROOT
-
-enum { PAGE_SIZE = 1 << 17 };
-
-static char *file_text(const char *path)
-{
-	char *text = calloc(1, PAGE_SIZE);
-	FILE *file = fopen(path, "r");
-
-	assert_non_null(file);
-	assert_true(fread(text, 1, PAGE_SIZE - 1, file) > 0);
-	fclose(file);
-	return text;
-}
 
 /* Letters before the point. */
 static int subject_size(const char *name)
@@ -67,28 +54,10 @@ static void print_page(FILE *out)
 	}
 }
 
-/* With MIDPLANE_UPDATE=1 the page is written anew instead. */
 static void the_page_of_assertions_is_up_to_date(void **state)
 {
-	static const char path[] = ROOT "/docs/conform-assertions.md";
-	char *made = NULL, *kept;
-	size_t size = 0;
-	FILE *out = open_memstream(&made, &size), *file;
-
 	(void)state;
-	assert_non_null(out);
-	print_page(out);
-	fclose(out);
-	if (getenv("MIDPLANE_UPDATE")) {
-		file = fopen(path, "w");
-		assert_non_null(file);
-		fputs(made, file);
-		fclose(file);
-	}
-	kept = file_text(path);
-	assert_string_equal(kept, made);
-	free(kept);
-	free(made);
+	page_is_up_to_date(ROOT "/docs/conform-assertions.md", print_page);
 }
 
 static void other_pages_say_how_many_assertions_there_are(void **state)
@@ -101,7 +70,7 @@ static void other_pages_say_how_many_assertions_there_are(void **state)
 	(void)state;
 	snprintf(number, sizeof(number), "%u assertions", conform_assertions(&all));
 	for (unsigned i = 0; i < array_len(paths); i++) {
-		char *text = file_text(paths[i]);
+		char *text = page_text(paths[i]);
 
 		if (!strstr(text, number))
 			print_message("%s does not say '%s'\n", paths[i], number);

@@ -6,6 +6,7 @@
 #include "store/avail_open.h"
 #include "store/file_bytes.h"
 #include "tests/avail_reader.h"
+#include "tests/page.h"
 
 #include <dirent.h>
 #include <unistd.h>
@@ -429,31 +430,10 @@ static void test_each_bad_file_is_refused_with_the_words_it_expects(void **state
 	free(entries);
 }
 
-/* With MIDPLANE_UPDATE=1 the page is written anew instead. */
 static void test_the_reference_page_is_up_to_date(void **state)
 {
-	static const char path[] = ROOT "/docs/avail-file.md";
-	char *made = NULL, *kept = calloc(1, FINDINGS_SIZE);
-	size_t size = 0;
-	FILE *out = open_memstream(&made, &size), *file;
-
 	(void)state;
-	assert_non_null(out);
-	avail_schema_print(out);
-	fclose(out);
-	if (getenv("MIDPLANE_UPDATE")) {
-		file = fopen(path, "w");
-		assert_non_null(file);
-		fputs(made, file);
-		fclose(file);
-	}
-	file = fopen(path, "r");
-	assert_non_null(file);
-	assert_true(fread(kept, 1, FINDINGS_SIZE - 1, file) > 0);
-	fclose(file);
-	assert_string_equal(kept, made);
-	free(made);
-	free(kept);
+	page_is_up_to_date(ROOT "/docs/avail-file.md", avail_schema_print);
 }
 
 int main(void)
