@@ -92,6 +92,8 @@ struct ring {
 	bool packed, event_idx, indirect, mapped, enabled, call;
 	bool armed;                  /* the driver was asked to kick */
 	bool repeats;                /* split: used entries lately said what stood there already */
+	bool batch;                  /* packed, of buffers that are only read: one used descriptor, with the id of the
+				      * last of them, tells of all that is published together; section 2.8.8 */
 	uint32_t work;               /* descriptors walked; the owner sets it to 0 each round */
 	struct ring_cursor next;     /* first chain not used yet */
 	uint16_t seen;               /* split: available index as last read */
@@ -99,6 +101,7 @@ struct ring {
 	uint16_t signalled;          /* index or slot of the last look at event suppression */
 	bool signalled_valid;
 	uint16_t first_slot;         /* packed: slot whose used word is held back, */
+	bool first_wrap;             /* its wrap counter, */
 	uint64_t first_word;         /* and that word, which publishes all behind it */
 
 	/* What each start sets. */

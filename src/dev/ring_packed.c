@@ -80,8 +80,8 @@ enum ring_outcome ring_packed_walk(struct ring_walk *walk, struct ring_cursor *a
 	}
 }
 
-/* The lines of 'n' slots that were found available: read now, written when their chains are used.
- * Never those beyond: the driver is about to write them, and would have to fetch each back. */
+/* The lines of 'n' slots, read now, that are written when their chains are used.  Never those beyond: the driver is
+ * about to write them, and would have to fetch each back. */
 static void prefetch_descs(const struct ring *ring, uint16_t slot, unsigned n)
 {
 	enum { A_LINE = 64 / VIRTQ_DESC_SIZE };
@@ -117,7 +117,8 @@ unsigned ring_packed_look(struct ring *ring, struct ring_cursor *at, uint16_t fl
 			break;
 		advance(ring, at, 1);
 	}
-	prefetch_descs(ring, first, i);
+	/* Of a batch only the first is written, and only where none is held back yet. */
+	prefetch_descs(ring, first, ring->batch ? min_u32(i, ring->pending == 0) : i);
 	return i;
 }
 
@@ -161,6 +162,20 @@ int ring_packed_resume(struct ring *ring)
 	return 0;
 }
 
+/* The word that is held back tells of all that was used since: it gets the last id. */
+static void use_in_batch(struct ring *ring, const struct ring_used *used, unsigned n)
+{
+	if (ring->pending == 0) {
+		ring->first_slot = ring->next.index;
+		ring->first_wrap = ring->next.wrap;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		ring->pending = (uint16_t)(ring->pending + used[i].slots);
+		advance(ring, &ring->next, used[i].slots);
+	}
+	ring->first_word = used_word(used[n - 1].id, 0, ring->first_wrap);
+}
+
 static void use_one(struct ring *ring, const struct ring_used *used)
 {
 	uint64_t word = used_word(used->id, used->written, ring->next.wrap);
@@ -185,8 +200,13 @@ void ring_packed_use(struct ring *ring, const struct ring_used *used, unsigned n
 	struct ring_cursor at;
 	unsigned slots = 0;
 
-	if (n)
-		use_one(ring, used);
+	if (n == 0)
+		return;
+	if (ring->batch && !ring->inflight) {
+		use_in_batch(ring, used, n);
+		return;
+	}
+	use_one(ring, used);
 	if (unlikely(!ring->desc || ring->log_used || ring->inflight)) {
 		for (unsigned i = 1; i < n; i++)
 			use_one(ring, &used[i]);

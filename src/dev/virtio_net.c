@@ -315,6 +315,7 @@ int virtio_net_ring_start(struct virtio_net *net, unsigned queue,
 	ring->packed = net_has(net, VIRTIO_F_RING_PACKED);
 	ring->indirect = net_has(net, VIRTIO_F_INDIRECT_DESC);
 	ring->event_idx = net_has(net, VIRTIO_F_EVENT_IDX);
+	ring->batch = ring->packed && net_has(net, VIRTIO_F_IN_ORDER) && queue % 2 == 1; /* of a transmit queue */
 	ring->enabled = net->enables >> queue & 1;
 	ring->call = net->calls >> queue & 1;
 	err = ring_start(ring, conf, why);

@@ -111,7 +111,8 @@ static void every_size_of_a_ring_works_and_its_index_wraps(void **state)
 		run_random(BASIC | MRG, (uint16_t)size, 1600, 1518, size < 64 ? 9000 : 5000,
 			   rand_u64(&seed));
 	for (unsigned size = 1; size <= 40; size++)
-		run_random(BASIC | MRG | PACKED, (uint16_t)size, 1600, 700, 600, rand_u64(&seed));
+		run_random(BASIC | MRG | PACKED | (size % 2 ? BIT(VIRTIO_F_IN_ORDER) : 0), (uint16_t)size,
+			   1600, 700, 600, rand_u64(&seed));
 	run_random(BASIC | MRG | PACKED, 4095, 1600, 700, 3000, rand_u64(&seed));
 	run_random(BASIC | MRG | PACKED, 4096, 1600, 700, 3000, rand_u64(&seed));
 }
@@ -161,6 +162,51 @@ static void a_used_entry_is_right_whatever_stood_there(void **state)
 	side_close(&b);
 }
 
+static uint16_t tx_flags(const struct side *side, unsigned slot)
+{
+	const struct guest_ring *tx = &side->guest->tx[0];
+
+	return get_le16(guest_at(tx, tx->desc + slot * VIRTQ_DESC_SIZE + VIRTQ_DESC_PACKED_FLAGS));
+}
+
+/* Section 2.8.8: the first slot of the batch says it, with the id of the last; the others stay as the driver left
+ * them.  Two bursts before the driver looks are two batches, a ring later with the other wrap counter. */
+static void in_order_one_used_descriptor_tells_of_a_batch(void **state)
+{
+	enum { RING = 32, BATCH = 12, LAPS = 20 };
+	static uint8_t frame[60];
+	unsigned at = 0, told = 0;
+	struct side a, b;
+
+	(void)state;
+	side_open(&a, (struct guest_net_conf){ .features = BASIC | PACKED | BIT(VIRTIO_F_IN_ORDER),
+					       .ring_size = RING });
+	side_open(&b, (struct guest_net_conf){ .features = BASIC, .ring_size = 256 });
+	for (unsigned lap = 0; lap < LAPS; lap++) {
+		uint16_t before[RING];
+
+		for (unsigned i = 0; i < BATCH; i++)
+			assert_true(guest_net_send(a.guest, 0,
+						   &(struct guest_send){ .frame = frame, .size = 60 }));
+		guest_net_kick(a.guest, 0);
+		for (unsigned i = 0; i < RING; i++)
+			before[i] = tx_flags(&a, i);
+		guest_net_post(b.guest, 0, BATCH, 1, GUEST_DIRECT);
+		assert_int_equal(switch_once(&a, &b), BATCH);
+		for (unsigned i = 0; i < RING; i++)
+			told += tx_flags(&a, i) != before[i];
+		assert_int_equal(told, lap + 1);
+		assert_int_not_equal(tx_flags(&a, at), before[at]);
+		at = (at + BATCH) % RING;
+		if (lap % 2 && guest_net_reclaim(a.guest, 0) != 2 * BATCH)
+			fail();
+		while (guest_net_receive(b.guest, 0, (uint8_t[VIRTIO_NET_HDR_SIZE]){ 0 }, (uint8_t[64]){ 0 }, 64))
+			;
+	}
+	side_close(&a);
+	side_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +215,7 @@ int main(void)
 		cmocka_unit_test(every_size_of_a_ring_works_and_its_index_wraps),
 		cmocka_unit_test(a_legacy_driver_has_the_short_header),
 		cmocka_unit_test(a_used_entry_is_right_whatever_stood_there),
+		cmocka_unit_test(in_order_one_used_descriptor_tells_of_a_batch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,7 @@ void guest_ring_init(struct guest_ring *ring, uint8_t *memory, uint64_t base, ui
 	ring->packed = features >> VIRTIO_F_RING_PACKED & 1;
 	ring->event_idx = features >> VIRTIO_F_EVENT_IDX & 1;
 	ring->indirect = features >> VIRTIO_F_INDIRECT_DESC & 1;
+	ring->in_order = features >> VIRTIO_F_IN_ORDER & 1;
 	ring->desc = at;
 	ring->driver = ring->desc + pages(size * (uint32_t)VIRTQ_DESC_SIZE);
 	ring->device = ring->driver + driver_bytes(size);
@@ -135,6 +136,7 @@ static void add_packed(struct guest_ring *ring, const struct guest_buf *bufs, un
 {
 	ring->chains[id].cookie = cookie;
 	ring->chains[id].slots = (uint16_t)count;
+	ring->order[(ring->order_first + ring->order_count++) % GUEST_RING_MAX] = id;
 	ring->free_count = (uint16_t)(ring->free_count - count);
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t *at = desc_at(ring, ring->avail);
@@ -236,17 +238,43 @@ static bool take_split(struct guest_ring *ring, uint64_t *cookie, uint32_t *writ
 	return true;
 }
 
-static bool take_packed(struct guest_ring *ring, uint64_t *cookie, uint32_t *written)
+/* Whether the device has used the next slot: the id and what was written are there then. */
+static bool see_packed(const struct guest_ring *ring, uint16_t *id, uint32_t *written)
 {
 	const uint8_t *at = desc_at(ring, ring->used);
-	uint16_t flags = guest_load16_acquire(at + VIRTQ_DESC_PACKED_FLAGS), id;
+	uint16_t flags = guest_load16_acquire(at + VIRTQ_DESC_PACKED_FLAGS);
 	bool avail = flags & VIRTQ_DESC_F_AVAIL, used = flags & VIRTQ_DESC_F_USED;
 
 	if (avail != ring->used_wrap || used != ring->used_wrap)
 		return false;
-	id = guest_load16(at + VIRTQ_DESC_PACKED_ID);
-	must(id < ring->size && ring->chains[id].slots > 0);
+	*id = guest_load16(at + VIRTQ_DESC_PACKED_ID);
 	*written = guest_load32(at + VIRTQ_DESC_LEN);
+	must(*id < ring->size && ring->chains[*id].slots > 0);
+	return true;
+}
+
+/* Of a device that uses in order one used descriptor tells of all chains up to its id: each is taken by itself.
+ * What is skipped was used wholly, so nothing can have been written in a batch of several. */
+static bool see_in_order(struct guest_ring *ring, uint16_t *id, uint32_t *written)
+{
+	if (!ring->in_batch && !see_packed(ring, &ring->batch_last, &ring->batch_written))
+		return false;
+	must(ring->order_count > 0);
+	*id = ring->order[ring->order_first];
+	*written = ring->batch_written;
+	ring->order_first = (uint16_t)((ring->order_first + 1) % GUEST_RING_MAX);
+	ring->order_count--;
+	ring->in_batch = *id != ring->batch_last;
+	must(!ring->in_batch || *written == 0);
+	return true;
+}
+
+static bool take_packed(struct guest_ring *ring, uint64_t *cookie, uint32_t *written)
+{
+	uint16_t id;
+
+	if (!(ring->in_order ? see_in_order(ring, &id, written) : see_packed(ring, &id, written)))
+		return false;
 	*cookie = ring->chains[id].cookie;
 	ring->free_count = (uint16_t)(ring->free_count + ring->chains[id].slots);
 	advance(ring, &ring->used, &ring->used_wrap, ring->chains[id].slots);

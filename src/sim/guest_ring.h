@@ -28,7 +28,7 @@ struct guest_ring {
 	uint64_t base;       /* guest physical address of memory[0] */
 	uint64_t iova_offset; /* added to each address that the device is told */
 	uint16_t size;
-	bool packed, event_idx, indirect;
+	bool packed, event_idx, indirect, in_order;
 	uint64_t desc, driver, device, tables; /* guest physical; tables: one per id */
 	uint16_t avail;      /* split: next available index; packed: next slot */
 	uint16_t used;       /* the same for used */
@@ -38,6 +38,11 @@ struct guest_ring {
 	uint16_t free_count; /* descriptors (split) or slots (packed) */
 	uint16_t id_count;
 	uint16_t free_ids[GUEST_RING_MAX];
+	/* packed and in order: ids as they were made available, and the batch that is being taken back. */
+	uint16_t order[GUEST_RING_MAX], order_first, order_count;
+	uint16_t batch_last; /* its last id */
+	uint32_t batch_written;
+	bool in_batch;
 	struct guest_chain {
 		uint64_t cookie;
 		uint16_t slots;
