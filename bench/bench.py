@@ -10,12 +10,15 @@ with the cores at the same distance.  The method and the meaning of each table: 
 
 import argparse
 import contextlib
+import glob
 import json
 import os
 import signal
 import statistics
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import avail
@@ -25,6 +28,7 @@ import hugepages
 import source
 from switches import (SOURCE_CPU, SWITCH_CPU, BenchError, Midplane, OpenVswitch, Testpmd, cpu_s,
                       distance, end, start)
+from sweeper import Sweeper  # switches.py says where it is
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FRAMES = (64, 512, 1518)
@@ -34,6 +38,10 @@ FUNCTION_COUNTS = (2, 16, 64, 256)
 HUGEPAGES = 1536
 IDLE_FUNCTIONS = 64
 IDLE_SECONDS = 10
+SHORTEST, LONGEST = 64, 1518  # frames, with FCS
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# What a part or a run of it is left out for, after saying so.
+UNMEASURED = (BenchError, OSError, subprocess.CalledProcessError)
 
 
 def makers(build, ring):
@@ -41,13 +49,20 @@ def makers(build, ring):
             "ovs-dpdk": OpenVswitch}
 
 
+def say_once(error, said=set()):
+    """Why something is missing; what is missing in one round is in all."""
+    if str(error) not in said:
+        print(f"  not measured: {error}", file=sys.stderr, flush=True)
+        said.add(str(error))
+
+
 def measure(make, options, ring, frame, in_flight=source.RING_SIZE):
     """The samples of one run; none when the switch cannot be had, after saying why."""
     try:
         with make() as switch:
             return source.drive(switch, options.build, ring, frame, options.seconds, in_flight)
-    except BenchError as error:
-        print(f"  not measured: {error}", file=sys.stderr)
+    except UNMEASURED as error:
+        say_once(error)
         return []
 
 
@@ -170,8 +185,8 @@ def run_scale(options, functions, connect):
                 return source.drive(switch, options.build, "split", 64, options.seconds)
             finally:
                 end(guests)
-    except BenchError as error:
-        print(f"  not measured: {error}", file=sys.stderr)
+    except UNMEASURED as error:
+        say_once(error)
         return []
 
 
@@ -213,8 +228,8 @@ def bench_idle(options):
                     used = cpu_s(switch.process.pid) - before
                 finally:
                     end(guests)
-        except BenchError as error:
-            print(f"  not measured: {error}", file=sys.stderr)
+        except UNMEASURED as error:
+            say_once(error)
             continue
         out[name] = used / IDLE_SECONDS * 100
         print(f"  {name}: {out[name]:.2f} % of a core (to reach: under 1 %)", flush=True)
@@ -281,45 +296,123 @@ ANYWHERE = {"unit", "guard", "avail"}  # parts that need neither root nor hugepa
 TWO_CORES = {"disk", "blk", "guest", "mirror"}  # nor do these, but for the core
 
 
-def main():
+def at_least(least, kind, most=None):
+    """A number of the command line."""
+    def number(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not value >= least or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(f"'{text}' is not {'a whole' if kind is int else 'a'} number from {least}" +
+                                             ("" if most is None else f" to {most}"))
+        return value
+    return number
+
+
+def words(allowed, what):
+    """Words of the command line, as one string."""
+    def chosen(text):
+        wrong = [word for word in text.split(",") if word not in allowed]
+        if wrong:
+            raise argparse.ArgumentTypeError(f"'{wrong[0]}' is none of the {what}: {', '.join(allowed)}")
+        return text
+    return chosen
+
+
+def frame_sizes(text):
+    for word in text.split(","):
+        at_least(SHORTEST, int, LONGEST)(word)
+    return text
+
+
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3, help="measured seconds a run")
-    parser.add_argument("--only", default=",".join(PARTS), help="parts: " + ",".join(PARTS))
-    parser.add_argument("--rings", default=",".join(source.RINGS))
-    parser.add_argument("--frames", default=",".join(map(str, FRAMES)), help="bytes, with FCS")
+    parser.add_argument("--rounds", type=at_least(1, int), default=5)
+    parser.add_argument("--seconds", type=at_least(0.5, float), default=3, help="measured seconds a run")
+    parser.add_argument("--only", type=words(PARTS, "parts"), default=",".join(PARTS),
+                        help="parts: " + ",".join(PARTS))
+    parser.add_argument("--rings", type=words(source.RINGS, "rings"), default=",".join(source.RINGS),
+                        help="rings: " + ",".join(source.RINGS))
+    parser.add_argument("--frames", type=frame_sizes, default=",".join(map(str, FRAMES)), help="bytes, with FCS")
     parser.add_argument("--other", metavar="BUILD",
                         help="part guard: compare with the daemon of another build, too")
     parser.add_argument("--aralia", help="part avail: directory of the Aralia models",
                         default=os.environ.get("MIDPLANE_ARALIA") or
                         os.path.join(os.path.dirname(SOURCE), "shared/models/aralia"))
-    parser.add_argument("--model-seconds", type=int, default=120, help="part avail: time for a model")
+    parser.add_argument("--model-seconds", type=at_least(1, int), default=120, help="part avail: time for a model")
     parser.add_argument("--json", help="also write every figure there")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def refuse_what_cannot_be(options, with_guests):
+    """Says now what would be found after many minutes."""
+    parts = set(options.only.split(","))
+    if with_guests and os.geteuid() != 0:
+        sys.exit("bench: needs root (hugepages), but for --only " + ",".join(sorted(ANYWHERE | TWO_CORES)) +
+                 ": use 'make bench', which asks sudo")
+    if (with_guests or parts & TWO_CORES) and (os.cpu_count() or 1) < 2:
+        sys.exit("bench: needs two cores, but for --only " + ",".join(sorted(ANYWHERE)))
+    for build in filter(None, (options.build, options.other)):
+        if not os.path.exists(os.path.join(build, "bench/core_distance")):
+            sys.exit(f"bench: no {build}/bench/core_distance: run make, or name another build")
+    if options.json:
+        try:
+            with open(options.json, "a", encoding="utf-8"):
+                pass
+        except OSError as error:
+            sys.exit(f"bench: --json {options.json}: {error.strerror}")
+
+
+@contextlib.contextmanager
+def swept(options):
+    """A directory for all that is made for a time.  It goes at the end, with the processes that run then, also
+    when this program is killed; that is what the sweeper is for, which is given."""
+    directory = tempfile.mkdtemp(prefix="mp-bench-")
+    sweeper = Sweeper(directory)
+    for place in options.build, "/dev/shm":
+        sweeper.remove(os.path.join(glob.escape(place), f"mp-disk-{os.getpid()}-*.img"))
+    tempfile.tempdir = directory
+    try:
+        yield sweeper
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        sweeper.close()
+
+
+def stop_on_signals():
+    def stop(number, _frame):
+        for other in STOPPING:  # who sends another one does not wait: the sweeper does the rest
+            signal.signal(other, lambda number, _frame: os._exit(128 + number))
+        print("\nstopped; cleaning up", file=sys.stderr, flush=True)
+        sys.exit(128 + number)
+
+    for number in STOPPING:
+        signal.signal(number, stop)
+
+
+def main():
+    options = arguments()
     options.build = os.path.abspath(options.build)
     options.other = options.other and os.path.abspath(options.other)
     parts = options.only.split(",")
     with_guests = set(parts) - ANYWHERE - TWO_CORES or options.other
-    if not set(parts) <= set(PARTS):
-        sys.exit("bench: parts are among " + ", ".join(PARTS))
-    if with_guests and os.geteuid() != 0:
-        sys.exit("bench: needs root (hugepages), but for --only " + ",".join(sorted(ANYWHERE | TWO_CORES)))
-    if (with_guests or set(parts) & TWO_CORES) and (os.cpu_count() or 1) < 2:
-        sys.exit("bench: needs two cores, but for --only " + ",".join(sorted(ANYWHERE)))
-    if not set(options.rings.split(",")) <= set(source.RINGS):
-        sys.exit("bench: rings are among " + ", ".join(source.RINGS))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    refuse_what_cannot_be(options, with_guests)
+    stop_on_signals()
     results = {"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                "rounds": options.rounds, "seconds": options.seconds, "load": os.getloadavg()}
     print(f"{options.rounds} rounds of {options.seconds:g} s; load {os.getloadavg()[0]:.1f} on "
           f"{os.cpu_count()} cores; cores {SOURCE_CPU} and {SWITCH_CPU} are now "
           f"{distance(options.build)[0]:.0f} ns apart (near: below {source.NEAR_NS})")
-    with hugepages.reserved(HUGEPAGES) if with_guests else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        sweeper = stack.enter_context(swept(options))
+        if with_guests:
+            stack.enter_context(hugepages.reserved(HUGEPAGES, sweeper))
         for part in parts:
             try:
                 results[part] = PARTS[part](options)
-            except BenchError as error:
+            except UNMEASURED as error:
                 print(f"\npart {part} was not measured: {error}", file=sys.stderr, flush=True)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as out:

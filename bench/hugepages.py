@@ -6,10 +6,12 @@ PATH = "/proc/sys/vm/nr_hugepages"
 
 
 @contextlib.contextmanager
-def reserved(count):
-    """Reserves at least 'count' pages of 2 MiB and gives back what was there before."""
+def reserved(count, sweeper):
+    """Reserves at least 'count' pages of 2 MiB and gives back what was there before; the sweeper does if this
+    program cannot."""
     with open(PATH, encoding="ascii") as now:
         before = int(now.read())
+    sweeper.hugepages(before)
     if before < count:
         with open(PATH, "w", encoding="ascii") as want:
             want.write(str(count))
@@ -22,3 +24,4 @@ def reserved(count):
     finally:
         with open(PATH, "w", encoding="ascii") as want:
             want.write(str(before))
+        sweeper.hugepages("")

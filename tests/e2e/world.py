@@ -27,8 +27,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "guests"))
 import guests  # noqa: E402
 from guests import Nic  # noqa: E402,F401 -- tests take it from here
 import image  # noqa: E402
+from sweeper import Sweeper  # noqa: E402
 
 SKIPPED = 77
+STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 PATIENCE_S = 200 # with what never comes; how soon something comes is the machine's
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 
@@ -108,7 +110,7 @@ class Namespace:
     def __init__(self, world, name):
         self.world = world
         self.wires = 0
-        self.name = f"mp-{world.name[:12]}-{os.getpid()}-{name}"
+        self.name = world.namespaces + name
         sh("ip", "netns", "add", self.name)
         world.undo(lambda: subprocess.run(["ip", "netns", "del", self.name], check=False,
                                           stderr=subprocess.DEVNULL))
@@ -285,6 +287,8 @@ class World:
         self.build = os.path.abspath(build)
         self.undos = []
         self.dir = tempfile.mkdtemp(prefix="mp-")
+        self.namespaces = f"mp-{name[:12]}-{os.getpid()}-"
+        self.sweeper = Sweeper(self.dir, self.namespaces) # for when end() is not reached, or not to its end
         self.undo(lambda: shutil.rmtree(self.dir, ignore_errors=True))
 
     def undo(self, action):
@@ -292,11 +296,15 @@ class World:
         self.undos.append(action)
 
     def end(self):
+        """Takes everything away.  Who sends another signal meanwhile does not wait; the sweeper does the rest."""
+        for number in STOPPING:
+            signal.signal(number, lambda number, _frame: os._exit(128 + number))
         while self.undos:
             try:
                 self.undos.pop()()
             except Exception: # one that fails must not keep the others from running
                 traceback.print_exc()
+        self.sweeper.close()
 
     def program(self, path):
         full = os.path.join(self.build, path)
@@ -366,7 +374,7 @@ def stop_on_signals():
     def stop(number, _frame):
         raise SystemExit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for number in STOPPING:
         signal.signal(number, stop)
 
 
