@@ -304,7 +304,8 @@ def at_least(least, kind, most=None):
         except ValueError:
             value = None
         if value is None or not value >= least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"'{text}' is not {'a whole' if kind is int else 'a'} number from {least}" +
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"'{text}' is not {what} from {least}" +
                                              ("" if most is None else f" to {most}"))
         return value
     return number

@@ -74,7 +74,7 @@ class StopTest(unittest.TestCase):
             bench = subprocess.Popen([*BENCH, "--build", BUILD, "--only", "disk"], stdout=subprocess.DEVNULL,
                                      stderr=subprocess.PIPE, text=True, start_new_session=True,
                                      env={**os.environ, "TMPDIR": place})
-            self.wait_until(lambda: glob.glob(place + "/mp-bench-*/*") or bench.poll() is not None)
+            self.wait_until(lambda: glob.glob(place + "/mp-bench-*/mp-disk-*/disk.sock") or bench.poll() is not None)
             self.assertIsNone(bench.poll())
             os.killpg(bench.pid, number)
             errors = bench.communicate(timeout=200)[1]

@@ -47,7 +47,7 @@ PICTURE = """
       |                |                |                plugged in with vhost-user
   +---+----------------+----------------+------------------- midplaned -+
   |  VF1              VF2              VF3               the fronts     |
-  |    \\________________|________________/                               |
+  |    \\________________|________________/                              |
   |             embedded switch                                         |
   |      NIC card nic0             NIC card nic1         1+1: nic1      |
   |      on carrier0               on carrier1           stands by      |
