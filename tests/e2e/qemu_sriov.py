@@ -8,10 +8,11 @@ vfio-pci and a user-space program; all of them behind the guest's IOMMU, with AT
 import subprocess
 
 from sites import OneLine, mac, site
-from world import Nic, check, facts, guests, main, need, newer_qemu, ping_loss, say
+from world import Nic, check, facts, guests, main, need, newer_qemu, ping_loss
 
 VFS = 4
 BYTES = 1_000_000
+TOGETHER = (1, 2, 3)
 
 
 class SriovGuest(guests.QemuGuest):
@@ -71,16 +72,22 @@ def body(world):
     check(len(set(groups)) == VFS + 1, "each in an IOMMU group of its own")
 
     for i in (1, 2, 3):
-        try_function(world, net, guest, found[i][1], i)
+        try_function(world, net, daemon, guest, found[i][1], i)
+    try_together(world, net, daemon, guest, [row[1] for row in found])
     try_vfio(guest, found[VFS][0])
-    rows = [row for row in daemon.facts("system", "list")]
-    say(f"  midplane knows {len(rows)} system")
     guest.run(f"echo 0 >/sys/bus/pci/devices/{address}/sriov_numvfs; sleep 1")
     check(len(functions(guest)) == 1, "sriov_numvfs=0 takes them away again")
 
 
-def try_function(world, net, guest, interface, i):
+def counted(daemon):
+    """Bytes that each interface's function has taken from the guest and delivered to it."""
+    rows = [daemon.facts("function", "show", io["function"]) for io in daemon.facts("system", "show", "vm")["ios"]]
+    return {row["io"]: (row["tx_bytes"], row["rx_bytes"]) for row in rows}
+
+
+def try_function(world, net, daemon, guest, interface, i):
     """Traffic over one virtual function alone, to the far end and back."""
+    before = counted(daemon)
     guest.run(f"ip addr add 10.77.0.{i}/24 dev {interface} && ip link set {interface} up; sleep 1")
     loss = ping_loss(guest.run(f"ping -c 10 -i 0.2 -W 2 {net.far_address}", check=False).text)
     check(loss == 0, f"virtual function {i} ({interface}): ping without loss")
@@ -89,7 +96,29 @@ def try_function(world, net, guest, interface, i):
     got = facts(world.output(far))
     check(got["bytes"] == BYTES and got["wrong"] == 0,
           f"virtual function {i}: a TCP stream arrives unchanged ({got['mbps']:.1f} Mbit/s)")
+    after = counted(daemon)
+    took = {name: after[name][0] - before[name][0] for name in after}
+    check(took[f"vf{i}"] > BYTES and sum(took.values()) < 2 * BYTES,
+          f"it went through that function of our card, and no other: {took}")
     guest.run(f"ip addr flush dev {interface} && ip link set {interface} down")
+
+
+def try_together(world, net, daemon, guest, interfaces):
+    """Streams over three of them at once, each from a network of its own."""
+    before, fars = counted(daemon), []
+    for i in TOGETHER:
+        net.far.run(f"ip addr add 10.78.{i}.100/24 dev far0")
+        guest.run(f"ip addr add 10.78.{i}.1/24 dev {interfaces[i]} && ip link set {interfaces[i]} up")
+    guest.run("sleep 1")
+    for i in TOGETHER:
+        fars.append(net.far.spawn(world.traffic(), "tcp-recv", str(5100 + i)))
+        guest.spawn(f"traffic tcp-send 10.78.{i}.100 {5100 + i} {BYTES}", f"send{i}")
+    for i, far in zip(TOGETHER, fars):
+        guest.finish(f"send{i}")
+        got = facts(world.output(far))
+        check(got["bytes"] == BYTES and got["wrong"] == 0, f"virtual function {i}: a stream beside others is unchanged")
+    after = counted(daemon)
+    check(all(after[f"vf{i}"][0] - before[f"vf{i}"][0] > BYTES for i in TOGETHER), "each through its own function")
 
 
 def try_vfio(guest, address):

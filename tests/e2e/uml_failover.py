@@ -6,7 +6,7 @@ A stream of numbered datagrams runs from the guest to the far end and back throu
 import time
 
 from sites import TwoLines, site, vhost
-from world import Nic, check, facts, main, ping_loss, say
+from world import Nic, check, facts, in_time, main, ping_loss, say
 
 RATE = 500       # datagrams a second and direction
 SECONDS = 2.5
@@ -33,14 +33,21 @@ def stream_through(world, net, guest, act):
     return got, took
 
 
-def drill(world, net, guest, name, act, undo):
+def card(daemon):
+    """The one that the guest's interface is on."""
+    return daemon.facts("system", "show", "a")["ios"][0]["card"]
+
+
+def drill(world, net, daemon, guest, name, act, undo):
     """One failure.  Where more is lost than it may cost, it is made again: a machine that does not let guest, daemon or
     far end run for a while loses datagrams as well, and does so now and then, not each time."""
     changes = carrier_changes(guest)
     for _ in range(ATTEMPTS):
+        check(in_time(lambda: card(daemon) == "nic0"), f"{name}: the interface is on the card that is to fail")
         got, took = stream_through(world, net, guest, act)
         say(f"  {name}: sent {got['sent']:.0f}, lost {got['lost']:.0f}, longest silence "
             f"{got['gap_max_us'] / 1000:.1f} ms")
+        check(card(daemon) == "nic1", f"{name}: it has moved to the other")
         loss = ping_loss(guest.run(f"ping -c 5 -i 0.1 -W 10 {net.far_address}", check=False).text)
         check(loss == 0, f"{name}: pings go on without loss afterwards")
         undo()
@@ -69,14 +76,18 @@ def body(world):
     guest.address("eth0", "10.77.0.1/24")
     guest.run(f"ping -c 3 -i 0.2 -W 10 {net.far_address}")
 
-    drill(world, net, guest, "pull", lambda: pull(daemon),
+    drill(world, net, daemon, guest, "pull", lambda: pull(daemon),
           lambda: daemon.tool("card", "insert", "nic0"))
-    drill(world, net, guest, "line loss", lambda: net.link(0, "down"), lambda: net.link(0, "up"))
-    drill(world, net, guest, "silent death", lambda: hang(daemon),
+    drill(world, net, daemon, guest, "line loss", lambda: net.link(0, "down"), lambda: net.link(0, "up"))
+    drill(world, net, daemon, guest, "silent death", lambda: hang(daemon),
           lambda: daemon.tool("card", "hang", "nic0", "--off"))
-    kinds = [event["kind"] for event in daemon.facts("event", "list")]
-    say(f"  events: {', '.join(kinds)}")
-    check(any("moved" in kind for kind in kinds), "the events tell that the interface moved")
+    moves = [event for event in daemon.facts("event", "list") if event["kind"] == "moved"]
+    ways = [(event["from"], event["to"]) for event in moves]
+    say(f"  moves: {ways}")
+    check(len(ways) >= 6 and ways[::2] == len(ways[::2]) * [("nic0/vf1", "nic1/vf1")] and
+          ways[1::2] == len(ways[1::2]) * [("nic1/vf1", "nic0/vf1")],
+          "the events tell of each move, away from the card and back")
+    check(all(event["away_us"] > 0 for event in moves), "and how long traffic was away")
 
 
 main("uml_failover", body)
