@@ -20,7 +20,7 @@
 #include <linux/if_tun.h>
 
 #define PATIENCE_NS UINT64_C(60000000000) /* for what never comes */
-#define QUICK_NS    UINT64_C(500000000)   /* less than what the kernel spaces news by */
+#define QUICK_NS    UINT64_C(500000000)	  /* less than what the kernel spaces news by */
 
 enum { ATTEMPTS = 40 };
 
@@ -383,22 +383,34 @@ static int forget_changes(void **state)
 	return 0;
 }
 
-/* From here on in a sysfs of this network namespace, whose counts are right. */
-static int count_changes(void **state)
+/* From here on in a sysfs of this network namespace, whose counts are right.  What is private is
+ * /sys alone:
+ * "/" need not be a place where something is mounted, as in a chroot. */
+static void count_changes(void)
 {
 	static bool mounted;
 
-	mounted = mounted || (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	mounted = mounted || (mount(NULL, "/sys", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 			      mount("sysfs", "/sys", "sysfs", 0, NULL) == 0);
 	if (!mounted) {
 		fprintf(stderr, "# skipped: no sysfs may be mounted here\n");
-		skip();
+		skip(); /* which a set-up must not call: it would have failed */
 	}
-	return forget_changes(state);
+	changes = 0;
 }
 
-#define COUNTED(test)                                                                              \
-	{ #test "_counted", test, count_changes, NULL, NULL }
+#define COUNTED(test)                            \
+	static void test##_counted(void **state) \
+	{                                        \
+		count_changes();                 \
+		test(state);                     \
+	}
+
+COUNTED(an_interface_that_is_gone_is_left_to_rtnetlink)
+COUNTED(each_change_is_told_once_whoever_saw_it_first)
+COUNTED(old_news_does_not_bring_a_lost_link_back)
+COUNTED(a_look_at_the_count_tells_of_a_carrier_lost_right_after_another_one)
+COUNTED(other_news_does_not_bring_a_carrier_back_that_is_counted_as_gone)
 
 int main(void)
 {
@@ -416,18 +428,22 @@ int main(void)
 			forget_changes),
 		cmocka_unit_test_setup(an_answer_that_is_older_than_the_news_is_dropped,
 				       forget_changes),
-		COUNTED(an_interface_that_is_gone_is_left_to_rtnetlink),
-		COUNTED(each_change_is_told_once_whoever_saw_it_first),
-		COUNTED(old_news_does_not_bring_a_lost_link_back),
-		COUNTED(a_look_at_the_count_tells_of_a_carrier_lost_right_after_another_one),
-		COUNTED(other_news_does_not_bring_a_carrier_back_that_is_counted_as_gone),
+		cmocka_unit_test(an_interface_that_is_gone_is_left_to_rtnetlink_counted),
+		cmocka_unit_test(each_change_is_told_once_whoever_saw_it_first_counted),
+		cmocka_unit_test(old_news_does_not_bring_a_lost_link_back_counted),
+		cmocka_unit_test(
+			a_look_at_the_count_tells_of_a_carrier_lost_right_after_another_one_counted),
+		cmocka_unit_test(
+			other_news_does_not_bring_a_carrier_back_that_is_counted_as_gone_counted),
 	};
 	int failures;
 
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 || system("ip link add up0 type veth peer name far0 && "
-						"ip link set up0 up && ip link set far0 up")) {
-		fprintf(stderr, "# skipped: no network namespace of our own; run as root\n");
-		return 77;
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
+	    system("ip link add up0 type veth peer name far0 && "
+		   "ip link set up0 up && ip link set far0 up")) {
+		/* With the TAP protocol meson takes an exit code of 77 for a failure. */
+		printf("1..0 # SKIP no network namespace of our own; run as root\n");
+		return 0;
 	}
 	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	uv_loop_init(&loop);
