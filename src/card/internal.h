@@ -18,7 +18,6 @@ enum {
 	                            * function does not run dry within its share */
 	CARD_ROUND_FRAMES = 256,   /* frames taken from functions before the line has its turn */
 	CARD_IDLE_SCAN = 16,       /* idle functions looked at in a round in which others are busy */
-	CARD_LEARNED_MOVED = 64,   /* learned addresses that move with a function */
 	CARD_ANNOUNCEMENTS = 3,
 	CARD_CREDIT = 80 * 1024,   /* worker time for each function and round, in bytes of copying */
 	CARD_LEFTOVER = 40 * 1024, /* with less of it left, a burst is not worth its beginning: kept
@@ -64,8 +63,16 @@ struct card_vf {
 	uint64_t ready_ns;       /* beyond its rate until then */
 	uint8_t announcements;   /* still to be made */
 	uint64_t announce_ns;    /* when the next is due */
-	unsigned left_count;     /* learned addresses that were behind it when it was unbound */
-	uint64_t left[CARD_LEARNED_MOVED];
+	bool announce_began;     /* its permanent address has gone, those learned from this bucket on not */
+	uint32_t announce_bucket;
+};
+
+/* Learned addresses that were behind functions when those were unbound, until they move along or
+ * the function has another front.  No more than the table held. */
+struct card_left {
+	uint64_t *key;
+	uint16_t *vf;
+	unsigned count, capacity;
 };
 
 struct buf_list {
@@ -93,6 +100,7 @@ struct nic_card {
 	uint32_t window_serial, given_up; /* the window for which the control thread has waited */
 	bool line_refused;            /* the driver took less than it was given */
 	struct card_vf *vfs;          /* vf_count + 1; 0 is not used */
+	struct card_left left;
 	struct line_buf **staged;     /* (vf_count + 1) * ARB_RING, by queue and slot */
 	struct buf_list spare;        /* empty buffers */
 	struct buf_list done;         /* delivered ones, to be given back */
@@ -120,7 +128,9 @@ uint32_t card_stage_room(const struct nic_card *card, unsigned vf);
 uint32_t card_stage_space(const struct nic_card *card, unsigned vf);
 /* stage.c: forgets all that waits; buffers become spare. */
 void card_stage_clear(struct nic_card *card);
-/* stage.c: builds the announcements that are due into 'out'; returns how many. */
+/* nic_card.c: takes out of the addresses that were left the first of a function; false: there is none. */
+bool card_left_take(struct nic_card *card, unsigned vf, unsigned *at, uint64_t *key);
+/* stage.c: builds the announcements that are due into 'out', as far as that goes; returns how many. */
 unsigned card_announce_due(struct nic_card *card, struct line_buf **out, unsigned max);
 
 /* buffers of the line */

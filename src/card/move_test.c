@@ -110,6 +110,159 @@ static void test_addresses_behind_a_function_move_and_are_announced(void **state
 	close_pair();
 }
 
+/* Which of 'count' addresses from 'base' on a line was told of in frames 'from' to the last; how many times. */
+static void count_announced(const struct fake_line *line, unsigned from, uint64_t base, unsigned *times,
+			    unsigned count)
+{
+	for (unsigned i = from; i < line->log_count; i++) {
+		const uint8_t *bytes = line->log[i].bytes;
+		uint64_t n = get_be48(bytes + ETH_SRC) - base;
+
+		assert_int_equal(get_be16(bytes + 16), ETHERTYPE_RARP); /* all here are tagged */
+		if (n < count)
+			times[n]++;
+	}
+}
+
+/* More than fit into one window, and more than a few. */
+static void test_all_of_many_addresses_move_and_are_announced_each_time(void **state)
+{
+	enum { MANY = 400 };
+	struct nic_card_conf large = { .vf_count = WORLD_FRONTS, .fdb_entries = 2048,
+				       .fdb_age_ns = UINT64_C(300000000000) };
+	static struct esw_fdb_row rows[MANY + 2];
+	const uint64_t base = UINT64_C(0x020000020000);
+	struct nic_vf_conf conf[2] = { world_vf(1), world_vf(2) };
+	unsigned from = 0, moved = 0, n;
+
+	(void)state;
+	world_open(&a, &large);
+	world_open(&b, &large);
+	conf[0].spoof_check = conf[1].spoof_check = false;
+	conf[0].vlan = conf[1].vlan = 30;
+	world_bind(&a, 1, &conf[0]);
+	world_bind(&a, 2, &conf[1]);
+	for (unsigned i = 0; i < MANY; i++) {
+		world_send(&a, 1, OUTSIDE_MAC, base + i, 0, 60);
+		world_run(&a);
+	}
+	move(1, 3, &conf[0], 0);
+	move(2, 5, &conf[1], 0); /* has one, and its turn as well */
+	for (unsigned round = 1; round <= 3; round++) {
+		unsigned times[MANY] = { 0 };
+
+		world_run(&b);
+		count_announced(b.line, from, base, times, MANY);
+		for (unsigned i = 0; i < MANY; i++)
+			assert_int_equal(times[i], 1);
+		assert_int_equal(b.line->log_count, round * (MANY + 2));
+		from = b.line->log_count;
+		b.now_ns += 250000000;
+	}
+	world_run(&b);
+	assert_int_equal(b.line->log_count, from);
+	world_hold(&b);
+	n = nic_card_fdb(NULL, b.card, rows, array_len(rows), b.now_ns);
+	world_release(&b);
+	assert_int_equal(n, MANY + 2);
+	for (unsigned i = 0; i < n; i++)
+		moved += !rows[i].fixed && rows[i].port == 3 && rows[i].vlan == 30;
+	assert_int_equal(moved, MANY);
+	close_pair();
+}
+
+/* A function that gets another front has nothing of what was behind the one before. */
+static void test_addresses_that_did_not_move_are_forgotten_with_the_next_front(void **state)
+{
+	struct nic_vf_conf conf = world_vf(1);
+	struct esw_fdb_row rows[4];
+
+	(void)state;
+	open_pair();
+	conf.spoof_check = false;
+	world_bind(&a, 1, &conf);
+	world_send(&a, 1, OUTSIDE_MAC, UINT64_C(0x020000000077), 0, 60);
+	world_run(&a);
+	world_hold(&a);
+	assert_non_null(nic_card_unbind(NULL, a.card, 1));
+	assert_int_equal(nic_card_bind(NULL, a.card, 1, &a.front[1]->front, &conf, NULL), 0);
+	world_release(&a);
+	move(1, 1, &conf, 0);
+	world_hold(&b);
+	assert_int_equal(nic_card_fdb(NULL, b.card, rows, 4, b.now_ns), 1);
+	world_release(&b);
+	close_pair();
+}
+
+static void lose_line(struct world *w)
+{
+	world_hold(w);
+	nic_card_line_lost(NULL, w->card);
+	world_release(w);
+}
+
+/* Between the news that a link is lost and the move of a function its worker goes on. */
+static void test_frames_wait_while_a_lost_link_is_dealt_with(void **state)
+{
+	struct nic_vf_conf conf = world_vf(1);
+
+	(void)state;
+	open_pair();
+	world_bind(&a, 1, &conf);
+	conf = world_vf(2);
+	world_bind(&a, 2, &conf);
+	lose_line(&a);
+	for (unsigned i = 0; i < 100; i++) {
+		world_send(&a, 1, OUTSIDE_MAC, WORLD_MAC(1), 0, 60 + i);
+		world_send(&a, 2, BROADCAST_MAC, WORLD_MAC(2), 0, 60 + i);
+		world_run(&a);
+	}
+	assert_int_equal(a.line->sent, 0);
+	conf = world_vf(1);
+	move(1, 1, &conf, 0);
+	world_run(&b);
+	assert_int_equal(b.line->sent, 101);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(b.line->log[i + 1].size, 60 + i);
+	assert_int_equal(world_all_drops(&a, 1), 0);
+	/* The other has no second card: its frames go nowhere, but to who is here. */
+	world_hold(&a);
+	nic_card_set_line_up(NULL, a.card, false);
+	world_release(&a);
+	conf = world_vf(3);
+	world_bind(&a, 3, &conf);
+	world_run(&a);
+	assert_int_equal(a.front[3]->given, 100);
+	world_send(&a, 2, OUTSIDE_MAC, WORLD_MAC(2), 0, 60);
+	world_run(&a);
+	assert_int_equal(world_drops(&a, 2, ESW_DROP_LINE_DOWN), 1);
+	close_pair();
+}
+
+static void test_frames_that_waited_go_when_the_link_is_there_after_all(void **state)
+{
+	struct nic_vf_conf conf = world_vf(1);
+
+	(void)state;
+	open_pair();
+	world_bind(&a, 1, &conf);
+	a.line->capacity = 0;
+	for (unsigned i = 0; i < 100; i++)
+		world_send(&a, 1, OUTSIDE_MAC, WORLD_MAC(1), 0, 60 + i);
+	world_run(&a);
+	lose_line(&a);
+	a.line->capacity = UINT32_MAX;
+	world_run(&a);
+	assert_int_equal(a.line->sent, 0);
+	world_hold(&a);
+	nic_card_set_line_up(NULL, a.card, true);
+	world_release(&a);
+	world_run(&a);
+	assert_int_equal(a.line->sent, 100);
+	assert_int_equal(world_all_drops(&a, 1), 0);
+	close_pair();
+}
+
 /* Inside the driver's send, without the hold: what a control thread does to a stuck card. */
 static void pull_during_send(void *owner)
 {
@@ -350,6 +503,10 @@ int main(void)
 		cmocka_unit_test(test_what_waits_for_the_line_moves_with_the_function),
 		cmocka_unit_test(test_an_announcement_is_made_three_times),
 		cmocka_unit_test(test_addresses_behind_a_function_move_and_are_announced),
+		cmocka_unit_test(test_all_of_many_addresses_move_and_are_announced_each_time),
+		cmocka_unit_test(test_addresses_that_did_not_move_are_forgotten_with_the_next_front),
+		cmocka_unit_test(test_frames_wait_while_a_lost_link_is_dealt_with),
+		cmocka_unit_test(test_frames_that_waited_go_when_the_link_is_there_after_all),
 		cmocka_unit_test(test_a_worker_that_comes_back_too_late_touches_nothing),
 		cmocka_unit_test(test_a_look_in_during_the_drivers_call_loses_nothing),
 		cmocka_unit_test(test_frames_received_while_control_has_the_card_are_kept),

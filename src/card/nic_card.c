@@ -27,6 +27,7 @@ struct parts {
 	struct esw_port_counters *counters;
 	struct esw_fdb_bucket *buckets;
 	struct card_vf *vfs;
+	struct card_left left;
 	struct line_buf **staged, **spare, **done;
 	uint8_t *scratch;
 };
@@ -46,6 +47,9 @@ static size_t lay(const struct nic_card_conf *conf, uint8_t *memory, struct part
 	p->counters = carve(&c, ports * sizeof *p->counters);
 	p->buckets = carve(&c, esw_fdb_buckets(conf->fdb_entries) * sizeof *p->buckets);
 	p->vfs = carve(&c, ports * sizeof *p->vfs);
+	p->left.capacity = conf->fdb_entries;
+	p->left.key = carve(&c, conf->fdb_entries * sizeof *p->left.key);
+	p->left.vf = carve(&c, conf->fdb_entries * sizeof *p->left.vf);
 	p->staged = carve(&c, ports * ARB_RING * sizeof *p->staged);
 	p->spare = carve(&c, spare_capacity(conf) * sizeof *p->spare);
 	p->done = carve(&c, DONE_CAPACITY * sizeof *p->done);
@@ -85,7 +89,7 @@ static int check(const struct nic_card *card, const struct nic_card_conf *conf,
 
 int nic_card_init(struct nic_card *card, const struct nic_card_conf *conf, struct refusal *why)
 {
-	struct parts p;
+	struct parts p = { 0 };
 	int err = check(card, conf, why);
 
 	if (err)
@@ -96,6 +100,7 @@ int nic_card_init(struct nic_card *card, const struct nic_card_conf *conf, struc
 	card->polled.ops = &card_polled_ops;
 	card->vf_count = conf->vf_count;
 	card->vfs = p.vfs;
+	card->left = p.left;
 	card->staged = p.staged;
 	card->spare = (struct buf_list){ p.spare, 0, (unsigned)spare_capacity(conf) };
 	card->done = (struct buf_list){ p.done, 0, DONE_CAPACITY };
@@ -178,6 +183,48 @@ void nic_card_set_line_up(struct ctl *ctl, struct nic_card *card, bool up)
 {
 	(void)ctl;
 	card->esw.line_up = up;
+	card->esw.line_waits = false;
+}
+
+void nic_card_line_lost(struct ctl *ctl, struct nic_card *card)
+{
+	(void)ctl;
+	card->esw.line_up = false;
+	card->esw.line_waits = true;
+}
+
+bool card_left_take(struct nic_card *card, unsigned vf, unsigned *at, uint64_t *key)
+{
+	struct card_left *left = &card->left;
+
+	for (; *at < left->count; ++*at) {
+		if (left->vf[*at] != vf)
+			continue;
+		*key = left->key[*at];
+		left->count--;
+		left->key[*at] = left->key[left->count];
+		left->vf[*at] = left->vf[left->count];
+		return true;
+	}
+	return false;
+}
+
+static void leave(struct nic_card *card, unsigned vf)
+{
+	struct card_left *left = &card->left;
+	unsigned count = esw_unbind(&card->esw, vf, left->key + left->count, left->capacity - left->count);
+
+	while (count--)
+		left->vf[left->count++] = (uint16_t)vf;
+}
+
+static void forget_left(struct nic_card *card, unsigned vf)
+{
+	unsigned at = 0;
+	uint64_t key;
+
+	while (card_left_take(card, vf, &at, &key))
+		;
 }
 
 static int check_bind(const struct nic_card *card, unsigned vf, const struct nic_vf_conf *conf,
@@ -212,7 +259,7 @@ static void set_up_vf(struct nic_card *card, unsigned vf, const struct nic_vf_co
 	v->frame_cost = 2 * CARD_FRAME_COST;
 	v->held_back = false;
 	v->ready_ns = 0;
-	v->left_count = 0;
+	forget_left(card, vf);
 	arbiter_set(&card->arb, vf, conf->weight, conf->priority);
 	card->stage_epoch++;
 }
@@ -254,15 +301,13 @@ int nic_card_bind(struct ctl *ctl, struct nic_card *card, unsigned vf, struct ni
 struct nic_front *nic_card_unbind(struct ctl *ctl, struct nic_card *card, unsigned vf)
 {
 	struct nic_front *front;
-	struct card_vf *v;
 
 	(void)ctl;
 	must(vf >= 1 && vf <= card->vf_count);
 	front = card->esw.ports[vf].front;
 	if (!front)
 		return NULL;
-	v = &card->vfs[vf];
-	v->left_count = esw_unbind(&card->esw, vf, v->left, CARD_LEARNED_MOVED);
+	leave(card, vf);
 	esw_set_remove(&card->active, vf);
 	esw_set_remove(&card->touched, vf);
 	esw_set_remove(&card->armed, vf);

@@ -71,6 +71,10 @@ void nic_card_set_line(struct ctl *ctl, struct nic_card *card, struct line *line
 /* ctl: whether the line has its link; without it, frames for it are dropped and counted. */
 void nic_card_set_line_up(struct ctl *ctl, struct nic_card *card, bool up);
 
+/* ctl: the link is lost, and functions are about to move elsewhere: until nic_card_set_line_up() says what is
+ * to become of them, frames for the line wait in the rings of their guests, and those that wait here stay. */
+void nic_card_line_lost(struct ctl *ctl, struct nic_card *card);
+
 /* ctl: puts 'front' behind VF 'vf' (1..vf_count).  -EBUSY when it has one, -EINVAL with 'why'.
  * From here front->hold is the card's. */
 int nic_card_bind(struct ctl *ctl, struct nic_card *card, unsigned vf, struct nic_front *front,

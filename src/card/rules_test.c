@@ -430,6 +430,74 @@ static void test_a_guest_without_a_vlan_may_tag(void **state)
 	world_close(&w);
 }
 
+static uint16_t tci_of(const uint8_t *bytes)
+{
+	assert_int_equal(get_be16(bytes + ETH_TYPE), ETHERTYPE_VLAN);
+	return get_be16(bytes + VLAN_TCI);
+}
+
+/* Whoever else gets a copy, and in which form. */
+static void test_a_tag_keeps_its_priority_beside_receivers_without_tags(void **state)
+{
+	const uint16_t tci = 5 << 13 | 1 << 12 | 4094; /* PCP 5, drop eligible, the highest VLAN */
+	struct nic_vf_conf conf[4] = { world_vf(1), world_vf(2), world_vf(3), world_vf(4) };
+	struct world w;
+
+	(void)state;
+	world_open_plain(&w);
+	conf[1].vlan = conf[3].vlan = 4094;
+	for (unsigned n = 1; n <= 4; n++)
+		world_bind(&w, n, &conf[n - 1]);
+	world_send(&w, 1, BROADCAST_MAC, WORLD_MAC(1), tci, 100);
+	world_run(&w);
+	assert_int_equal(tci_of(w.line->log[0].bytes), tci);
+	assert_int_equal(w.front[2]->log[0].size, 96);
+	assert_int_equal(tci_of(w.front[3]->log[0].bytes), tci); /* after one that gets no tag */
+	assert_memory_equal(w.front[3]->log[0].bytes, w.frame[0], 100);
+	assert_int_equal(w.front[4]->log[0].size, 96);
+	world_arrive(&w, BROADCAST_MAC, OUTSIDE_MAC, tci, 100);
+	world_run(&w);
+	assert_int_equal(w.front[2]->log[1].size, 96);
+	assert_int_equal(tci_of(w.front[3]->log[1].bytes), tci);
+	/* What the card itself tags has none. */
+	world_send(&w, 2, BROADCAST_MAC, WORLD_MAC(2), 0, 100);
+	world_run(&w);
+	assert_int_equal(tci_of(w.line->log[1].bytes), 4094);
+	assert_int_equal(tci_of(w.front[3]->log[2].bytes), 4094);
+	assert_int_equal(w.front[4]->log[2].size, 100);
+	world_close(&w);
+}
+
+/* IEEE Std 802.1Q, 9.6: VLAN 0 says that a tag has a priority and no VLAN. */
+static void test_a_priority_tag_is_no_vlan_and_stays(void **state)
+{
+	const uint16_t tci = 6 << 13;
+	struct nic_vf_conf access = world_vf(3);
+	struct world w;
+
+	(void)state;
+	world_open_plain(&w);
+	world_bind_plain(&w, 2);
+	access.vlan = 40;
+	world_bind(&w, 3, &access);
+	world_send(&w, 1, WORLD_MAC(2), WORLD_MAC(1), tci, 100);
+	world_send(&w, 1, BROADCAST_MAC, WORLD_MAC(1), tci, 100);
+	world_run(&w);
+	assert_int_equal(w.front[2]->given, 2);
+	assert_int_equal(tci_of(w.front[2]->log[0].bytes), tci);
+	assert_int_equal(w.front[2]->log[0].size, 100);
+	assert_int_equal(tci_of(w.line->log[0].bytes), tci);
+	assert_int_equal(w.front[3]->given, 0);
+	world_arrive(&w, WORLD_MAC(2), OUTSIDE_MAC, tci, 100);
+	world_run(&w);
+	assert_int_equal(tci_of(w.front[2]->log[2].bytes), tci);
+	world_arrive(&w, WORLD_MAC(3), OUTSIDE_MAC, tci, 100); /* not its VLAN */
+	expect_drop(&w, ESW_LINE, ESW_DROP_NO_DESTINATION);
+	world_send(&w, 3, OUTSIDE_MAC, WORLD_MAC(3), tci, 100);
+	expect_drop(&w, 3, ESW_DROP_TAGGED);
+	world_close(&w);
+}
+
 static void test_isolated_functions_speak_to_the_line_only(void **state)
 {
 	struct nic_vf_conf conf[2] = { world_vf(1), world_vf(2) };
@@ -489,6 +557,25 @@ static void test_a_mirror_gets_what_a_function_sends_and_receives(void **state)
 	world_send(&w, 1, WORLD_MAC(3), WORLD_MAC(1), 0, 66);
 	world_run(&w);
 	assert_int_equal(w.front[3]->given, 5);
+	/* One that does not run or is gone costs its subject nothing, and is one again when it is back. */
+	w.front[3]->front.ready = false;
+	world_send(&w, 1, WORLD_MAC(2), WORLD_MAC(1), 0, 67);
+	world_run(&w);
+	world_hold(&w);
+	assert_non_null(nic_card_unbind(NULL, w.card, 3));
+	world_release(&w);
+	world_send(&w, 1, WORLD_MAC(2), WORLD_MAC(1), 0, 68);
+	world_run(&w);
+	assert_int_equal(w.front[2]->given, 4);
+	assert_int_equal(w.front[3]->given, 5);
+	assert_int_equal(world_all_drops(&w, 1), 0);
+	w.front[3]->front.ready = true;
+	world_hold(&w);
+	assert_int_equal(nic_card_bind(NULL, w.card, 3, &w.front[3]->front, &conf, NULL), 0);
+	world_release(&w);
+	world_send(&w, 1, WORLD_MAC(2), WORLD_MAC(1), 0, 69);
+	world_run(&w);
+	assert_int_equal(w.front[3]->given, 6);
 	world_close(&w);
 }
 
@@ -535,6 +622,8 @@ int main(void)
 		cmocka_unit_test(test_a_function_cannot_fill_the_table),
 		cmocka_unit_test(test_a_vlan_is_tagged_on_the_line_and_untagged_for_its_guest),
 		cmocka_unit_test(test_a_guest_without_a_vlan_may_tag),
+		cmocka_unit_test(test_a_tag_keeps_its_priority_beside_receivers_without_tags),
+		cmocka_unit_test(test_a_priority_tag_is_no_vlan_and_stays),
 		cmocka_unit_test(test_isolated_functions_speak_to_the_line_only),
 		cmocka_unit_test(test_a_mirror_gets_what_a_function_sends_and_receives),
 		cmocka_unit_test(test_a_full_stage_holds_the_sender_back_and_loses_nothing),

@@ -111,11 +111,11 @@ static struct line_buf *spare_for_control(struct nic_card *card)
 
 static void move_learned(struct nic_card *from, unsigned vf, struct nic_card *to, unsigned to_vf)
 {
-	struct card_vf *source = &from->vfs[vf];
+	unsigned at = 0;
+	uint64_t key;
 
-	for (unsigned i = 0; i < source->left_count; i++)
-		esw_fdb_learn(&to->esw.fdb, source->left[i], (uint16_t)to_vf);
-	source->left_count = 0;
+	while (card_left_take(from, vf, &at, &key))
+		esw_fdb_learn(&to->esw.fdb, key, (uint16_t)to_vf);
 }
 
 unsigned nic_card_move_staged(struct ctl *ctl, struct nic_card *from, unsigned vf,
@@ -186,22 +186,36 @@ void nic_card_announce(struct ctl *ctl, struct nic_card *card, unsigned vf)
 		card->announcing++;
 	card->vfs[vf].announcements = CARD_ANNOUNCEMENTS;
 	card->vfs[vf].announce_ns = 0;
+	card->vfs[vf].announce_began = false;
 	card->deadline_ns = 0;
 }
 
-/* One announcement: the permanent address and those behind it. */
+/* One announcement, or what there is room for of it: the permanent address, then those behind it. */
 static unsigned announce(struct nic_card *card, unsigned vf, struct line_buf **out, unsigned max)
 {
 	const struct esw_port *port = &card->esw.ports[vf];
-	uint64_t keys[1 + CARD_LEARNED_MOVED] = { esw_key(port->vlan, port->mac) };
-	unsigned n = 1 + esw_fdb_keys_of(&card->esw.fdb, (uint16_t)vf, keys + 1, CARD_LEARNED_MOVED);
+	struct card_vf *v = &card->vfs[vf];
+	uint64_t keys[CARD_WINDOW_OUT];
+	unsigned n = 0;
 
-	n = min_u32(min_u32(n, max), card->spare.count);
+	max = min_u32(max, min_u32(card->spare.count, CARD_WINDOW_OUT));
+	if (!v->announce_began) {
+		keys[n++] = esw_key(port->vlan, port->mac);
+		v->announce_bucket = 0;
+		v->announce_began = true;
+	}
+	n += esw_fdb_keys_of(&card->esw.fdb, (uint16_t)vf, &v->announce_bucket, keys + n, max - n);
 	for (unsigned i = 0; i < n; i++) {
 		out[i] = buf_list_take(&card->spare);
 		build_rarp(out[i], keys[i]);
 	}
 	return n;
+}
+
+/* The rest of it goes with the next window. */
+static bool announced_all(const struct card_vf *v)
+{
+	return v->announce_bucket == ESW_FDB_END;
 }
 
 unsigned card_announce_due(struct nic_card *card, struct line_buf **out, unsigned max)
@@ -221,8 +235,11 @@ unsigned card_announce_due(struct nic_card *card, struct line_buf **out, unsigne
 		}
 		if (v->announce_ns <= card->now_ns && n < max && card->spare.count) {
 			n += announce(card, vf, out + n, max - n);
-			v->announce_ns = card->now_ns + pause_ns[--v->announcements];
-			card->announcing -= v->announcements == 0;
+			if (announced_all(v)) {
+				v->announce_began = false;
+				v->announce_ns = card->now_ns + pause_ns[--v->announcements];
+				card->announcing -= v->announcements == 0;
+			}
 		}
 		if (v->announcements)
 			card->deadline_ns = min_u64(card->deadline_ns, v->announce_ns);

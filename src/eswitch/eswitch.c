@@ -51,7 +51,7 @@ void esw_init(struct esw *esw, struct esw_port *ports, struct esw_port_counters 
 	esw->counters = counters;
 	esw->port_count = port_count;
 	esw->mirrors = 0;
-	esw->line_there = esw->line_up = false;
+	esw->line_there = esw->line_up = esw->line_waits = false;
 	esw->line_mtu = 0;
 	memset(&esw->bound, 0, sizeof esw->bound);
 	for (unsigned i = 0; i < port_count; i++)
@@ -105,7 +105,8 @@ static uint8_t tag_of(struct esw_burst *b, unsigned i, const uint8_t *head, uint
 		return ODD_TAGGED;
 	if (f->size < ETH_HEADER_SIZE + VLAN_TAG_SIZE)
 		return ODD_RUNT;
-	f->vlan = get_be16(head + VLAN_TCI) & VLAN_VID_MASK;
+	b->tci[i] = get_be16(head + VLAN_TCI);
+	f->vlan = b->tci[i] & VLAN_VID_MASK;
 	b->tagged[i] = 1;
 	return f->vlan > VLAN_VID_MAX ? ODD_VID : 0;
 }
@@ -123,7 +124,7 @@ static void parse(struct esw *esw, unsigned in, struct esw_burst *b, unsigned n)
 		uint8_t odd = 0;
 
 		f->in_port = (uint16_t)in;
-		f->vlan = port_vlan;
+		f->vlan = b->tci[i] = port_vlan;
 		b->tagged[i] = 0;
 		if (unlikely(f->size < ETH_HEADER_SIZE)) {
 			b->odd[i] = ODD_RUNT;
@@ -244,8 +245,10 @@ static unsigned to_line(struct trip *t)
 
 	if (!t->esw->line_there)
 		return ESW_DROP_NO_LINE;
-	if (!t->esw->line_up)
+	if (!t->esw->line_up) {
+		t->held = t->esw->line_waits;
 		return ESW_DROP_LINE_DOWN;
+	}
 	need = line_frames(t, &reason);
 	if (!need)
 		return reason;
@@ -494,7 +497,7 @@ void esw_shape_slow(struct esw_burst *b, unsigned i, bool tagged)
 		f->header_size = (uint16_t)(f->header_size + shift);
 	if (tagged) {
 		put_be16(head - shift + ETH_TYPE, ETHERTYPE_VLAN);
-		put_be16(head - shift + VLAN_TCI, f->vlan);
+		put_be16(head - shift + VLAN_TCI, b->tci[i]);
 	}
 	b->tagged[i] = tagged;
 }

@@ -117,6 +117,7 @@ struct esw {
 	struct esw_port_set bound;          /* functions with a front */
 	unsigned mirrors;                   /* ports with a mirror_to */
 	bool line_there, line_up;
+	bool line_waits;                    /* not up, but frames for it wait and are not dropped */
 	uint32_t line_mtu;
 };
 
@@ -133,6 +134,7 @@ struct esw_burst {
 	struct esw_fdb_spot dst_spot[FRAME_BURST], src_spot[FRAME_BURST];
 	uint16_t out[FRAME_BURST];            /* a port, ESW_NOWHERE or ESW_MANY */
 	uint8_t tagged[FRAME_BURST];          /* the head carries the tag of frame.vlan */
+	uint16_t tci[FRAME_BURST];            /* that tag whole: with the priority that came along */
 	uint8_t odd[FRAME_BURST];             /* 0: nothing but addresses to look at */
 	uint16_t line_frames[FRAME_BURST];    /* what a large frame for the line may become at most */
 	struct esw_port_set set[FRAME_BURST]; /* where out is ESW_MANY */

@@ -230,21 +230,24 @@ unsigned esw_fdb_forget_port(struct esw_fdb *fdb, uint16_t port, uint64_t *keys,
 	return written;
 }
 
-unsigned esw_fdb_keys_of(const struct esw_fdb *fdb, uint16_t port, uint64_t *keys, unsigned max)
+unsigned esw_fdb_keys_of(const struct esw_fdb *fdb, uint16_t port, uint32_t *bucket, uint64_t *keys,
+			 unsigned max)
 {
 	unsigned written = 0;
 
 	if (!fdb->learned_of[port])
-		return 0;
-	for (uint32_t i = 0; i <= fdb->mask; i++) {
-		const struct esw_fdb_bucket *bucket = &fdb->buckets[i];
+		*bucket = ESW_FDB_END;
+	for (; *bucket <= fdb->mask; ++*bucket) {
+		const struct esw_fdb_bucket *at = &fdb->buckets[*bucket];
 
-		for (unsigned way = 0; way < ESW_FDB_WAYS && written < max; way++)
-			if (bucket->key[way] != ESW_FDB_FREE && !bucket->entry[way].fixed &&
-			    bucket->entry[way].port == port &&
-			    esw_fdb_alive(fdb, &bucket->entry[way]))
-				keys[written++] = bucket->key[way];
+		if (max - written < ESW_FDB_WAYS)
+			return written;
+		for (unsigned way = 0; way < ESW_FDB_WAYS; way++)
+			if (at->key[way] != ESW_FDB_FREE && !at->entry[way].fixed &&
+			    at->entry[way].port == port && esw_fdb_alive(fdb, &at->entry[way]))
+				keys[written++] = at->key[way];
 	}
+	*bucket = ESW_FDB_END;
 	return written;
 }
 

@@ -18,6 +18,7 @@ enum {
 };
 
 #define ESW_FDB_FREE UINT64_MAX /* no key: keys have 60 bits */
+#define ESW_FDB_END  UINT32_MAX /* no bucket */
 
 /* The key: VLAN on top of the address. */
 static inline uint64_t esw_key(uint16_t vlan, uint64_t mac)
@@ -106,8 +107,12 @@ void esw_fdb_forget_mac(struct esw_fdb *fdb, uint64_t mac);
  * written.  Free when there are none. */
 unsigned esw_fdb_forget_port(struct esw_fdb *fdb, uint16_t port, uint64_t *keys, unsigned max);
 
-/* Writes the keys of learned, living addresses of 'port', at most 'max'; returns how many. */
-unsigned esw_fdb_keys_of(const struct esw_fdb *fdb, uint16_t port, uint64_t *keys, unsigned max);
+/* Writes the keys of learned, living addresses of 'port', at most 'max'; returns how many.
+ *
+ * bucket  in and out: where to begin, 0 for all; where to go on for the rest, ESW_FDB_END: that was all.  At
+ *         least ESW_FDB_WAYS of room are needed to get on */
+unsigned esw_fdb_keys_of(const struct esw_fdb *fdb, uint16_t port, uint32_t *bucket, uint64_t *keys,
+			 unsigned max);
 
 /* Everything alive, at most 'max' rows; returns how many were written. */
 unsigned esw_fdb_rows(const struct esw_fdb *fdb, struct esw_fdb_row *rows, unsigned max);

@@ -158,6 +158,19 @@ static void on_unplugged(void *owner, struct front *front)
 		site_faults_forgive(io);
 }
 
+enum line_state { LINE_UP, LINE_WAITS, LINE_DOWN };
+
+static void set_line(struct run_card *card, enum line_state state)
+{
+	if (!site_move_hold(card))
+		return;
+	if (state == LINE_WAITS)
+		nic_card_line_lost(NULL, card->card);
+	else
+		nic_card_set_line_up(NULL, card->card, state == LINE_UP);
+	nic_card_release(NULL, card->card);
+}
+
 static void on_link_changed(void *owner, bool up)
 {
 	struct run_card *card = owner;
@@ -167,11 +180,13 @@ static void on_link_changed(void *owner, bool up)
 	if (card->line_up == up)
 		return;
 	card->line_up = up;
-	if (site_move_hold(card)) {
-		nic_card_set_line_up(NULL, card->card, up);
-		nic_card_release(NULL, card->card);
-	}
+	if (up)
+		set_line(card, LINE_UP);
+	else
+		set_line(card, LINE_WAITS); /* what can move loses nothing by it */
 	site_move_tell(card, up ? FAILOVER_LINE_CAME : FAILOVER_LINE_LOST, now_ns);
+	if (!up)
+		set_line(card, LINE_DOWN);
 	snprintf(object, sizeof object, "card %s", card->place.card->name);
 	events_add(&card->run->events, up ? "line-up" : "line-down", object,
 		   up ? "the line port has its link again" : "the line port lost its link");

@@ -134,6 +134,50 @@ static void test_others_keep_the_line_when_one_is_limited(void **state)
 	world_close(&w);
 }
 
+/* Frames a second are what small frames are limited by: one function floods with them. */
+static void test_others_keep_the_line_when_one_is_limited_in_frames(void **state)
+{
+	struct nic_vf_conf conf = world_vf(1);
+	struct world w;
+
+	(void)state;
+	world_open_plain(&w);
+	w.line->capacity = 0;
+	conf.rate_pps = 500000;
+	conf.weight = 1000;
+	conf.priority = 7;
+	world_bind(&w, 1, &conf);
+	conf = world_vf(2);
+	world_bind(&w, 2, &conf);
+	endless(&w, 1, OUTSIDE_MAC, 64);
+	endless(&w, 2, OUTSIDE_MAC, 1514);
+	run_for(&w, 200000000);
+	assert_share(line_bytes(&w, 1), 500000 * 0.204 * 64, 1.0);
+	assert_share(line_bytes(&w, 2), LINE_BYTES_A_STEP * 20000.0 - 500000 * 0.204 * 64, 1.0);
+	assert_int_equal(world_all_drops(&w, 1) + world_all_drops(&w, 2), 0);
+	world_close(&w);
+}
+
+/* Frames that are dropped cost the worker what others do: a function that sends nothing else has its share of the
+ * worker and no more. */
+static void test_frames_that_are_dropped_take_nothing_from_the_others(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open_plain(&w);
+	world_bind_plain(&w, 3);
+	world_send(&w, 1, WORLD_MAC(3), OUTSIDE_MAC, 0, 200); /* not its address */
+	w.front[1]->endless = true;
+	endless(&w, 2, WORLD_MAC(3), 200);
+	for (unsigned i = 0; i < 2000; i++)
+		nic_card_poll(NULL, w.card, w.now_ns += STEP_NS);
+	assert_share(w.front[2]->sent, (double)w.front[1]->sent, 1.0);
+	assert_int_equal(w.front[3]->given, w.front[2]->sent);
+	assert_int_equal(world_drops(&w, 1, ESW_DROP_SPOOFED), w.front[1]->sent);
+	world_close(&w);
+}
+
 /* Random weights and frame sizes, all in one class and all greedy: bytes go by weight. */
 static void share_by_weight(uint64_t *seed)
 {
@@ -355,6 +399,8 @@ int main(void)
 		cmocka_unit_test(test_a_frame_rate_is_kept_to_and_reached),
 		cmocka_unit_test(test_the_worker_is_told_when_tokens_are_back),
 		cmocka_unit_test(test_others_keep_the_line_when_one_is_limited),
+		cmocka_unit_test(test_others_keep_the_line_when_one_is_limited_in_frames),
+		cmocka_unit_test(test_frames_that_are_dropped_take_nothing_from_the_others),
 		cmocka_unit_test(test_the_line_is_shared_by_weight_whatever_the_frame_sizes),
 		cmocka_unit_test(test_the_least_weight_gets_its_thousandth),
 		cmocka_unit_test(test_a_higher_class_takes_all_it_asks_for),
