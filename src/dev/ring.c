@@ -418,10 +418,21 @@ bool ring_publish(struct ring *ring)
 	return ring->packed ? ring_packed_publish(ring) : ring_split_publish(ring);
 }
 
+/* Of a split ring the frontend says where it is in the log.  Behind an IOMMU it says the I/O virtual address,
+ * which the log does not know, and of a packed ring where the device area is, which is not what was written: there
+ * the bytes themselves tell.  'size' is at most a descriptor's, so it is in two pages at most. */
 void ring_log_used(struct ring *ring, uint32_t offset, uint32_t size)
 {
-	if (unlikely(ring->log_used))
+	unsigned area = ring->packed ? RING_DESC : RING_DEVICE;
+
+	if (likely(!ring->log_used))
+		return;
+	if (!ring->packed && !ring->dma->requests) {
 		dma_wrote_guest(ring->dma, ring->log_addr + offset, size);
+		return;
+	}
+	dma_wrote(ring->dma, ring_at(ring, area, offset), 1);
+	dma_wrote(ring->dma, ring_at(ring, area, offset + size - 1), 1);
 }
 
 bool ring_arm(struct ring *ring)

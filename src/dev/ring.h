@@ -109,7 +109,7 @@ struct ring {
 	char *blame;                 /* RING_BLAME_SIZE bytes; not empty: broken */
 	uint64_t addr[3];            /* desc, driver, device */
 	bool log_used;
-	uint64_t log_addr;
+	uint64_t log_addr;           /* of the device area; see ring_log_used() */
 	uint8_t *inflight;           /* dev/inflight.h, or NULL */
 	struct ring_area area[3];
 };
@@ -227,6 +227,8 @@ static inline uint8_t *ring_at(const struct ring *ring, unsigned area, uint32_t 
 
 enum ring_outcome ring_walk_add(struct ring_walk *walk, const struct ring_desc *desc);
 enum ring_outcome ring_walk_table(struct ring_walk *walk, const struct ring_desc *desc);
+/* Notes in the dirty log that 'size' bytes of what a device writes of its ring were written: of a packed ring the
+ * descriptors, of a split one the used ring. */
 void ring_log_used(struct ring *ring, uint32_t offset, uint32_t size);
 
 enum ring_outcome ring_split_peek(struct ring *ring, const struct ring_cursor *at);

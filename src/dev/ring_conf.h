@@ -12,8 +12,8 @@ struct virtio_ring_conf {
 	 * packed: bits 0-14 next available, 15 its wrap counter, 16-30 next used, 31 its wrap
 	 * counter (as vhost-user's SET_VRING_BASE). */
 	uint32_t base;
-	bool log_used;                 /* used-ring writes go to the dirty log at log_addr */
-	uint64_t log_addr;
+	bool log_used;                 /* used-ring writes go to the dirty log, */
+	uint64_t log_addr;             /* of a split ring without translation at this address */
 	/* vhost-user in-flight region of this queue, or NULL; dev/inflight.h has its layout. */
 	void *inflight;
 	uint32_t inflight_size;

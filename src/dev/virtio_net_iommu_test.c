@@ -244,11 +244,58 @@ static void a_chain_without_end_is_not_asked_for_without_end(void **state)
 	translated_close(&t);
 }
 
+/* Marks 'addr's page as expected: it must be in the log, and is taken out of it. */
+static void expect_page(uint8_t *bits, uint64_t addr)
+{
+	uint64_t page = addr / PAGE;
+
+	assert_true(bits[page / 8] >> page % 8 & 1);
+	bits[page / 8] = (uint8_t)(bits[page / 8] & ~(1u << page % 8));
+}
+
+static void written_pages_show_in_guest_addresses(uint64_t features)
+{
+	static uint8_t bytes[600], bits[1 << 17];
+	struct frame frame, frames[FRAME_BURST], *list[1] = { &frame };
+	struct translated t;
+	struct virtio_ring_conf conf;
+
+	memset(bits, 0, sizeof bits);
+	translated_open(&t, features_of(features), 64);
+	guest_net_post(t.side.guest, 0, 8, 1, GUEST_DIRECT);
+	conf = guest_ring_conf(&t.side.guest->rx[0]);
+	conf.log_used = true;
+	conf.log_addr = conf.device; /* as its driver knows it: I/O virtual */
+	virtio_net_ring_stop(t.side.net, 0);
+	assert_int_equal(virtio_net_ring_start(t.side.net, 0, &conf, NULL), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		answer(&t, 1000);
+		t.side.front->ops->peek(NULL, t.side.front, frames, 32);
+	}
+	virtio_net_dma(t.side.net)->log = (struct dma_log){ bits, sizeof bits };
+	frame_over(&frame, bytes, sizeof bytes);
+	assert_int_equal(t.side.front->ops->give(NULL, t.side.front, list, 1), 1);
+	t.side.front->ops->flush(NULL, t.side.front);
+	expect_page(bits, t.side.guest->rx_bufs[0]);
+	expect_page(bits, (features & PACKED ? conf.desc : conf.device) - IOVA);
+	for (size_t i = 0; i < sizeof bits; i++)
+		assert_int_equal(bits[i], 0);
+	translated_close(&t);
+}
+
+static void the_dirty_log_counts_in_guest_addresses(void **state)
+{
+	(void)state;
+	written_pages_show_in_guest_addresses(0);
+	written_pages_show_in_guest_addresses(PACKED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_frame_is_lost_or_moved_for_lack_of_a_translation),
 		cmocka_unit_test(rings_start_when_their_own_pages_arrive),
+		cmocka_unit_test(the_dirty_log_counts_in_guest_addresses),
 		cmocka_unit_test(posted_buffers_are_asked_for_before_a_frame_comes),
 		cmocka_unit_test(a_chain_without_end_is_not_asked_for_without_end),
 		cmocka_unit_test(frames_held_for_old_features_are_not_given_under_new_ones),
