@@ -207,6 +207,14 @@ static void the_control_queue_sets_what_is_received(void **state)
 	assert_true(nic_front_wants(side.front, 0x333300000001, 0));
 	assert_false(nic_front_wants(side.front, 0x333300000002, 0));
 	assert_true(nic_front_wants(side.front, 0x020202020202, 0)); /* its own, still */
+	table[9] = 8; /* another list takes the place of the first */
+	assert_int_equal(command(&side, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, table,
+				 sizeof table), 0);
+	assert_true(nic_front_wants(side.front, 0x020000000008, 0));
+	assert_false(nic_front_wants(side.front, 0x020000000009, 0));
+	table[9] = 9;
+	assert_int_equal(command(&side, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, table,
+				 sizeof table), 0);
 	table[0] = 3;
 	assert_int_equal(command(&side, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, table,
 				 sizeof table), 1);
@@ -474,16 +482,20 @@ static void kick_as_armed(uint64_t features)
 	struct side side;
 
 	side_open(&side, (struct guest_net_conf){ .features = features });
-	assert_false(side.front->ops->arm(NULL, side.front));
-	guest_net_send(side.guest, 0, &send);
-	assert_true(guest_net_kick(side.guest, 0));
-	assert_true(side.front->ops->arm(NULL, side.front)); /* work came meanwhile */
-	side.front->ops->disarm(NULL, side.front);
-	assert_int_equal(peek_side(&side, frames), 1);
-	side.front->ops->taken(NULL, side.front, 1);
-	guest_net_send(side.guest, 0, &send);
-	if (!(features & EVENT) || (features & PACKED))
+	for (unsigned round = 0; round < 5; round++) {
+		assert_false(side.front->ops->arm(NULL, side.front));
+		guest_net_send(side.guest, 0, &send);
+		assert_true(guest_net_kick(side.guest, 0));
+		side.front->ops->disarm(NULL, side.front);
+		guest_net_send(side.guest, 0, &send);
 		assert_false(guest_net_kick(side.guest, 0));
+		assert_true(side.front->ops->arm(NULL, side.front)); /* work came meanwhile */
+		side.front->ops->disarm(NULL, side.front);
+		assert_int_equal(peek_side(&side, frames), 2);
+		side.front->ops->taken(NULL, side.front, 2);
+		side.front->ops->flush(NULL, side.front);
+		assert_int_equal(guest_net_reclaim(side.guest, 0), 2);
+	}
 	side_close(&side);
 }
 
@@ -520,6 +532,40 @@ static void a_reset_in_the_middle_leaves_a_new_front(void **state)
 		assert_int_equal(give_bytes(&side, frame, 60), 0);
 		assert_int_equal(virtio_net_accepted(side.net), 0);
 		assert_true(side.front->filter.promisc);
+	}
+	side_close(&side);
+}
+
+static void a_reset_forgets_what_the_control_queue_has_set(void **state)
+{
+	const uint8_t on = 1, off = 0, mac[6] = { 2, 2, 2, 2, 2, 2 }, vlan[2] = { 7, 0 }, two[2] = { 2, 0 };
+	const struct guest_net_conf conf = { .features = BASIC | CONTROL | MQ, .pairs = 2 };
+	uint8_t frame[60] = { 0 }, config[6];
+	struct frame frames[FRAME_BURST];
+	struct nic_filter fresh;
+	struct side side;
+
+	(void)state;
+	side_init(&side, 2);
+	fresh = side.front->filter;
+	for (unsigned round = 0; round < 2; round++) {
+		side_start(&side, conf);
+		assert_int_equal(command(&side, VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &off, 1), 0);
+		for (uint8_t mode = VIRTIO_NET_CTRL_RX_ALLMULTI; mode <= VIRTIO_NET_CTRL_RX_NOBCAST; mode++)
+			assert_int_equal(command(&side, VIRTIO_NET_CTRL_RX, mode, &on, 1), 0);
+		assert_int_equal(command(&side, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6), 0);
+		assert_int_equal(command(&side, VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, vlan, 2), 0);
+		send_one(&side, 1, NULL, frame, 60);
+		assert_int_equal(peek_side(&side, frames), 0); /* one pair until it asks for two, each time */
+		assert_true(guest_net_command(side.guest, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET,
+					      two, 2));
+		assert_int_equal(peek_side(&side, frames), 1);
+		side.front->ops->flush(NULL, side.front);
+		assert_int_equal(guest_net_answer(side.guest), 0);
+		virtio_net_reset(side.net);
+		assert_memory_equal(&side.front->filter, &fresh, sizeof fresh);
+		virtio_net_config_read(side.net, VIRTIO_NET_CONFIG_MAC, 6, config);
+		assert_true(get_be48(config) == MAC);
 	}
 	side_close(&side);
 }
@@ -824,6 +870,7 @@ int main(void)
 		cmocka_unit_test(the_driver_is_interrupted_when_it_wishes_and_not_else),
 		cmocka_unit_test(the_driver_kicks_only_an_armed_front),
 		cmocka_unit_test(a_reset_in_the_middle_leaves_a_new_front),
+		cmocka_unit_test(a_reset_forgets_what_the_control_queue_has_set),
 		cmocka_unit_test(a_stopped_ring_says_where_to_go_on_and_goes_on_there),
 		cmocka_unit_test(a_packed_ring_that_never_ran_may_have_half_a_base),
 		cmocka_unit_test(a_disabled_ring_is_left_alone),
