@@ -1,4 +1,5 @@
-/* How a frontend takes a running device away, and what it is told of one that stopped or that waits for it. */
+/* How a frontend takes a running device away, and what it is told of one that stopped or that waits
+ * for it. */
 #include "attach/guests_test.h"
 
 #include <poll.h>
@@ -67,7 +68,8 @@ static void reset_owner_disables_all_rings(void **state)
 	world_destroy(w);
 }
 
-/* A guest that breaks its ring: its frontend reads that in the status, and hears of it where it listens. */
+/* A guest that breaks its ring: its frontend reads that in the status, and hears of it where it
+ * listens. */
 static void a_front_that_stops_says_so_in_its_status_and_on_error_descriptors(void **state)
 {
 	enum { AVAIL_IDX = 2, ABSURD = 1000 };
@@ -81,7 +83,9 @@ static void a_front_that_stops_says_so_in_its_status_and_on_error_descriptors(vo
 		uint8_t payload[8] = { (uint8_t)i };
 
 		fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		assert_int_equal(vfe_do(g, VHOST_USER_SET_VRING_ERR, payload, sizeof payload, &fds[i], 1), 0);
+		assert_int_equal(
+			vfe_do(g, VHOST_USER_SET_VRING_ERR, payload, sizeof payload, &fds[i], 1),
+			0);
 	}
 	assert_int_equal(talk(w, 1, 4), 4);
 	assert_int_equal(vfe_do_u64(g, VHOST_USER_SET_STATUS, 15), 0);
@@ -123,7 +127,8 @@ static void go_behind_an_iommu(struct vfe *g)
 {
 	int pair[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
+			 0);
 	g->backend_fd = pair[0];
 	assert_int_equal(vfe_do(g, VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, &pair[1], 1), 0);
 	close(pair[1]);

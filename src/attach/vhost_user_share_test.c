@@ -1,4 +1,5 @@
-/* What two processes keep in shared memory beside the guest's: the in-flight region and the dirty log, looked at byte by byte. */
+/* What two processes keep in shared memory beside the guest's: the in-flight region and the dirty
+ * log, looked at byte by byte. */
 #include "attach/guests_test.h"
 
 #include "dev/inflight.h"
@@ -18,9 +19,11 @@ static void region_get(struct vfe *g, struct region *region)
 
 	put_le16(payload + VHOST_USER_INFLIGHT_QUEUES, 2);
 	put_le16(payload + VHOST_USER_INFLIGHT_QUEUE_SIZE, RING);
-	assert_int_equal(vfe_send(g, VHOST_USER_GET_INFLIGHT_FD, 0, payload, sizeof payload, NULL, 0), 0);
-	assert_int_equal(vfe_reply(g, VHOST_USER_GET_INFLIGHT_FD, payload, sizeof payload, &region->fd),
-			 sizeof payload);
+	assert_int_equal(
+		vfe_send(g, VHOST_USER_GET_INFLIGHT_FD, 0, payload, sizeof payload, NULL, 0), 0);
+	assert_int_equal(
+		vfe_reply(g, VHOST_USER_GET_INFLIGHT_FD, payload, sizeof payload, &region->fd),
+		sizeof payload);
 	assert_int_equal(get_le16(payload + VHOST_USER_INFLIGHT_QUEUES), 2);
 	assert_int_equal(get_le16(payload + VHOST_USER_INFLIGHT_QUEUE_SIZE), RING);
 	region->size = get_le64(payload + VHOST_USER_INFLIGHT_SIZE);
@@ -72,9 +75,11 @@ static void come_back(struct world *w, const struct region *region, uint64_t off
 	put_le64(payload + VHOST_USER_INFLIGHT_OFFSET, offset);
 	put_le16(payload + VHOST_USER_INFLIGHT_QUEUES, 2);
 	put_le16(payload + VHOST_USER_INFLIGHT_QUEUE_SIZE, RING);
-	assert_int_equal(vfe_do(g, VHOST_USER_SET_INFLIGHT_FD, payload, sizeof payload, &region->fd, 1), 0);
+	assert_int_equal(
+		vfe_do(g, VHOST_USER_SET_INFLIGHT_FD, payload, sizeof payload, &region->fd, 1), 0);
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(vfe_ring_restart(g, i, 0), 0); /* a base that knows nothing either */
+		assert_int_equal(vfe_ring_restart(g, i, 0),
+				 0); /* a base that knows nothing either */
 }
 
 static void rings_go_on_from_a_region_that_was_brought_along(void **state)
@@ -107,7 +112,8 @@ static void a_region_lies_where_its_offset_says(void **state)
 	moved.fd = memfd_create("inflight", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(moved.fd, (off_t)(PAGE + region.size)), 0);
 	assert_int_equal(pwrite(moved.fd, region.bytes, region.size, PAGE), region.size);
-	moved.bytes = mmap(NULL, PAGE + region.size, PROT_READ | PROT_WRITE, MAP_SHARED, moved.fd, 0);
+	moved.bytes =
+		mmap(NULL, PAGE + region.size, PROT_READ | PROT_WRITE, MAP_SHARED, moved.fd, 0);
 	come_back(w, &moved, PAGE);
 	assert_int_equal(talk(w, 0, 5), 5);
 	check_part(region.bytes + region.each, 7);
@@ -133,7 +139,8 @@ static void the_dirty_log_lies_where_its_offset_says(void **state)
 	log = mmap(NULL, PAGE + size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	put_le64(payload + VHOST_USER_LOG_SIZE, size);
 	put_le64(payload + VHOST_USER_LOG_OFFSET, PAGE);
-	assert_int_equal(vfe_send(g, VHOST_USER_SET_LOG_BASE, 0, payload, sizeof payload, &fd, 1), 0);
+	assert_int_equal(vfe_send(g, VHOST_USER_SET_LOG_BASE, 0, payload, sizeof payload, &fd, 1),
+			 0);
 	assert_int_equal(vfe_reply(g, VHOST_USER_SET_LOG_BASE, reply, sizeof reply, NULL), 8);
 	assert_int_equal(vfe_do_u64(g, VHOST_USER_SET_FEATURES, g->features | LOG_ALL), 0);
 	assert_int_equal(talk(w, 0, 1), 1);
