@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,27 @@ int site_lock_default_socket(const char *site, char path[SITE_LOCK_PATH_MAX])
 		       ? -ENAMETOOLONG : 0;
 }
 
+int site_lock_place_socket(const char *site, const char *socket, char path[SITE_LOCK_PATH_MAX],
+			   struct refusal *why)
+{
+	char here[PATH_MAX];
+	int err = 0;
+
+	if (!socket)
+		err = site_lock_default_socket(site, path);
+	else if (socket[0] != '/' && !getcwd(here, sizeof here))
+		err = -errno;
+	else if (snprintf(path, SITE_LOCK_PATH_MAX, "%s%s%s", socket[0] == '/' ? "" : here,
+			  socket[0] == '/' ? "" : "/", socket) >= SITE_LOCK_PATH_MAX)
+		err = -ENAMETOOLONG;
+	if (err == -ENAMETOOLONG)
+		refuse(why, "", "the path of the socket, from '/' on, is longer than %d bytes; --socket PATH "
+		       "or MIDPLANE_RUN_DIR names a shorter one", SITE_LOCK_PATH_MAX - 1);
+	else if (err)
+		refuse(why, "", "--socket '%s' is in no directory: %s", socket, strerror(-err));
+	return err;
+}
+
 /* "demo.sock" has its lock in "demo.lock", any other name in "name.lock". */
 static void lock_path(const char *socket, char path[LOCK_PATH_MAX])
 {
@@ -93,14 +115,29 @@ static void say_holder(const struct lock_file *file, struct refusal *why)
 		refuse(why, "", "another midplaned, which starts just now, has %s", file->path);
 }
 
-/* Opens and locks one file; -EBUSY when somebody has it. */
+/* A file that is there counts as a lock that a crash left behind only when it looks like one: what is
+ * beside a socket may be anybody's. */
+static int check_left_behind(const struct lock_file *file, struct refusal *why)
+{
+	char begin[4];
+	ssize_t size = pread(file->fd, begin, sizeof begin, 0);
+
+	if (size == 0 || (size == sizeof begin && memcmp(begin, "pid=", sizeof begin) == 0))
+		return 0;
+	refuse(why, "", "%s is needed as a lock file, and there is a file that is none; move it, or give the "
+	       "socket another name", file->path);
+	return -EEXIST;
+}
+
+/* Opens and locks one file; -EBUSY when somebody has it, -EEXIST when it is no lock. */
 static int take_file(struct lock_file *file, struct refusal *why)
 {
+	int err;
+
 	for (;;) {
 		file->fd = open(file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 		if (file->fd < 0) {
-			int err = errno;
-
+			err = errno;
 			refuse(why, "", "cannot make the lock file %s: %s", file->path,
 			       strerror(err));
 			return -err;
@@ -112,9 +149,15 @@ static int take_file(struct lock_file *file, struct refusal *why)
 			return -EBUSY;
 		}
 		if (is_current(file->fd, file->path))
-			return 0;
+			break;
 		close(file->fd);
 	}
+	err = check_left_behind(file, why);
+	if (err) {
+		close(file->fd);
+		file->fd = -1;
+	}
+	return err;
 }
 
 static int write_holder(const struct lock_file *file, const char *site, const char *socket)
@@ -165,14 +208,13 @@ static int name_places(struct site_lock *lock, const char *site, const char *soc
 
 	if (!err)
 		err = site_lock_default_socket(site, usual);
-	if (!err && snprintf(lock->socket, sizeof lock->socket, "%s", socket ? socket : usual) >=
-			    SITE_LOCK_PATH_MAX)
-		err = -ENAMETOOLONG;
-	if (err) {
-		refuse(why, "", "the path of the socket is longer than %d bytes",
-		       SITE_LOCK_PATH_MAX - 1);
+	if (err)
+		refuse(why, "", "the run directory has too long a name for sockets; MIDPLANE_RUN_DIR names "
+		       "another");
+	else
+		err = site_lock_place_socket(site, socket, lock->socket, why);
+	if (err)
 		return err;
-	}
 	lock_path(usual, lock->site.path);
 	lock_path(lock->socket, lock->beside.path);
 	return 0;

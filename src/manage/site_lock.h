@@ -23,6 +23,14 @@ struct site_lock;
 int site_lock_default_run_dir(char path[SITE_LOCK_PATH_MAX]);
 int site_lock_default_socket(const char *site, char path[SITE_LOCK_PATH_MAX]);
 
+/* The place of a site's socket, from '/' on, so that it means the same in every directory.
+ *
+ * socket  as an operator names it, or NULL for the default
+ *
+ * 0, or -errno with 'why'. */
+int site_lock_place_socket(const char *site, const char *socket, char path[SITE_LOCK_PATH_MAX],
+			   struct refusal *why);
+
 /* Who runs a site, as its lock file says. */
 struct site_holder {
 	char site[64], since[40], socket[SITE_LOCK_PATH_MAX];

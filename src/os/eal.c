@@ -21,7 +21,7 @@
 
 #define HUGEPAGES "/sys/kernel/mm/hugepages"
 
-enum { ARGS_MAX = 64, MEMORY_MB_DEFAULT = 256, PARENT_MAX = 256 };
+enum { ARGS_MAX = 16 /* but for devices */, MEMORY_MB_DEFAULT = 256, PARENT_MAX = 256 };
 
 static struct {
 	char memory_kind[32];
@@ -31,8 +31,8 @@ static struct {
 
 /* The arguments are built in one place, so that a test of one line shows what DPDK is told. */
 struct args {
-	char *word[ARGS_MAX + 1];
-	unsigned count;
+	char **word; /* with a NULL behind them */
+	unsigned count, room;
 };
 
 static void add(struct args *args, const char *format, ...) printf_like(2, 3);
@@ -41,7 +41,7 @@ static void add(struct args *args, const char *format, ...)
 	va_list list;
 	int n;
 
-	must(args->count < ARGS_MAX);
+	must(args->count + 1 < args->room);
 	va_start(list, format);
 	n = vasprintf(&args->word[args->count], format, list);
 	va_end(list);
@@ -122,6 +122,13 @@ static void add_lcores(struct args *args, unsigned workers)
 
 static void build_args(struct args *args, const struct eal_conf *conf, bool hugepages)
 {
+	unsigned devices = 0;
+
+	while (conf->pci_allow && conf->pci_allow[devices])
+		devices++;
+	args->room = ARGS_MAX + 2 * devices;
+	args->word = calloc(args->room, sizeof *args->word);
+	must(args->word != NULL);
 	add(args, "midplaned");
 	add(args, "--no-telemetry");
 	/* An own prefix for each process: two daemons never meet in DPDK's run directory. */
@@ -137,12 +144,28 @@ static void build_args(struct args *args, const struct eal_conf *conf, bool huge
 	add(args, "-m");
 	add(args, "%u", conf->memory_mb ? conf->memory_mb : MEMORY_MB_DEFAULT);
 	add_lcores(args, conf->workers);
-	if (!conf->pci_allow || !conf->pci_allow[0])
+	if (!devices)
 		add(args, "--no-pci");
-	for (unsigned i = 0; conf->pci_allow && conf->pci_allow[i]; i++) {
+	for (unsigned i = 0; i < devices; i++) {
 		add(args, "-a");
 		add(args, "%s", conf->pci_allow[i]);
 	}
+}
+
+/* DPDK reorders what it is given, so that gets a copy. */
+static int init_eal(const struct args *args)
+{
+	char **vector = calloc(args->room, sizeof *vector);
+	int err;
+
+	must(vector != NULL);
+	memcpy(vector, args->word, args->count * sizeof *vector);
+	err = rte_eal_init((int)args->count, vector) < 0 ? -rte_errno : 0;
+	free(vector);
+	for (unsigned i = 0; i < args->count; i++)
+		free(args->word[i]);
+	free(args->word);
+	return err;
 }
 
 /* DPDK's lines become ours, one call site for all: what it floods is held back.  What it calls an
@@ -196,7 +219,6 @@ int eal_start(const struct eal_conf *conf, struct refusal *why)
 	unsigned memory_mb = conf->memory_mb ? conf->memory_mb : MEMORY_MB_DEFAULT;
 	bool hugepages = find_hugepages((uint64_t)memory_mb << 20);
 	struct args args = { .count = 0 };
-	char *vector[ARGS_MAX + 1]; /* DPDK reorders it */
 	int err;
 
 	must(conf->workers >= 1 && conf->workers <= EAL_WORKERS_MAX);
@@ -205,10 +227,7 @@ int eal_start(const struct eal_conf *conf, struct refusal *why)
 	if (err < 0)
 		return err;
 	build_args(&args, conf, hugepages);
-	memcpy(vector, args.word, sizeof(vector));
-	err = rte_eal_init((int)args.count, vector) < 0 ? -rte_errno : 0;
-	for (unsigned i = 0; i < args.count; i++)
-		free(args.word[i]);
+	err = init_eal(&args);
 	if (err < 0) {
 		refuse(why, "", "DPDK's environment does not start for site '%s' with %u MB of "
 		       "%s and %u workers: %s; MIDPLANE_LOG=debug shows what DPDK says",

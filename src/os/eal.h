@@ -11,7 +11,7 @@
 
 #include "base/refusal.h"
 
-enum { EAL_WORKERS_MAX = 63 };
+enum { EAL_WORKERS_MAX = 64 };
 
 struct eal_conf {
 	const char *name;      /* of the site: for messages of DPDK's own tools */

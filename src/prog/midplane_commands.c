@@ -56,7 +56,7 @@ const struct command midplane_commands[] = {
 		  BIT(DRAWS) | BIT(SIMULATE) | BIT(SEED) | BIT(THREADS) | BIT(ONLY) |
 		  BIT(NODES) | BIT(MEMORY_LIMIT) | BIT(SECONDS),
 	  0, midplane_avail_solve, "the availability that a site file, model or fault tree has" },
-	LIST("avail", "how available systems are, by design and now"),
+	{ "avail", "list", NULL, 0, 0, midplane_list, "list how available systems are, by design and now" },
 	SHOW("avail", "a system's availability (or the site's: site)"),
 	LIST("fault", "accesses that were blocked"),
 	SHOW("fault", "a blocked access, by its number"),

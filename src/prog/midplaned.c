@@ -1,16 +1,18 @@
 /* prog/midplaned.c -- the daemon: reads a site file, brings the site to life, serves its socket, and takes
- * everything down again on SIGTERM or SIGINT. */
+ * everything down again on SIGTERM, SIGINT or SIGHUP. */
 #include "manage/site_lock.h"
 #include "os/clock.h"
 #include "os/guest_memory.h"
 #include "os/log.h"
 #include "prog/hand_over.h"
+#include "prog/site_lines.h"
 #include "prog/site_run.h"
 #include "prog/site_serve.h"
 #include "store/site_file.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,7 @@ enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_HELD = 3, EXIT_NOT_HANDED_OVER = 4
 
 static const char usage[] =
 	"Usage: midplaned [OPTIONS] SITE.yaml\n"
-	"Runs the site that the file describes, in the foreground, until SIGTERM or SIGINT.\n\n"
+	"Runs the site that the file describes, in the foreground, until SIGTERM, SIGINT or SIGHUP.\n\n"
 	"  -s, --socket PATH      serve the tool here (default: derived from the site's name)\n"
 	"  -l, --log-level LEVEL  error, warning, info or debug (default: info)\n"
 	"  -m, --memory MIB       ordinary memory for frames where there are no hugepages\n"
@@ -38,9 +40,13 @@ struct options {
 	bool take_over;
 };
 
+/* A terminal that goes away ends it as ^C does; nohup is heeded. */
+enum { STOP_SIGNALS = 3 };
+static const int stop_signals[STOP_SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
+
 struct daemon {
 	uv_loop_t loop;
-	uv_signal_t term, interrupt;
+	uv_signal_t signal[STOP_SIGNALS];
 	struct site *site;
 	struct site_lock *lock;
 	struct site_run *run;
@@ -49,6 +55,15 @@ struct daemon {
 	bool stopping; /* on request */
 	bool gone;     /* the site is another daemon's */
 };
+
+/* The exit code when all that was asked for is printed, or cannot be. */
+static int end_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	fputs("midplaned: cannot write the output\n", stderr);
+	return EXIT_REFUSED;
+}
 
 static int parse_options(int argc, char **argv, struct options *options)
 {
@@ -68,6 +83,10 @@ static int parse_options(int argc, char **argv, struct options *options)
 		switch (c) {
 		case 's':
 			options->socket = optarg;
+			if (!*optarg) {
+				fputs("midplaned: --socket: name a path\n", stderr);
+				return EXIT_USAGE;
+			}
 			break;
 		case 'l':
 			if (log_parse_level(optarg, &level) != 0) {
@@ -94,10 +113,10 @@ static int parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			exit(0);
+			exit(end_output());
 		case 'V':
 			puts("midplaned " MIDPLANE_VERSION);
-			exit(0);
+			exit(end_output());
 		default:
 			fputs("Try 'midplaned --help'.\n", stderr);
 			return EXIT_USAGE;
@@ -128,24 +147,23 @@ static void on_signal(uv_signal_t *signal, int number)
 	uv_stop(signal->loop);
 }
 
-static void watch_signals(struct daemon *daemon)
+static bool is_ignored(int number)
 {
-	must(uv_signal_init(&daemon->loop, &daemon->term) == 0);
-	must(uv_signal_init(&daemon->loop, &daemon->interrupt) == 0);
-	daemon->term.data = daemon->interrupt.data = daemon;
-	must(uv_signal_start(&daemon->term, on_signal, SIGTERM) == 0);
-	must(uv_signal_start(&daemon->interrupt, on_signal, SIGINT) == 0);
+	struct sigaction now;
+
+	return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-/* Buffers of every card, and room for DPDK's own tables. */
-static unsigned memory_needed_mb(const struct site *site)
+/* Opens the event loop.  From here on a signal to stop waits until there is something to stop. */
+static void open_loop(struct daemon *daemon)
 {
-	struct site_card_place place;
-	uint64_t buffers = 0;
-
-	for (unsigned i = 0; site_card_at(site, i, &place); i++)
-		buffers += place.card->vfs * UINT64_C(64) + 4096;
-	return 64 + (unsigned)(buffers * 2560 / (1024 * 1024)) * 5 / 4;
+	must(uv_loop_init(&daemon->loop) == 0);
+	for (unsigned i = 0; i < STOP_SIGNALS; i++) {
+		must(uv_signal_init(&daemon->loop, &daemon->signal[i]) == 0);
+		daemon->signal[i].data = daemon;
+		if (stop_signals[i] != SIGHUP || !is_ignored(SIGHUP))
+			must(uv_signal_start(&daemon->signal[i], on_signal, stop_signals[i]) == 0);
+	}
 }
 
 static int start_environment(struct daemon *daemon, const struct options *options,
@@ -155,11 +173,16 @@ static int start_environment(struct daemon *daemon, const struct options *option
 	struct site_card_place place;
 	struct eal_conf conf = {
 		.name = daemon->site->name,
-		.memory_mb = options->memory_mb ? options->memory_mb
-						: memory_needed_mb(daemon->site),
+		.memory_mb = options->memory_mb,
 	};
 	unsigned cards = 0, pci_count = 0;
+	uint64_t bytes;
+	int err = site_lines_memory(daemon->site, site_run_workers(daemon->site), &bytes, why);
 
+	if (err)
+		return err;
+	if (!conf.memory_mb) /* what lines ask for, and room for DPDK's own tables */
+		conf.memory_mb = 64 + (unsigned)(bytes * 9 / 8 >> 20);
 	for (; site_card_at(daemon->site, cards, &place) && cards < FAILOVER_CARDS_MAX; cards++)
 		if (place.card->line && strncmp(place.card->line, "net_", 4) != 0)
 			pci[pci_count++] = place.card->line;
@@ -221,8 +244,6 @@ static int prepare(struct daemon *daemon, const struct options *options, struct 
 {
 	int err = guest_memory_guard();
 
-	must(uv_loop_init(&daemon->loop) == 0);
-	watch_signals(daemon);
 	if (err) {
 		refuse(why, "", "cannot guard against vanishing guest memory: %s", strerror(-err));
 		return err;
@@ -277,11 +298,14 @@ static int run(struct daemon *daemon, const struct options *options)
 {
 	uint64_t begun_ns = clock_now_ns();
 	struct refusal why = { 0 };
-	int err = site_lock_take(daemon->site->name, options->socket, &daemon->lock, &why);
+	bool held;
+	int err;
 
-	if (err)
-		return fail(&why, err == -EBUSY ? EXIT_HELD : EXIT_REFUSED);
-	err = prepare(daemon, options, &why);
+	open_loop(daemon);
+	err = site_lock_take(daemon->site->name, options->socket, &daemon->lock, &why);
+	held = err == -EBUSY;
+	if (!err)
+		err = prepare(daemon, options, &why);
 	if (!err)
 		err = start_site(daemon, &why);
 	if (!err)
@@ -291,7 +315,7 @@ static int run(struct daemon *daemon, const struct options *options)
 		err = serve_site(daemon, &why);
 	}
 	stop(daemon);
-	return err ? fail(&why, EXIT_REFUSED) : 0;
+	return err ? fail(&why, held ? EXIT_HELD : EXIT_REFUSED) : 0;
 }
 
 /* All that is there once the other daemon has let go. */
@@ -318,13 +342,12 @@ static int ask(struct daemon *daemon, const struct options *options, struct hand
 	char path[SITE_LOCK_PATH_MAX], socket[SITE_LOCK_PATH_MAX];
 	int err = site_lock_hand_over_path(daemon->site->name, path);
 
-	if (!err)
-		err = site_lock_default_socket(daemon->site->name, socket);
 	if (err) {
 		refuse(why, "", "the run directory has too long a name for sockets");
 		return err;
 	}
-	return hand_take_begin(take, path, daemon->site, options->socket ? options->socket : socket, why);
+	err = site_lock_place_socket(daemon->site->name, options->socket, socket, why);
+	return err ? err : hand_take_begin(take, path, daemon->site, socket, why);
 }
 
 static int take_over(struct daemon *daemon, const struct options *options)
@@ -338,6 +361,7 @@ static int take_over(struct daemon *daemon, const struct options *options)
 		hand_take_end(take, &why);
 		return fail(&why, EXIT_NOT_HANDED_OVER);
 	}
+	open_loop(daemon);
 	err = prepare(daemon, options, &why);
 	if (!err)
 		err = take_site(daemon, options, take, &why);

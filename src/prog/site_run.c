@@ -5,12 +5,14 @@
 #include "prog/site_guard.h"
 #include "prog/site_hardware.h"
 #include "prog/site_heart.h"
+#include "prog/site_lines.h"
 #include "prog/site_namespaces.h"
 #include "prog/site_mirror.h"
 #include "prog/site_records.h"
 #include "prog/site_move.h"
 
 #include "os/clock.h"
+#include "os/eal.h"
 #include "os/log.h"
 
 #include <errno.h>
@@ -213,6 +215,7 @@ static int nic_create(struct run_card *card, struct refusal *why)
 		.seed = random_u64(),
 	};
 	size_t size = (nic_card_size(&conf) + 63) / 64 * 64;
+	struct uplink_conf line;
 	int err, wake_fd;
 
 	card->card = aligned_alloc(64, size);
@@ -224,18 +227,11 @@ static int nic_create(struct run_card *card, struct refusal *why)
 	err = nic_card_init(card->card, &conf, why);
 	if (err)
 		return err;
-	err = uplink_open(&card->uplink,
-			  &(struct uplink_conf){
-				  .name = asked->name,
-				  .device = asked->line,
-				  .mtu = asked->mtu,
-				  .buffers = asked->vfs * (unsigned)NIC_CARD_STAGED_MAX +
-					     NIC_CARD_SPARE,
-				  .link_changed = on_link_changed,
-				  .owner = card,
-				  .loop = card->run->loop,
-			  },
-			  why);
+	line = site_lines_conf(asked);
+	line.link_changed = on_link_changed;
+	line.owner = card;
+	line.loop = card->run->loop;
+	err = uplink_open(&card->uplink, &line, why);
 	if (err)
 		return err;
 	wake_fd = uplink_use_wake_fd(card->uplink);
@@ -434,8 +430,8 @@ unsigned site_run_workers(const struct site *site)
 	unsigned cards = site_card_count(site);
 
 	if (site->workers)
-		return site->workers;
-	return cards < (unsigned)cpus ? cards : (unsigned)cpus;
+		return min_u32(site->workers, EAL_WORKERS_MAX);
+	return min_u32(min_u32(cards, cpus > 1 ? (unsigned)cpus : 1), EAL_WORKERS_MAX);
 }
 
 /* The directory for the sockets of the site's guests. */

@@ -244,13 +244,16 @@ int site_file_load_bytes(const char *name, const void *bytes, size_t size, struc
 	return *site ? 0 : -EINVAL;
 }
 
-/* Reads at most SITE_FILE_SIZE_MAX + 1 bytes; what is larger is refused later. */
+/* Reads at most SITE_FILE_SIZE_MAX + 1 bytes; what is larger is refused later.  A pipe that nobody
+ * writes to was opened without waiting for somebody; one with a writer is waited for. */
 static int read_all(int fd, char **bytes, size_t *size)
 {
 	size_t room = SITE_FILE_SIZE_MAX + 1;
 	ssize_t n;
 
 	*size = 0;
+	if (fcntl(fd, F_SETFL, 0) != 0)
+		return -errno;
 	*bytes = malloc(room);
 	if (!*bytes)
 		return -ENOMEM;

@@ -18,7 +18,8 @@ static const char intro[] =
 	"  `250000h`, `50ms`, `0.99`, `99%`.\n"
 	"- Booleans are `true`, `false`, `yes`, `no`, `on` or `off`.\n"
 	"- Aliases (`*name`), tags (`!name`) and further documents are not used; the file has at most 4 MiB.\n"
-	"- At most 4096 cards and 4096 interfaces; a host reaches at most 64 cards.\n\n"
+	"- At most 4096 cards and 4096 interfaces; a host reaches at most 64 cards, and\n"
+	"  one daemon drives at most 32 line ports.\n\n"
 	"This page is made from the table that the reader of the file works with\n"
 	"(`src/store/site_schema.c`); a test compares the two.\n";
 

@@ -36,6 +36,12 @@ static void printf_like(3, 4)
 	reading->problem(reading->arg, line, text);
 }
 
+/* Whether the parser stopped at a tab.  It counts characters, so this holds for ASCII. */
+static bool is_tab(const struct reading *reading, const yaml_parser_t *parser)
+{
+	return parser->problem_mark.index < reading->size && reading->bytes[parser->problem_mark.index] == '\t';
+}
+
 static void tell_parser(const struct reading *reading, const yaml_parser_t *parser)
 {
 	unsigned line = (unsigned)parser->problem_mark.line + 1;
@@ -47,8 +53,9 @@ static void tell_parser(const struct reading *reading, const yaml_parser_t *pars
 		     line_at(reading->bytes, min_u64(parser->problem_offset, reading->size)),
 		     "%s; a %s file is UTF-8 text", parser->problem, reading->thing);
 	else
-		tell(reading, line, "this is not YAML: %s%s%s", parser->problem,
-		     parser->context ? " " : "", parser->context ? parser->context : "");
+		tell(reading, line, "this is not YAML: %s%s%s%s", parser->problem,
+		     parser->context ? " " : "", parser->context ? parser->context : "",
+		     is_tab(reading, parser) ? "; lines are indented with spaces, not tabs" : "");
 }
 
 /* Says what one event of the stream may not be; false when it is fine. */
@@ -66,7 +73,8 @@ static bool refuse_event(const struct reading *reading, const yaml_event_t *even
 	else if (documents > 1)
 		tell(reading, line, "a second document begins here: one %s a file", reading->thing);
 	else if (depth > DEPTH_MAX)
-		tell(reading, line, "this is nested deeper than any %s", reading->thing);
+		tell(reading, line, "this is nested deeper than any %s, which has at most %d levels", reading->thing,
+		     DEPTH_MAX);
 	else
 		return false;
 	return true;

@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
+#include <rte_mempool.h>
 
 #include "uplink/port.h"
 
@@ -26,7 +27,12 @@ enum {
 	BUFFER_CACHE = 128,
 	FRAME_OVERHEAD = 22, /* Ethernet header and two VLAN tags */
 	NAMES_MAX = 160,
+	PAGE_BYTES = 4096,
+	PORT_BYTES = 1 << 20, /* what a driver keeps for its queues */
+	LINE_BUF_BYTES = RTE_ALIGN(sizeof(struct line_buf), RTE_MBUF_PRIV_ALIGN),
 };
+
+_Static_assert((int)UPLINK_PORTS_MAX <= RTE_MAX_ETHPORTS, "DPDK has room for all line ports");
 
 static int interface_mtu(const char *interface)
 {
@@ -160,27 +166,60 @@ static int probe(struct port *port, const struct uplink_conf *conf, struct refus
 	return 0;
 }
 
+/* What make_buffers asks for, which uplink_memory_bytes foretells. */
+static unsigned buffer_count(const struct uplink_conf *conf, unsigned descriptors, unsigned threads)
+{
+	return conf->buffers + 2u * descriptors + threads * (BUFFER_CACHE + BUFFER_CACHE / 2) +
+	       4 * FRAME_BURST;
+}
+
+static uint32_t buffer_room(const struct device *device, uint16_t mtu)
+{
+	uint32_t least = mtu + (uint32_t)FRAME_OVERHEAD;
+
+	return device->ring_frame_bytes < least ? least : device->ring_frame_bytes;
+}
+
+/* Ordinary pages are the worse case: a buffer that is smaller than one does not cross into the next,
+ * and a larger one begins with a page. */
+static uint64_t buffer_bytes(uint32_t room)
+{
+	uint32_t size = rte_mempool_calc_obj_size(sizeof(struct rte_mbuf) + LINE_BUF_BYTES +
+						  RTE_PKTMBUF_HEADROOM + room, 0, NULL);
+
+	return size > PAGE_BYTES ? RTE_ALIGN(size, PAGE_BYTES) : PAGE_BYTES / (PAGE_BYTES / size);
+}
+
+uint64_t uplink_memory_bytes(const struct uplink_conf *conf, unsigned workers)
+{
+	unsigned count = buffer_count(conf, DESCRIPTORS, workers + 1);
+	struct device device;
+	struct refusal why;
+
+	if (device_parse(conf->device, conf->mtu, &device, &why) < 0)
+		return 0; /* refused later, with its reason */
+	return count * buffer_bytes(buffer_room(&device, conf->mtu)) +
+	       2 * sizeof(void *) * (uint64_t)count + /* the ring of free ones: a power of two */
+	       RTE_MAX_LCORE * sizeof(struct rte_mempool_cache) + PORT_BYTES;
+}
+
 static int make_buffers(struct port *port, const struct uplink_conf *conf, uint16_t descriptors,
 			struct refusal *why)
 {
-	unsigned caches = rte_lcore_count() * (BUFFER_CACHE + BUFFER_CACHE / 2);
-	unsigned count = conf->buffers + 2u * descriptors + caches + 4 * FRAME_BURST;
-	uint32_t room = port->device.ring_frame_bytes;
+	unsigned count = buffer_count(conf, descriptors, rte_lcore_count());
+	uint32_t room = buffer_room(&port->device, conf->mtu);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	if (room < conf->mtu + (uint32_t)FRAME_OVERHEAD)
-		room = conf->mtu + (uint32_t)FRAME_OVERHEAD;
 	port->room = room;
 	(void)snprintf(name, sizeof(name), "line_%u", port->id);
 	port->buffers = rte_pktmbuf_pool_create(name, count, BUFFER_CACHE,
-						RTE_ALIGN(sizeof(struct line_buf),
-							  RTE_MBUF_PRIV_ALIGN),
+						LINE_BUF_BYTES,
 						(uint16_t)(RTE_PKTMBUF_HEADROOM + room),
 						SOCKET_ID_ANY);
 	if (port->buffers)
 		return 0;
 	refuse(why, "", "card '%s', line port '%s': no memory for %u buffers of %u bytes: %s; start "
-	       "with more memory", conf->name, conf->device, count, room, strerror(rte_errno));
+	       "with more by --memory", conf->name, conf->device, count, room, strerror(rte_errno));
 	return -ENOMEM;
 }
 

@@ -21,6 +21,8 @@
 
 struct uplink;
 
+enum { UPLINK_PORTS_MAX = 32 }; /* line ports that DPDK drives in one process */
+
 struct uplink_conf {
 	const char *name;   /* of the card, for messages */
 	const char *device; /* "net_af_packet0,iface=veth0", "net_tap0,iface=mp0", "0000:03:00.0",
@@ -32,6 +34,10 @@ struct uplink_conf {
 	void *owner;
 	uv_loop_t *loop;
 };
+
+/* Memory that a port of this kind takes of DPDK's environment, in bytes, for so many workers; asked
+ * before that is started.  0: its device string is not good. */
+uint64_t uplink_memory_bytes(const struct uplink_conf *conf, unsigned workers);
 
 /* Opens, configures and starts the port.  -errno with 'why' naming device, cause and remedy. */
 int uplink_open(struct uplink **uplink, const struct uplink_conf *conf, struct refusal *why);
