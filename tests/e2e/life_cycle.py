@@ -21,7 +21,7 @@ def plain_site(world):
                 redundant=True)
 
 
-def free_functions(daemon):
+def free_functions(world, daemon):
     """Those that nobody has, of a card that is there and of one that is not."""
     def rows():
         return {row["name"]: (row["role"], row["state"]) for row in daemon.facts("function", "list")
@@ -32,10 +32,27 @@ def free_functions(daemon):
 
     check(rows()["nic1/vf8"] == ("free", "free") and left() == 10, f"functions are free: {left()} in the pool")
     daemon.tool("card", "pull", "nic1")
+    decoded(world, daemon, 1)
     check(rows()["nic1/vf8"] == ("none", "pulled") and rows()["nic1/vf1"] == ("standby", "pulled") and left() == 5,
           f"those of a pulled card are not: {left()} in the pool")
     daemon.tool("card", "insert", "nic1")
     check(rows()["nic1/vf8"] == ("free", "free") and left() == 10, "until it is back")
+
+
+def decoded(world, daemon, cards):
+    """What the daemon dumps of a host is what lspci finds there: cards and functions, with all their capabilities."""
+    every = ["Power Management version 3", "MSI-X: Enable", "Express (v2) Endpoint", "Advanced Error Reporting",
+             "Alternative Routing-ID", "Access Control Services", "Address Translation Service"]
+    dump = os.path.join(world.dir, "host.lspci")
+    with open(dump, "w", encoding="ascii") as file:
+        file.write(daemon.tool("host", "lspci", "blade", "--dump")[1])
+    text = subprocess.run(["lspci", "-F", dump, "-vvv"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                          check=True).stdout
+    functions = [block for block in text.strip().split("\n\n") if "Ethernet controller" in block.split("\n")[0]]
+    physical = [block for block in functions if "Number of VFs: 8," in block and "Device Serial Number" in block]
+    missing = [(block[:7], name) for block in functions for name in every if name not in block]
+    check(len(physical) == cards and len(functions) == 9 * cards and not missing and "<chain" not in text,
+          f"lspci finds {len(physical)} cards and {len(functions)} functions {missing or ''}")
 
 
 def first_example_as_nobody(world):
@@ -83,7 +100,8 @@ def body(world):
         check(report["failed"] == 0 and report["passed"] > 50,
               f"{target} keeps the PCI Express standard ({report['passed']} assertions)")
 
-    free_functions(daemon)
+    decoded(world, daemon, 2)
+    free_functions(world, daemon)
     second = subprocess.run([world.program("src/prog/midplaned"), "--socket",
                              os.path.join(world.dir, "second.sock"), daemon.site_path],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=200)
