@@ -174,6 +174,40 @@ static void a_frame_in_more_parts_than_a_frame_has_is_gathered(void **state)
 	side_close(&a);
 }
 
+/* Section 2.7.5.3.2: a device handles direct descriptors that an indirect one follows. */
+static void an_indirect_table_may_end_a_chain(void **state)
+{
+	enum { HEAD = 30, REST = 50, HEADER = 12 };
+	struct side a;
+	struct frame frames[FRAME_BURST];
+	struct guest_buf bufs[2];
+	struct guest_ring *ring;
+	uint8_t *desc, *table, got[HEAD + REST];
+
+	(void)state;
+	side_open(&a, (struct guest_net_conf){ .features = BASIC | INDIRECT });
+	ring = &a.guest->tx[0];
+	bufs[0] = (struct guest_buf){ a.guest->tx_bufs[0], HEAD, false };
+	bufs[1] = (struct guest_buf){ a.guest->tx_bufs[0] + 100, REST, false };
+	assert_true(guest_ring_add(ring, bufs, 2, GUEST_DIRECT, 1));
+	desc = guest_at(ring, ring->desc) + VIRTQ_DESC_SIZE;
+	table = guest_at(ring, ring->tables);
+	memcpy(table, desc, VIRTQ_DESC_SIZE); /* the second part goes into a table of one */
+	guest_store64(desc + VIRTQ_DESC_ADDR, ring->tables);
+	guest_store32(desc + VIRTQ_DESC_LEN, VIRTQ_DESC_SIZE);
+	guest_store16(desc + VIRTQ_DESC_SPLIT_FLAGS, VIRTQ_DESC_F_INDIRECT);
+	for (unsigned i = 0; i < HEAD + REST; i++)
+		*guest_at(ring, a.guest->tx_bufs[0] + (i < HEAD ? i : 100 + i - HEAD)) =
+			i < HEADER ? 0 : (uint8_t)i;
+	guest_ring_publish(ring);
+	assert_int_equal(peek_side(&a, frames), 1);
+	assert_int_equal(frames[0].size, HEAD + REST - HEADER);
+	frame_copy(&frames[0], 0, frames[0].size, got);
+	for (unsigned i = 0; i < frames[0].size; i++)
+		assert_int_equal(got[i], (uint8_t)(i + HEADER));
+	side_close(&a);
+}
+
 static int command(struct side *side, uint8_t class, uint8_t code, const void *data, uint32_t size)
 {
 	struct frame frames[FRAME_BURST];
@@ -858,6 +892,7 @@ int main(void)
 		cmocka_unit_test(abilities_are_what_the_driver_accepted),
 		cmocka_unit_test(unfinished_frames_keep_what_is_left_to_do),
 		cmocka_unit_test(a_frame_in_more_parts_than_a_frame_has_is_gathered),
+		cmocka_unit_test(an_indirect_table_may_end_a_chain),
 		cmocka_unit_test(the_control_queue_sets_what_is_received),
 		cmocka_unit_test(a_list_of_addresses_that_is_too_long_means_all_of_that_kind),
 		cmocka_unit_test(vlans_are_filtered_once_the_driver_can_list_them),
