@@ -91,7 +91,8 @@ static const struct site_row site_rows[] = {
 	  .help = "Names the site: its run directory, its control socket, its lock." },
 	{ .key = "workers", .type = SITE_TYPE_UINT, .min = 0, .max = 64, .preset = "0",
 	  .unit = "threads", AT(site, workers),
-	  .help = "Data threads that poll cards; 0 takes one a card, at most the CPUs there are." },
+	  .help = "Data threads that poll cards; 0 takes one a card, at most the CPUs there are. "
+		  "Cards of a group get different ones." },
 	{ .key = "heartbeat_ms", .type = SITE_TYPE_UINT, .min = 5, .max = 60000, .preset = "30",
 	  .unit = "ms", AT(site, heartbeat_ms),
 	  .help = "Silence of a worker that counts as the death of its cards." },

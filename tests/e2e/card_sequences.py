@@ -1,0 +1,179 @@
+"""Failures that come together, in any order: each ends with every interface on a card that works.
+
+Containers on TAP functions of two cards in a group, and a far end behind both lines.
+"""
+
+import random
+import re
+import threading
+import time
+
+from sites import TwoLines, mac, site, vhost
+from world import check, in_time, main, ping_loss, say
+
+STORM_S = 4.0
+FLAPS, FLAP_S = 60, 0.05
+# What an operator may be told when others act at the same time.
+MAY_REFUSE = ("already", "is not pulled", "cannot take it")
+
+
+def tap(space, number, **more):
+    return {"name": f"box{number}", "host": "blade",
+            "io": [{"name": "net0", "pool": "all", "attachment": "tap", "interface": "net0",
+                    "netns": space.name, "mac": mac(number), **more}]}
+
+
+class Shelf:
+    def __init__(self, world):
+        self.net = TwoLines(world)
+        self.boxes = [world.namespace(f"box{i}") for i in (1, 2, 3)]
+        systems = [tap(self.boxes[0], 1, mirror_to="box3/net0"), tap(self.boxes[1], 2), tap(self.boxes[2], 3)]
+        self.daemon = world.daemon(site(world, self.net.lines, systems, redundant=True),
+                                   namespace=self.net.chassis)
+        for number, box in enumerate(self.boxes, 1):
+            box.address("net0", f"10.77.0.{number}/24")
+
+    def tool(self, *words, **more):
+        return self.daemon.tool(*words, **more)
+
+    def on(self, card):
+        """Whether all interfaces are on 'card'."""
+        return all(row["cards"] == [card] for row in self.daemon.facts("system", "list"))
+
+    def serves(self, when, card):
+        check(in_time(lambda: self.on(card)), f"{when}: all interfaces are on {card}")
+        for to in (self.net.far_address, "10.77.0.2"):
+            pings = self.boxes[0].run(f"ping -c 5 -i 0.05 -W 10 {to}", check_code=False)
+            check(ping_loss(pings) == 0, f"{when}: box1 reaches {to}")
+
+    def carrier(self):
+        return "NO-CARRIER" not in self.boxes[0].link("net0")["flags"]
+
+    def carrier_changes(self):
+        shown = self.boxes[0].run("ip -j -s -s link show dev net0")
+        return int(re.search(r'"carrier_changes":(\d+)', shown)[1])
+
+    def rests(self):
+        """Both cards in, and their lines up, whatever was before."""
+        self.net.link(0, "up")
+        for card in ("nic0", "nic1"):
+            self.tool("card", "insert", card, check_code=False)
+
+
+def deaths(shelf):
+    shelf.tool("card", "hang", "nic0")
+    shelf.tool("card", "pull", "nic0")
+    shelf.serves("pulled while its driver hangs", "nic1")
+    shelf.tool("card", "hang", "nic0", "--off")
+    shelf.tool("card", "insert", "nic0")
+    shelf.serves("well again and inserted", "nic0")
+    shelf.tool("card", "hang", "nic0")
+    shelf.serves("dead", "nic1")
+    code, said = shelf.tool("card", "insert", "nic0", check_code=False)
+    check(code != 0 and "it is dead" in said, "a dead card that was not pulled cannot be inserted")
+    shelf.tool("card", "pull", "nic0")
+    shelf.tool("card", "insert", "nic0")
+    shelf.serves("inserted while its driver hangs", "nic1")
+    shelf.tool("card", "hang", "nic0", "--off")
+    shelf.serves("well again", "nic0")
+
+
+def both_gone(shelf):
+    shelf.tool("card", "pull", "nic0")
+    shelf.tool("card", "pull", "nic1")
+    check(in_time(lambda: not shelf.carrier()), "both cards pulled: the link is down, and only then")
+    shelf.tool("card", "insert", "nic1")
+    shelf.serves("the second one is back", "nic1")
+    shelf.tool("card", "insert", "nic0", "--no-switch-back")
+    shelf.serves("the first one is back without switching back", "nic1")
+    shelf.tool("card", "pull", "nic0")
+    shelf.tool("card", "insert", "nic0", "--switch-back")
+    shelf.serves("the first one is back with switching back", "nic0")
+
+
+def operator(shelf, seed, until, surprises):
+    draw = random.Random(seed)
+    acts = [("card", verb, card) for verb in ("pull", "insert") for card in ("nic0", "nic1")]
+    acts += [("card", "insert", "nic0", "--no-switch-back"),
+             ("system", "switch", "box1", "--io", "net0", "--card", "nic1")]
+    while time.monotonic() < until:
+        act = draw.choice(acts)
+        code, said = shelf.tool(*act, check_code=False)
+        if code and not any(words in said for words in MAY_REFUSE):
+            surprises.append((act, code, said))
+
+
+def storm(shelf):
+    seed = random.randrange(1 << 32)
+    say(f"  seed {seed}")
+    until, surprises = time.monotonic() + STORM_S, []
+    operators = [threading.Thread(target=operator, args=(shelf, seed + n, until, surprises)) for n in range(3)]
+    for one in operators:
+        one.start()
+    while time.monotonic() < until:
+        for state in ("down", "up"):
+            shelf.net.link(0, state)
+            time.sleep(FLAP_S / 2)
+    for one in operators:
+        one.join()
+    check(not surprises, f"nothing but what others did is in the way of an operator {surprises[:2] or ''}")
+    shelf.rests()
+    check(in_time(lambda: not any(card["state"] != "in-service" for card in shelf.daemon.facts("card", "list"))),
+          "after all that both cards are in service")
+    shelf.tool("card", "pull", "nic1")
+    shelf.tool("card", "insert", "nic1")
+    shelf.tool("card", "pull", "nic0")
+    shelf.tool("card", "insert", "nic0", "--switch-back")
+    shelf.serves("after all that", "nic0")
+
+
+def flaps(shelf):
+    changes = shelf.carrier_changes()
+    for _ in range(FLAPS):
+        for state in ("down", "up"):
+            shelf.net.link(0, state)
+            time.sleep(FLAP_S / 2)
+    shelf.serves(f"after {FLAPS} flaps of its line", "nic0")
+    check(shelf.carrier_changes() == changes, "the container saw no link change of its own")
+
+
+def mirror_gone(shelf):
+    before = shelf.daemon.facts("function", "show", "nic0/vf3")["rx_frames"]
+    shelf.serves("mirrored", "nic0")
+    check(shelf.daemon.facts("function", "show", "nic0/vf3")["rx_frames"] > before, "the mirror gets copies")
+    shelf.boxes[2].run("ip link del net0")
+    shelf.serves("its mirror is gone", "nic0")
+    check(shelf.daemon.facts("function", "show", "nic0/vf1")["dropped"] == 0, "a mirror that is gone drops nothing")
+
+
+def workers(world):
+    """Three cards and two workers: in turns, both cards of the group would have the same."""
+    made = site(world, [f"net_null{i}" for i in range(3)], [vhost(world, "a", 1, redundancy="apart")],
+                workers=2, groups=[{"name": "apart", "cards": ["nic0", "nic2"], "mode": "1+1"}])
+    daemon = world.daemon(made, name="workers")
+    daemon.tool("card", "hang", "nic0")
+    check(in_time(lambda: daemon.facts("card", "show", "nic0")["state"] == "dead"), "a worker hangs")
+    check(daemon.facts("card", "show", "nic2")["state"] == "in-service", "the standby has another worker")
+    kinds = [event["kind"] for event in daemon.facts("event", "list")]
+    check("moved" in kinds and "unplugged" not in kinds, "its interface moved, and was never without a card")
+    daemon.tool("card", "hang", "nic0", "--off")
+    daemon.stop()
+    made["workers"] = 1
+    daemon = world.daemon(made, name="worker")
+    check("group=apart cards=nic0,nic2" in daemon.log(), "with one worker alone the daemon warns")
+    daemon.stop()
+
+
+def body(world):
+    workers(world)
+    shelf = Shelf(world)
+    shelf.serves("at first", "nic0")
+    deaths(shelf)
+    both_gone(shelf)
+    flaps(shelf)
+    storm(shelf)
+    mirror_gone(shelf)
+    check(shelf.daemon.process.poll() is None, "the daemon runs")
+
+
+main("card_sequences", body)
