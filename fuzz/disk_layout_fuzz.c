@@ -40,6 +40,7 @@ static void read_record(const uint8_t *data, size_t size)
 	must(record.size <= DISK_RECORD_MAX);
 	if (!record.sequence)
 		return;
+	memset(copy, 0, sizeof copy); /* nothing of the input before, which may be newer */
 	disk_record_encode(&record, copy + DISK_RECORD_COPY * disk_record_copy(record.sequence));
 	disk_record_decode(&again, uuid, copy);
 	must(again.sequence == record.sequence && again.size == record.size);
