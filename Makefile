@@ -38,12 +38,12 @@ e2e: ## tests with real guests
 
 demo: deps-demo ## real guests share two NIC cards, and one card is pulled
 	@$(MAKE) --no-print-directory all >$(BUILD)-demo.log 2>&1 || { cat $(BUILD)-demo.log; false; }
-	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
+	@exec $(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
 		python3 demo/demo.py --build $(BUILD)
 
 bench: deps-bench ## NICs beside dpdk-testpmd and Open vSwitch, disks beside qemu-storage-daemon, and more
 	@$(MAKE) --no-print-directory all
-	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
+	@exec $(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
 		python3 bench/bench.py --build $(BUILD)
 
 fuzz: deps-test ## search with libFuzzer: FUZZ_SECONDS=60 a target, FUZZ_TARGETS="..." picks
