@@ -132,4 +132,40 @@ static inline void fill(uint8_t *frame, uint32_t size, uint64_t *seed)
 		frame[i] = (uint8_t)rand_u64(seed);
 }
 
+static inline unsigned give_bytes(struct side *side, const uint8_t *bytes, uint32_t size)
+{
+	struct frame frame, *list[1] = { &frame };
+	unsigned n;
+
+	frame_over(&frame, bytes, size);
+	n = side->front->ops->give(NULL, side->front, list, 1);
+	side->front->ops->flush(NULL, side->front);
+	return n;
+}
+
+static inline unsigned peek_side(struct side *side, struct frame *frames)
+{
+	return side->front->ops->peek(NULL, side->front, frames, FRAME_BURST);
+}
+
+static inline void send_one(struct side *side, unsigned pair, const uint8_t *header, const uint8_t *frame,
+			    uint32_t size)
+{
+	struct guest_send send = { .header = header, .frame = frame, .size = size };
+
+	assert_true(guest_net_send(side->guest, pair, &send));
+	guest_net_kick(side->guest, pair);
+}
+
+/* One command of the control queue; what it is answered with. */
+static inline int command(struct side *side, uint8_t class, uint8_t code, const void *data, uint32_t size)
+{
+	struct frame frames[FRAME_BURST];
+
+	assert_true(guest_net_command(side->guest, class, code, data, size));
+	assert_int_equal(peek_side(side, frames), 0);
+	side->front->ops->flush(NULL, side->front);
+	return guest_net_answer(side->guest);
+}
+
 #endif
