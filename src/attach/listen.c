@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BACKLOG = 4 };
@@ -26,6 +27,14 @@ static bool somebody_listens(const struct sockaddr_un *where)
 	return there;
 }
 
+/* What else bears the name is somebody's file, not what a crash left behind. */
+static bool is_socket(const struct sockaddr_un *where)
+{
+	struct stat there;
+
+	return lstat(where->sun_path, &there) == 0 && S_ISSOCK(there.st_mode);
+}
+
 static int bind_path(int fd, const struct sockaddr_un *where)
 {
 	const struct sockaddr *at = (const struct sockaddr *)where;
@@ -34,6 +43,8 @@ static int bind_path(int fd, const struct sockaddr_un *where)
 		return 0;
 	if (errno != EADDRINUSE)
 		return -errno;
+	if (!is_socket(where))
+		return -EEXIST;
 	if (somebody_listens(where))
 		return -EADDRINUSE;
 	unlink(where->sun_path);
@@ -61,6 +72,8 @@ int attach_listen(const struct sockaddr_un *where, struct refusal *why)
 	if (fd >= 0)
 		close(fd);
 	refuse(why, "socket", "cannot listen on %s: %s", where->sun_path,
-	       err == -EADDRINUSE ? "somebody else does" : strerror(-err));
+	       err == -EADDRINUSE ? "somebody else does"
+	       : err == -EEXIST   ? "it is there and is not a socket"
+				  : strerror(-err));
 	return err;
 }

@@ -26,11 +26,25 @@ struct site_lock {
 	struct lock_file site, beside; /* the second only when the socket is elsewhere */
 };
 
+/* The path from '/' on of a name that is relative. */
+static int place_here(const char *name, char path[SITE_LOCK_PATH_MAX])
+{
+	char here[PATH_MAX];
+
+	if (!getcwd(here, sizeof here))
+		return -errno;
+	while (name[0] == '.' && name[1] == '/')
+		name += 2;
+	return snprintf(path, SITE_LOCK_PATH_MAX, "%s/%s", here, name) >= SITE_LOCK_PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
 int site_lock_default_run_dir(char path[SITE_LOCK_PATH_MAX])
 {
 	const char *own = getenv("MIDPLANE_RUN_DIR"), *xdg = getenv("XDG_RUNTIME_DIR");
 	int n;
 
+	if (own && own[0] && own[0] != '/')
+		return place_here(own, path);
 	if (own && own[0])
 		n = snprintf(path, SITE_LOCK_PATH_MAX, "%s", own);
 	else if (geteuid() == 0)
@@ -56,21 +70,19 @@ int site_lock_default_socket(const char *site, char path[SITE_LOCK_PATH_MAX])
 int site_lock_place_socket(const char *site, const char *socket, char path[SITE_LOCK_PATH_MAX],
 			   struct refusal *why)
 {
-	char here[PATH_MAX];
 	int err = 0;
 
 	if (!socket)
 		err = site_lock_default_socket(site, path);
-	else if (socket[0] != '/' && !getcwd(here, sizeof here))
-		err = -errno;
-	else if (snprintf(path, SITE_LOCK_PATH_MAX, "%s%s%s", socket[0] == '/' ? "" : here,
-			  socket[0] == '/' ? "" : "/", socket) >= SITE_LOCK_PATH_MAX)
+	else if (socket[0] != '/')
+		err = place_here(socket, path);
+	else if (snprintf(path, SITE_LOCK_PATH_MAX, "%s", socket) >= SITE_LOCK_PATH_MAX)
 		err = -ENAMETOOLONG;
 	if (err == -ENAMETOOLONG)
 		refuse(why, "", "the path of the socket, from '/' on, is longer than %d bytes; --socket PATH "
 		       "or MIDPLANE_RUN_DIR names a shorter one", SITE_LOCK_PATH_MAX - 1);
 	else if (err)
-		refuse(why, "", "--socket '%s' is in no directory: %s", socket, strerror(-err));
+		refuse(why, "", "the path of the socket begins in no directory: %s", strerror(-err));
 	return err;
 }
 
@@ -220,11 +232,17 @@ static int name_places(struct site_lock *lock, const char *site, const char *soc
 	return 0;
 }
 
+/* Whether the socket needs a lock of its own: the site's may have more than one path. */
+static bool is_elsewhere(const struct site_lock *lock)
+{
+	return !is_current(lock->site.fd, lock->beside.path);
+}
+
 static int take_both(struct site_lock *lock, const char *site, struct refusal *why)
 {
 	int err = take_file(&lock->site, why);
 
-	if (!err && strcmp(lock->site.path, lock->beside.path) != 0)
+	if (!err && is_elsewhere(lock))
 		err = take_file(&lock->beside, why);
 	if (err)
 		return err;
@@ -319,13 +337,13 @@ int site_lock_adopt(const char *site, const char *socket, const int *fds, unsign
 	must(lock != NULL);
 	lock->site.fd = lock->beside.fd = -1;
 	err = name_places(lock, site, socket, why);
-	both = !err && strcmp(lock->site.path, lock->beside.path) != 0;
+	if (!err && count > 0)
+		err = adopt_file(&lock->site, fds[0], why);
+	both = !err && is_elsewhere(lock);
 	if (!err && count != (both ? 2 : 1)) {
 		refuse(why, "", "%u locks were handed over", count);
 		err = -EINVAL;
 	}
-	if (!err)
-		err = adopt_file(&lock->site, fds[0], why);
 	if (!err && both)
 		err = adopt_file(&lock->beside, fds[1], why);
 	if (err) {

@@ -18,7 +18,7 @@ enum { SITE_LOCK_PATH_MAX = 108 }; /* bytes of a socket's path, with its end: un
 
 struct site_lock;
 
-/* Where the tool and the daemon look when nobody says otherwise.  -ENAMETOOLONG when it does not
+/* Where the tool and the daemon look when nobody says otherwise, from '/' on.  -ENAMETOOLONG when it does not
  * fit a socket address. */
 int site_lock_default_run_dir(char path[SITE_LOCK_PATH_MAX]);
 int site_lock_default_socket(const char *site, char path[SITE_LOCK_PATH_MAX]);

@@ -45,6 +45,11 @@ static int build(struct avail_case *c, struct refusal *why)
 
 	if (err)
 		return err;
+	if (!c->site->systems_count) {
+		refuse(why, "systems", "nobody is there whose availability could be asked for; the site "
+		       "needs a system");
+		return -EINVAL;
+	}
 	for (unsigned i = 0; i < c->out_count; i++) {
 		int card = site_card_find(c->site, c->out[i]);
 

@@ -211,7 +211,7 @@ static bool choose(struct call *call, const struct words *words, enum midplane_e
 /* What an operand's placeholder means. */
 static const char *operand(const char *name)
 {
-	return strcmp(name, "NAME") == 0       ? "name"
+	return strstr(name, "NAME")            ? "name"
 	       : strcmp(name, "SITE.yaml") == 0 ? "site file"
 						: name;
 }
@@ -231,7 +231,7 @@ static enum midplane_exit check_operands(const struct call *call)
 			return MIDPLANE_USAGE;
 		}
 		snprintf(name, sizeof name, "%.*s", (int)size, at);
-		if (!given && size && name[0] != '[') {
+		if (size && (given ? !*given : name[0] != '[')) {
 			midplane_complain(call, "wants a %s", operand(name));
 			return MIDPLANE_USAGE;
 		}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { ANSWER_TIME_S = 20, ANSWER_SIZE_MAX = 64 << 20 };
 
@@ -48,6 +49,10 @@ static enum midplane_exit choose_socket(const struct call *call, char socket[SIT
 	char dir[SITE_LOCK_PATH_MAX] = "";
 	const char *path = call->option[OPTION_SOCKET];
 
+	if (path && !*path) {
+		midplane_complain(call, "--socket: name a path");
+		return MIDPLANE_USAGE;
+	}
 	if (path) {
 		if (snprintf(socket, SITE_LOCK_PATH_MAX, "%s", path) < SITE_LOCK_PATH_MAX)
 			return MIDPLANE_OK;
@@ -141,15 +146,18 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
-static void complain_unreachable(const struct client *client, const char *why)
+/* libcurl's words for a connection that cannot be made speak of ports. */
+static void complain_unreachable(const struct client *client, CURLcode result, const char *why)
 {
 	struct stat st;
 
 	if (stat(client->socket, &st) != 0)
-		midplane_complain(client->call, "no daemon answers at %s: %s", client->socket,
-				  strerror(errno));
-	else
-		midplane_complain(client->call, "no daemon answers at %s: %s", client->socket, why);
+		why = strerror(errno);
+	else if (!S_ISSOCK(st.st_mode))
+		why = "that is not a socket";
+	else if (result == CURLE_COULDNT_CONNECT)
+		why = access(client->socket, W_OK) != 0 ? strerror(errno) : "nobody listens there";
+	midplane_complain(client->call, "no daemon answers at %s: %s", client->socket, why);
 }
 
 /* What the daemon says of a request it did not do. */
@@ -194,7 +202,7 @@ enum midplane_exit client_ask(struct client *client, const char *path, const cha
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
 	result = curl_easy_perform(curl);
 	if (result != CURLE_OK) {
-		complain_unreachable(client, why[0] ? why : curl_easy_strerror(result));
+		complain_unreachable(client, result, why[0] ? why : curl_easy_strerror(result));
 		free(answer.text);
 		return MIDPLANE_UNREACHABLE;
 	}

@@ -227,9 +227,12 @@ static void on_done(uv_work_t *work, int status)
 
 static void begin(struct site_avail *avail)
 {
-	struct job *job = calloc(1, sizeof *job);
+	struct job *job;
 
 	avail->stale = false;
+	if (!avail->run->site->systems_count)
+		return; /* nobody's availability */
+	job = calloc(1, sizeof *job);
 	if (job)
 		job->figures = calloc(avail->count, sizeof *job->figures);
 	if (!job || !job->figures) {

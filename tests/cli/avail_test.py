@@ -199,6 +199,11 @@ class Avail(unittest.TestCase):
         self.refused(1, "is no time", "avail", "solve", self.path, "--what-if",
                      "card nic0 mtbf soon")
         self.refused(1, "cannot be read", "avail", "solve", self.path + "x")
+        bare = self.path + ".bare"
+        with open(bare, "w", encoding="ascii") as file:
+            file.write("name: bare\nchassis:\n  - name: c\n    carriers:\n      - name: k\n"
+                       "        cards: [{name: n, vfs: 1, line: net_null0}]\n")
+        self.refused(1, "systems: nobody is there whose availability could be asked for", "avail", "solve", bare)
         self.refused(2, "--mission: 'x'", "avail", "solve", self.path, "--mission", "x")
         self.refused(2, "--by: 'name'", "avail", "solve", self.path, "--by", "name")
         self.refused(2, "--threads: '0'", "avail", "solve", self.path, "--threads", "0")

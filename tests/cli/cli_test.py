@@ -103,6 +103,25 @@ class Served(unittest.TestCase):
                      "system", "switch", "vm1", "--io", "x", "--card", "nic1")
         self.assertEqual(self.tool("card", "show", "x" * 3000).returncode, 4)
 
+    def test_an_empty_name_is_no_name(self):
+        for words in (["card", "show", ""], ["card", "pull", ""], ["site", "show", ""]):
+            self.refused(2, f"midplane: {words[0]} {words[1]}: wants a name", *words)
+
+    def test_a_socket_where_nobody_answers_is_said_so(self):
+        here = self.directory.name
+        for path, text in (("/dev/null", "that is not a socket"), (here, "that is not a socket"),
+                           (here + "/none", "No such file or directory")):
+            done = run("--socket", path, "card", "list")
+            self.assertEqual((done.returncode, done.stderr),
+                             (3, f"midplane: card list: no daemon answers at {path}: {text}\n"))
+        self.servers[0].kill()
+        self.servers.pop(0).communicate(timeout=60)
+        done = run("--socket", self.socket, "card", "list")
+        self.assertEqual((done.returncode, done.stderr), (
+            3, f"midplane: card list: no daemon answers at {self.socket}: nobody listens there\n"))
+        os.unlink(self.socket)
+        self.assertEqual(run("--socket", "", "card", "list").returncode, 2)
+
     def test_a_switch_and_what_cards_and_hosts_tell(self):
         done = self.tool("system", "switch", "vm1", "--io=net0", "--card", "nic1")
         self.assertEqual(done.returncode, 0)

@@ -95,6 +95,14 @@ class Started(unittest.TestCase):
         self.assertEqual(len(json.loads(self.tool("-o", "json", "worker", "list").stdout)), 64)
         self.stop(daemon)
 
+    def test_a_site_without_systems_runs_without_a_word(self):
+        daemon, said = self.start(self.write({"name": "bare", "workers": 1, "chassis": chassis(null_card(0))}))
+        self.assertEqual(said.count("\n"), 1, said)
+        self.assertIsNone(json.loads(self.tool("-o", "json", "avail", "show", "site").stdout)["calculated"])
+        daemon.terminate()
+        self.assertNotIn("warning", daemon.stderr.read())
+        self.assertEqual(daemon.wait(PATIENCE_S), 0)
+
     def test_as_many_line_ports_as_one_daemon_drives_run(self):
         daemon, _ = self.start(self.write({"name": "many", "chassis": chassis(*(null_card(i) for i in range(32)))}))
         self.assertEqual(len(json.loads(self.tool("-o", "json", "card", "list").stdout)), 32)
@@ -114,7 +122,7 @@ class Started(unittest.TestCase):
         os.mkdir(self.path("there"))
         site = self.write({"name": "one", "chassis": chassis(null_card(0))})
         daemon, said = self.start("--socket", "./x.sock", site, cwd=self.path("here"))
-        self.assertIn(f"socket={os.path.realpath(self.path('here'))}/./x.sock ", said)
+        self.assertIn(f"socket={os.path.realpath(self.path('here'))}/x.sock ", said)
         self.assertEqual(self.tool("card", "list", cwd=self.path("there")).returncode, 0)
         self.stop(daemon)
         self.assertEqual(os.listdir(self.path("here")), [])
@@ -134,6 +142,35 @@ class Started(unittest.TestCase):
         self.assertIn("is needed as a lock file, and there is a file that is none", said)
         with open(self.path("notes.lock"), encoding="ascii") as file:
             self.assertEqual(file.read(), "mine")
+
+    def test_a_file_where_a_guests_socket_should_be_is_left_alone(self):
+        for attachment in ("vhost-user", "vfio-user"):
+            with open(self.path("disk.img"), "w", encoding="ascii") as file:
+                file.write("mine")
+            for name in ("disk.img", ""):
+                io = {"pool": "all", "attachment": attachment, "socket": self.path(name).rstrip("/")}
+                said = self.refused(1, self.write({
+                    "name": "one", "chassis": chassis(null_card(0)), "hosts": [{"name": "blade", "chassis": "shelf"}],
+                    "pools": [{"name": "all", "cards": ["nic0"]}],
+                    "systems": [{"name": "vm", "host": "blade", "io": [io]}]}))
+                self.assertIn("it is there and is not a socket", said)
+            with open(self.path("disk.img"), encoding="ascii") as file:
+                self.assertEqual(file.read(), "mine")
+
+    def test_another_way_to_the_usual_socket_is_the_usual_socket(self):
+        os.mkdir(self.run_dir)
+        site = self.write({"name": "one", "chassis": chassis(null_card(0))})
+        daemon, _ = self.start("--socket", self.path("run", "..", "run", "one.sock"), site)
+        self.assertEqual(self.tool("card", "list").returncode, 0)
+        self.stop(daemon)
+
+    def test_a_relative_run_directory_is_where_the_daemon_was_started(self):
+        site = self.write({"name": "one", "chassis": chassis(null_card(0))})
+        self.env["MIDPLANE_RUN_DIR"] = "./run"
+        daemon, said = self.start(site, cwd=self.directory.name)
+        self.assertIn(f"socket={os.path.realpath(self.run_dir)}/one.sock ", said)
+        self.assertEqual(self.tool("card", "list", cwd=self.directory.name).returncode, 0)
+        self.stop(daemon)
 
     def test_a_terminal_that_goes_away_stops_it_cleanly(self):
         daemon, _ = self.start(self.write({"name": "one", "chassis": chassis(null_card(0))}))
