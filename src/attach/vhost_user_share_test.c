@@ -153,6 +153,24 @@ static void the_dirty_log_lies_where_its_offset_says(void **state)
 	world_destroy(w);
 }
 
+/* "VHOST_USER_SET_LOG_BASE (if VHOST_USER_PROTOCOL_F_LOG_SHMFD)": who did not agree on that waits for nothing. */
+static void a_log_without_a_descriptor_is_not_replied_to(void **state)
+{
+	struct world *w = world_start(PROTOCOL);
+	struct vfe *g = &w->guest[0];
+	uint64_t value = 0, protocol = g->protocol_features & ~(UINT64_C(1) << VHOST_USER_PROTOCOL_F_LOG_SHMFD);
+	uint8_t payload[8] = { 0 };
+
+	(void)state;
+	assert_int_equal(vfe_do_u64(g, VHOST_USER_SET_PROTOCOL_FEATURES, protocol), 0);
+	assert_int_equal(vfe_send(g, VHOST_USER_SET_LOG_BASE, 0, payload, sizeof payload, NULL, 0), 0);
+	assert_int_equal(vfe_get_u64(g, VHOST_USER_GET_QUEUE_NUM, &value), 0);
+	assert_int_equal(value, 2);
+	assert_int_equal(vfe_do(g, VHOST_USER_SET_LOG_BASE, payload, sizeof payload, NULL, 0), 0);
+	assert_int_equal(talk(w, 0, 3), 3);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +178,7 @@ int main(void)
 		cmocka_unit_test(rings_go_on_from_a_region_that_was_brought_along),
 		cmocka_unit_test(a_region_lies_where_its_offset_says),
 		cmocka_unit_test(the_dirty_log_lies_where_its_offset_says),
+		cmocka_unit_test(a_log_without_a_descriptor_is_not_replied_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,11 +122,20 @@ static int acknowledge(struct vhost_user *vu, bool refused)
 	return vu_send(vu->fd, vu->msg.request, VHOST_USER_FLAG_REPLY, payload, sizeof payload, -1);
 }
 
+/* Whether the frontend waits for a reply of the request's own: to SET_LOG_BASE only one that shares its log by a
+ * descriptor.  What another got would be read as the answer to its next question. */
+static bool replies(const struct vhost_user *vu, const struct vu_rule *rule)
+{
+	if (vu->msg.request == VHOST_USER_SET_LOG_BASE)
+		return vu_has(vu->protocol_features, VHOST_USER_PROTOCOL_F_LOG_SHMFD);
+	return rule->answer == VU_ANSWER_REPLY;
+}
+
 static int answer(struct vhost_user *vu, const struct vu_rule *rule)
 {
 	int err = 0;
 
-	if (rule->answer == VU_ANSWER_REPLY)
+	if (replies(vu, rule))
 		err = vu_send(vu->fd, vu->msg.request, VHOST_USER_FLAG_REPLY, vu->msg.payload,
 			      vu->msg.size, vu->reply_fd);
 	else if (vu->msg.flags & VHOST_USER_FLAG_NEED_REPLY &&
@@ -162,7 +171,7 @@ static int serve(struct vhost_user *vu, struct refusal *why)
 			refuse(why, "", "the frontend does not read its replies");
 		return err;
 	}
-	if (err == -EPROTO || (rule && rule->answer == VU_ANSWER_REPLY) ||
+	if (err == -EPROTO || (rule && replies(vu, rule)) ||
 	    !(vu->msg.flags & VHOST_USER_FLAG_NEED_REPLY) ||
 	    !vu_has(vu->protocol_features, VHOST_USER_PROTOCOL_F_REPLY_ACK))
 		return err;
