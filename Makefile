@@ -81,7 +81,7 @@ test-first-stage: deps-sriov ## our walk of first-stage tables against QEMU 11's
 	@python3 tests/e2e/vtd_first_stage.py --build $(BUILD)
 
 install: all ## install below /usr/local (DESTDIR and meson's prefix are honoured)
-	$(SUDO) meson install -C $(BUILD) --no-rebuild
+	$(if $(DESTDIR),DESTDIR="$$(realpath -m -- "$(DESTDIR)")",$(SUDO)) meson install -C $(BUILD) --no-rebuild
 
 clean: ## remove what was built
 	rm -rf $(BUILD) $(BUILD)-*
