@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Documented in midplaned(8). */
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_HELD = 3, EXIT_NOT_HANDED_OVER = 4 };
@@ -240,6 +241,19 @@ static int let_take_over(struct daemon *daemon, struct refusal *why)
 	return hand_over_create(&daemon->hand, daemon->run, path, site_lock_socket(daemon->lock), why);
 }
 
+/* An interface has a few descriptors, and a site thousands of them: what the host allows is used, since
+ * nothing here is bound to descriptors below 1024. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warning("prog", "the limit of open files stays as it is: %s", strerror(errno));
+}
+
 static int prepare(struct daemon *daemon, const struct options *options, struct refusal *why)
 {
 	int err = guest_memory_guard();
@@ -248,6 +262,7 @@ static int prepare(struct daemon *daemon, const struct options *options, struct 
 		refuse(why, "", "cannot guard against vanishing guest memory: %s", strerror(-err));
 		return err;
 	}
+	raise_file_limit();
 	return start_environment(daemon, options, why);
 }
 

@@ -4,6 +4,7 @@
 Usage: daemon_test.py MIDPLANED MIDPLANE SOURCE"""
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -106,6 +107,18 @@ class Started(unittest.TestCase):
     def test_as_many_line_ports_as_one_daemon_drives_run(self):
         daemon, _ = self.start(self.write({"name": "many", "chassis": chassis(*(null_card(i) for i in range(32)))}))
         self.assertEqual(len(json.loads(self.tool("-o", "json", "card", "list").stdout)), 32)
+        self.stop(daemon)
+
+    def test_more_interfaces_than_a_shell_may_have_files_run(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if hard != resource.RLIM_INFINITY and hard < 1024:
+            self.skipTest("so few files are allowed here")
+        systems = [{"name": f"vm{i}", "host": "blade", "io": [{"pool": "all"}]} for i in range(100)]
+        daemon, _ = self.start(self.write({
+            "name": "many", "chassis": chassis(null_card(0, vfs=100)), "systems": systems,
+            "hosts": [{"name": "blade", "chassis": "shelf"}], "pools": [{"name": "all", "cards": ["nic0"]}]}),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard)))
+        self.assertEqual(len(os.listdir(os.path.join(self.run_dir, "many"))), 100)
         self.stop(daemon)
 
     def test_one_line_port_more_is_refused(self):
