@@ -2,8 +2,11 @@
 
 #include "card/nic_card.h"
 #include "fabric/placement.h"
+#include "store/site_file.h"
 
 #include <errno.h>
+
+_Static_assert((int)SITE_FILE_LINES_MAX == (int)UPLINK_PORTS_MAX, "a check foretells what a start refuses");
 
 struct uplink_conf site_lines_conf(const struct site_card *card)
 {

@@ -4,6 +4,7 @@
 #include "store/yaml_document.h"
 
 #include "fabric/choice.h"
+#include "fabric/placement.h"
 #include "fabric/site_check.h"
 #include "os/heap.h"
 
@@ -144,6 +145,24 @@ static void warn_workers(struct load *load, const struct site *site)
 					     true, &what });
 }
 
+/* Such a site is good for the availability model; midplaned refuses it. */
+static void warn_lines(struct load *load, const struct site *site)
+{
+	struct site_card_place place;
+	struct refusal what;
+	unsigned lines = 0;
+
+	for (unsigned i = 0; site_card_at(site, i, &place); i++)
+		lines += place.card->line != NULL;
+	if (!load->report || lines <= SITE_FILE_LINES_MAX)
+		return;
+	refuse(&what, "chassis", "%u cards have a line port, and one midplaned runs at most %d of them; make several "
+	       "sites of it", lines, SITE_FILE_LINES_MAX);
+	load->report(load->arg,
+		     &(struct site_finding){ load->name, site_tree_line(load->document, what.path),
+					     true, &what });
+}
+
 /* Gives a group copies of the chosen names, and the reason.  0, or -ENOMEM. */
 static int keep_choice(struct site *site, const struct site_choice *choice)
 {
@@ -219,6 +238,7 @@ static struct site *build(struct load *load)
 		choose(load, site);
 	if (load->found == 0) {
 		warn_workers(load, site);
+		warn_lines(load, site);
 		return site;
 	}
 	site_file_free(site);

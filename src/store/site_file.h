@@ -18,10 +18,12 @@ enum {
 	SITE_FINDINGS_MAX = 50,
 };
 
+enum { SITE_FILE_LINES_MAX = 32 }; /* line ports that one daemon drives; more are a warning */
+
 struct site_finding {
 	const char *file;
 	unsigned line;  /* 1..; 0: about the file as a whole */
-	bool warning;   /* does not stop the site from running */
+	bool warning;   /* the file is good all the same */
 	const struct refusal *what;
 };
 

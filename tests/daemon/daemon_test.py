@@ -122,7 +122,10 @@ class Started(unittest.TestCase):
         self.stop(daemon)
 
     def test_one_line_port_more_is_refused(self):
-        said = self.refused(1, self.write({"name": "many", "chassis": chassis(*(null_card(i) for i in range(33)))}))
+        site = self.write({"name": "many", "chassis": chassis(*(null_card(i) for i in range(33)))})
+        checked = self.tool("site", "check", site)
+        self.assertIn("chassis: warning: 33 cards have a line port", checked.stdout + checked.stderr)
+        said = self.refused(1, site)
         self.assertIn("has 33 cards with a line port, and one daemon drives at most 32", said)
 
     def test_many_pci_devices_that_are_not_there_are_refused(self):
