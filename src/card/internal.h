@@ -19,6 +19,7 @@ enum {
 	CARD_ROUND_FRAMES = 256,   /* frames taken from functions before the line has its turn */
 	CARD_IDLE_SCAN = 16,       /* idle functions looked at in a round in which others are busy */
 	CARD_ANNOUNCEMENTS = 3,
+	CARD_STALE_WINDOWS = 64,   /* for which a card that is back throws away what its line had received */
 	CARD_CREDIT = 80 * 1024,   /* worker time for each function and round, in bytes of copying */
 	CARD_LEFTOVER = 40 * 1024, /* with less of it left, a burst is not worth its beginning: kept
 	                            * for the next visit */
@@ -43,6 +44,7 @@ struct window {
 	uint32_t generation;     /* of the card when it was opened */
 	uint32_t stage_epoch;    /* of the stage when it was opened */
 	struct line *line;
+	bool receives;           /* the line is asked for frames, not only for a wake-up */
 	unsigned urgent_count;   /* announcements at the head of out */
 	unsigned out_count, accepted;
 	unsigned give_count, take_count, taken, rx_count;
@@ -106,6 +108,7 @@ struct nic_card {
 	struct buf_list done;         /* delivered ones, to be given back */
 	unsigned rx_count;
 	struct line_buf *rx[CARD_WINDOW_FRAMES]; /* received and not yet switched */
+	unsigned stale_windows; /* still to come, at most */
 	uint8_t *scratch;             /* CARD_SCRATCH bytes */
 	struct arbiter arb;
 	struct window window;

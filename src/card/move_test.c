@@ -397,6 +397,39 @@ static void test_a_detached_card_does_nothing_and_comes_back_empty(void **state)
 	close_pair();
 }
 
+/* As a switch floods what the standby announces, to the line of the card that is away. */
+static void test_what_came_in_while_a_card_was_away_is_thrown_away(void **state)
+{
+	const uint64_t behind = UINT64_C(0x020000000077);
+	struct nic_vf_conf conf = world_vf(1);
+
+	(void)state;
+	open_pair();
+	conf.spoof_check = false;
+	world_bind(&a, 1, &conf);
+	world_hold(&a);
+	nic_card_detach(NULL, a.card);
+	world_release(&a);
+	for (unsigned i = 0; i < 300; i++)
+		world_arrive(&a, BROADCAST_MAC, behind, 0, 60);
+	world_hold(&a);
+	nic_card_attach(NULL, a.card);
+	world_release(&a);
+	world_send(&a, 1, BROADCAST_MAC, behind, 0, 60);
+	world_run(&a);
+	assert_int_equal(a.front[1]->given, 0);
+	assert_int_equal(a.line->sent, 1);
+	world_arrive(&a, behind, OUTSIDE_MAC, 0, 60); /* it is known to be behind the function */
+	a.front[1]->front.filter.promisc = 1;
+	world_run(&a);
+	assert_int_equal(a.front[1]->given, 1);
+	world_hold(&a);
+	nic_card_set_line(NULL, a.card, NULL);
+	world_release(&a);
+	assert_int_equal(a.line->empty_count, FAKE_LINE_BUFS);
+	close_pair();
+}
+
 static void test_all_buffers_come_back_when_the_line_is_taken_away(void **state)
 {
 	uint64_t seed = check_seed();
@@ -511,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_a_look_in_during_the_drivers_call_loses_nothing),
 		cmocka_unit_test(test_frames_received_while_control_has_the_card_are_kept),
 		cmocka_unit_test(test_a_detached_card_does_nothing_and_comes_back_empty),
+		cmocka_unit_test(test_what_came_in_while_a_card_was_away_is_thrown_away),
 		cmocka_unit_test(test_all_buffers_come_back_when_the_line_is_taken_away),
 		cmocka_unit_test(test_every_front_is_armed_before_sleep_and_disarmed_after),
 		cmocka_unit_test(test_frames_that_came_while_control_had_the_card_are_work_before_sleep),

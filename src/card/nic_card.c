@@ -333,6 +333,7 @@ void nic_card_attach(struct ctl *ctl, struct nic_card *card)
 	card->rx_count = 0;
 	esw_fdb_clear(&card->esw.fdb);
 	esw_fix_all(&card->esw);
+	card->stale_windows = CARD_STALE_WINDOWS;
 	card->generation++;
 	card->attached = true;
 }

@@ -94,7 +94,8 @@ unsigned nic_card_move_staged(struct ctl *ctl, struct nic_card *from, unsigned v
 void nic_card_announce(struct ctl *ctl, struct nic_card *card, unsigned vf);
 
 /* ctl: a card that is pulled or dead: polls find nothing, a worker still inside a driver will touch
- * nothing when it returns.  attach makes it usable again, with empty tables. */
+ * nothing when it returns.  attach makes it usable again, with empty tables; what its line
+ * received meanwhile is thrown away. */
 void nic_card_detach(struct ctl *ctl, struct nic_card *card);
 void nic_card_attach(struct ctl *ctl, struct nic_card *card);
 

@@ -45,6 +45,7 @@ static void fill(struct nic_card *card, struct window *w)
 	if (card->spare.count < NIC_CARD_SPARE / 2)
 		w->take_count = NIC_CARD_SPARE - card->spare.count;
 	w->accepted = w->taken = w->rx_count = 0;
+	w->receives = true;
 }
 
 /* Without the hold: nothing but the window may be touched. */
@@ -97,6 +98,16 @@ static void settle_sent(struct nic_card *card, struct window *w)
 		take_back(card, w, sent);
 }
 
+/* What came in while the card was away is old news: an announcement of the standby among it would take addresses
+ * back from where they are.  It ends with the first window that brings nothing. */
+static bool is_stale(struct nic_card *card, const struct window *w)
+{
+	if (!card->stale_windows)
+		return false;
+	card->stale_windows = w->rx_count ? card->stale_windows - 1 : 0;
+	return true;
+}
+
 void card_settle(struct nic_card *card)
 {
 	struct window *w = &card->window;
@@ -109,8 +120,12 @@ void card_settle(struct nic_card *card)
 		for (unsigned i = 0; i < w->taken; i++)
 			buf_list_put(&card->spare, w->take[i]);
 		must(card->rx_count == 0);
-		for (unsigned i = 0; i < w->rx_count; i++)
-			card->rx[card->rx_count++] = w->rx[i];
+		if (w->receives && is_stale(card, w))
+			for (unsigned i = 0; i < w->rx_count; i++)
+				buf_list_put(&card->done, w->rx[i]);
+		else
+			for (unsigned i = 0; i < w->rx_count; i++)
+				card->rx[card->rx_count++] = w->rx[i];
 	}
 	set_state(card, WINDOW_CLOSED);
 }
@@ -148,6 +163,7 @@ bool card_line_arm(struct worker *worker, struct nic_card *card)
 	w->stage_epoch = card->stage_epoch;
 	w->urgent_count = w->out_count = w->accepted = 0;
 	w->give_count = w->take_count = w->taken = w->rx_count = 0;
+	w->receives = false;
 	card->window_serial++;
 	set_state(card, WINDOW_OPEN);
 	hold_give(&card->hold, HOLD_WORKER);

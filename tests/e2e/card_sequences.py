@@ -27,7 +27,7 @@ class Shelf:
     def __init__(self, world):
         self.net = TwoLines(world)
         self.boxes = [world.namespace(f"box{i}") for i in (1, 2, 3)]
-        systems = [tap(self.boxes[0], 1, mirror_to="box3/net0"), tap(self.boxes[1], 2), tap(self.boxes[2], 3)]
+        systems = [tap(self.boxes[0], 1, mirror_to="box3/net0"), tap(self.boxes[1], 2, spoof_check=False), tap(self.boxes[2], 3)]
         self.daemon = world.daemon(site(world, self.net.lines, systems, redundant=True),
                                    namespace=self.net.chassis)
         for number, box in enumerate(self.boxes, 1):
@@ -89,6 +89,36 @@ def both_gone(shelf):
     shelf.tool("card", "pull", "nic0")
     shelf.tool("card", "insert", "nic0", "--switch-back")
     shelf.serves("the first one is back with switching back", "nic0")
+
+
+# A container whose own stations are behind its function: frames from so many addresses.
+STATIONS = 200
+SPEAK = f"""
+import socket
+line = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+line.bind(("net0", 0))
+for n in range({STATIONS}):
+    line.send(b"\\xff" * 6 + b"\\x02\\0\\0\\0\\x09" + bytes([n]) + b"\\x88\\xb5" + bytes(46))
+"""
+
+
+def told_at(shelf, line):
+    """How many stations the switch behind the lines takes to be on this one, and whether box2 is."""
+    known = shelf.net.far.run(f"bridge fdb show brport far{line} dynamic")
+    return len(re.findall(r"02:00:00:00:09:", known)), mac(2) in known
+
+
+def announced(shelf):
+    """Nobody sends a frame: what the switch outside knows is what the daemon told it."""
+    shelf.boxes[1].run(f"python3 -c '{SPEAK}'")
+    check(in_time(lambda: told_at(shelf, 0)[0] == STATIONS), f"{STATIONS} stations are known to be on line 0")
+    shelf.tool("card", "pull", "nic0")
+    check(in_time(lambda: told_at(shelf, 1) == (STATIONS, True)), "after a pull all of them are known to be on line 1")
+    check(told_at(shelf, 0) == (0, False), "and none on line 0")
+    rows = [row for row in shelf.daemon.facts("card", "fdb", "nic1") if row["mac"].startswith("02:00:00:00:09:")]
+    check(len(rows) == STATIONS, "the standby card has learned them all")
+    shelf.tool("card", "insert", "nic0")
+    check(in_time(lambda: told_at(shelf, 0) == (STATIONS, True)), "after the return all are on line 0 again")
 
 
 def operator(shelf, seed, until, surprises):
@@ -168,6 +198,7 @@ def body(world):
     workers(world)
     shelf = Shelf(world)
     shelf.serves("at first", "nic0")
+    announced(shelf)
     deaths(shelf)
     both_gone(shelf)
     flaps(shelf)
