@@ -27,7 +27,8 @@ class Shelf:
     def __init__(self, world):
         self.net = TwoLines(world)
         self.boxes = [world.namespace(f"box{i}") for i in (1, 2, 3)]
-        systems = [tap(self.boxes[0], 1, mirror_to="box3/net0"), tap(self.boxes[1], 2, spoof_check=False), tap(self.boxes[2], 3)]
+        systems = [tap(self.boxes[0], 1, mirror_to="box3/net0"),
+                   tap(self.boxes[1], 2, spoof_check=False), tap(self.boxes[2], 3)]
         self.daemon = world.daemon(site(world, self.net.lines, systems, redundant=True),
                                    namespace=self.net.chassis)
         for number, box in enumerate(self.boxes, 1):
