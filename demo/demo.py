@@ -6,7 +6,6 @@ after Ctrl-C.
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -224,14 +223,13 @@ def main():
         sys.exit("demo: needs root for network namespaces: use 'make demo', which asks sudo")
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     worlds.stop_on_signals()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     world = worlds.World("demo", options.build)
     code = 1
     try:
         code = 0 if demo(world) else 1
-    except KeyboardInterrupt:
-        print("\nstopped; cleaning up")
-        code = 130
+    except SystemExit as stop:
+        print("\nstopped; cleaning up", flush=True)
+        code = stop.code
     except (worlds.Failure, worlds.Skip, guests.GuestError, image.Missing,
             subprocess.TimeoutExpired) as error:
         print(f"\nthe demo failed: {error}", file=sys.stderr)

@@ -48,6 +48,7 @@ class Demo:
 def stopped(world, name, seconds, code, *numbers):
     """Stops it after so long, upon which it ends with 'code', unless it was quicker than before and is over."""
     demo = Demo(world, name)
+    in_time(lambda: os.listdir(demo.dir))  # it has begun, and knows what to do upon a signal
     time.sleep(seconds)
     had, over = len(demo.left()), demo.process.poll() is not None
     for number in numbers:

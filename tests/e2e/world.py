@@ -296,9 +296,8 @@ class World:
         self.undos.append(action)
 
     def end(self):
-        """Takes everything away.  Who sends another signal meanwhile does not wait; the sweeper does the rest."""
-        for number in STOPPING:
-            signal.signal(number, lambda number, _frame: os._exit(128 + number))
+        """Takes everything away."""
+        leave_the_rest_on_signals()
         while self.undos:
             try:
                 self.undos.pop()()
@@ -370,8 +369,15 @@ class World:
         return Daemon(self, site, **more)
 
 
+def leave_the_rest_on_signals():
+    """From here on who sends a signal does not wait until all is taken away; the sweeper goes on with that."""
+    for number in STOPPING:
+        signal.signal(number, lambda number, _frame: os._exit(128 + number))
+
+
 def stop_on_signals():
     def stop(number, _frame):
+        leave_the_rest_on_signals()
         raise SystemExit(128 + number)
 
     for number in STOPPING:
