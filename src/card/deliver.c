@@ -112,7 +112,7 @@ static void to_function(struct worker *worker, struct nic_card *card, unsigned t
 			give(worker, card, to, list, listed);
 		listed = 0;
 		if (f->gso)
-			give_cut(worker, card, to, f, b->tagged[index[k]]);
+			give_cut(worker, card, to, f, esw_is_tagged(b, index[k]));
 		else
 			give_finished(worker, card, to, f);
 	}

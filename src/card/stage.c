@@ -47,7 +47,7 @@ static void stage_cut(struct nic_card *card, unsigned vf, unsigned i)
 	const struct frame *f = &card->burst.frames[i];
 	struct esw_cut cut;
 
-	if (!esw_cut_plan(f, card->burst.tagged[i], &cut) ||
+	if (!esw_cut_plan(f, esw_is_tagged(&card->burst, i), &cut) ||
 	    cut.count > card->burst.line_frames[i]) {
 		esw_count_drop(&card->esw, vf, ESW_DROP_BAD_OFFLOAD, 1);
 		return;

@@ -105,9 +105,8 @@ static uint8_t tag_of(struct esw_burst *b, unsigned i, const uint8_t *head, uint
 		return ODD_TAGGED;
 	if (f->size < ETH_HEADER_SIZE + VLAN_TAG_SIZE)
 		return ODD_RUNT;
-	b->tci[i] = get_be16(head + VLAN_TCI);
-	f->vlan = b->tci[i] & VLAN_VID_MASK;
-	b->tagged[i] = 1;
+	b->tag[i] = get_be16(head + VLAN_TCI) | ESW_TAGGED;
+	f->vlan = b->tag[i] & VLAN_VID_MASK;
 	return f->vlan > VLAN_VID_MAX ? ODD_VID : 0;
 }
 
@@ -124,8 +123,8 @@ static void parse(struct esw *esw, unsigned in, struct esw_burst *b, unsigned n)
 		uint8_t odd = 0;
 
 		f->in_port = (uint16_t)in;
-		f->vlan = b->tci[i] = port_vlan;
-		b->tagged[i] = 0;
+		f->vlan = port_vlan;
+		b->tag[i] = port_vlan;
 		if (unlikely(f->size < ETH_HEADER_SIZE)) {
 			b->odd[i] = ODD_RUNT;
 			continue;
@@ -168,7 +167,7 @@ static unsigned refusal(const struct esw_burst *b, unsigned i)
 	if ((esw_key_mac(b->dst[i]) & ETH_RESERVED_MASK) == ETH_RESERVED)
 		return ESW_DROP_RESERVED;
 	if ((b->odd[i] & ODD_UNFINISHED) &&
-	    (!(f->todo & FRAME_TODO_CSUM) || !esw_csum_fits(f, b->tagged[i])))
+	    (!(f->todo & FRAME_TODO_CSUM) || !esw_csum_fits(f, esw_is_tagged(b, i))))
 		return ESW_DROP_BAD_OFFLOAD;
 	return KEPT;
 }
@@ -222,7 +221,7 @@ static bool fits_line(const struct esw *esw, uint32_t frame_size, bool tagged)
 static uint32_t line_frames(const struct trip *t, unsigned *reason)
 {
 	const struct frame *f = &t->burst->frames[t->index];
-	bool tagged = t->burst->tagged[t->index];
+	bool tagged = esw_is_tagged(t->burst, t->index);
 	struct esw_cut cut;
 
 	*reason = ESW_DROP_OVERSIZE;
@@ -443,7 +442,7 @@ static always_inline uint16_t decide(struct esw *esw, unsigned in, struct esw_bu
 		return likely(plain_receiver(&esw->ports[dst->port], esw_key_mac(b->dst[i])))
 			       ? dst->port
 			       : decide_slow(esw, in, b, i);
-	if (f->gso || !esw->line_up || !b->line_room || !fits_line(esw, f->size, b->tagged[i]))
+	if (f->gso || !esw->line_up || !b->line_room || !fits_line(esw, f->size, esw_is_tagged(b, i)))
 		return decide_slow(esw, in, b, i);
 	b->line_room--;
 	b->line_space--;
@@ -497,7 +496,7 @@ void esw_shape_slow(struct esw_burst *b, unsigned i, bool tagged)
 		f->header_size = (uint16_t)(f->header_size + shift);
 	if (tagged) {
 		put_be16(head - shift + ETH_TYPE, ETHERTYPE_VLAN);
-		put_be16(head - shift + VLAN_TCI, b->tci[i]);
+		put_be16(head - shift + VLAN_TCI, (uint16_t)b->tag[i]);
 	}
-	b->tagged[i] = tagged;
+	b->tag[i] ^= ESW_TAGGED;
 }

@@ -2,7 +2,7 @@
  * nowhere.  Parses, learns, looks up, filters, meters and counts; delivers nothing.
  *
  * Ports: 0 is the line, 1.. are functions.  Inside the switch a frame belongs to frame.vlan; whether
- * its head carries the tag is said beside it (esw_burst.tagged), and esw_shape() inserts or strips
+ * its head carries the tag is said beside it (esw_burst.tag), and esw_shape() inserts or strips
  * the tag as a receiver has to see it.
  *
  * Each frame that enters ends in exactly one way: it goes to one or more ports, or one drop reason
@@ -133,8 +133,8 @@ struct esw_burst {
 	uint64_t dst[FRAME_BURST], src[FRAME_BURST];
 	struct esw_fdb_spot dst_spot[FRAME_BURST], src_spot[FRAME_BURST];
 	uint16_t out[FRAME_BURST];            /* a port, ESW_NOWHERE or ESW_MANY */
-	uint8_t tagged[FRAME_BURST];          /* the head carries the tag of frame.vlan */
-	uint16_t tci[FRAME_BURST];            /* that tag whole: with the priority that came along */
+	uint32_t tag[FRAME_BURST];            /* its tag control information where it is tagged, with the priority
+					       * that came along; and ESW_TAGGED: the head carries that tag */
 	uint8_t odd[FRAME_BURST];             /* 0: nothing but addresses to look at */
 	uint16_t line_frames[FRAME_BURST];    /* what a large frame for the line may become at most */
 	struct esw_port_set set[FRAME_BURST]; /* where out is ESW_MANY */
@@ -160,6 +160,13 @@ void esw_fix_all(struct esw *esw);
  * than 'n' when burst->stop says why.  The meter has been paid to now. */
 unsigned esw_decide(struct esw *esw, unsigned in, struct esw_burst *burst, unsigned n);
 
+#define ESW_TAGGED (UINT32_C(1) << 16)
+
+static inline bool esw_is_tagged(const struct esw_burst *burst, unsigned i)
+{
+	return burst->tag[i] & ESW_TAGGED;
+}
+
 /* Makes frame 'i' look as port 'to' has to see it: tagged or not. */
 void esw_shape_slow(struct esw_burst *burst, unsigned i, bool tagged);
 static always_inline void esw_shape(const struct esw *esw, struct esw_burst *burst, unsigned i,
@@ -167,7 +174,7 @@ static always_inline void esw_shape(const struct esw *esw, struct esw_burst *bur
 {
 	bool tagged = burst->frames[i].vlan != 0 && (to == ESW_LINE || !esw->ports[to].vlan);
 
-	if (unlikely(burst->tagged[i] != tagged) && burst->frames[i].vlan)
+	if (unlikely(esw_is_tagged(burst, i) != tagged) && burst->frames[i].vlan)
 		esw_shape_slow(burst, i, tagged);
 }
 
