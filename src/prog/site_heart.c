@@ -70,6 +70,7 @@ static void on_beat(uv_timer_t *timer)
 			look_at(&run->cards[i], now_ns);
 		look_at_medium(&run->cards[i], now_ns);
 	}
+	site_move_catch_up(run);
 }
 
 void site_heart_start(struct site_run *run)

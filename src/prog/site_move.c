@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HOLD_TRIES = 200000 }; /* look-ins; each gives the CPU away, so a starved worker gets on */
+/* Look-ins; each gives the CPU away, so a starved worker gets on. */
+enum { HOLD_TRIES = 200000, CATCH_UP_TRIES = 1000 };
 
 static void give_way(void)
 {
@@ -251,8 +252,25 @@ static bool hear_at(struct run_io *io, int member)
 	return true;
 }
 
-/* The step during which traffic is away.  False when a worker does not let go of its card, or nothing
- * is to be done. */
+/* One that is late has been logged, and is tried again with the next beat. */
+static bool hold_for(const struct run_io *io, struct run_card *card)
+{
+	return io->late ? nic_card_hold(NULL, card->card, give_way, CATCH_UP_TRIES) : site_move_hold(card);
+}
+
+static bool hold_both(const struct run_io *io, struct run_card *a, struct run_card *b)
+{
+	if (a && !hold_for(io, a))
+		return false;
+	if (!b || hold_for(io, b))
+		return true;
+	if (a)
+		nic_card_release(NULL, a->card);
+	return false;
+}
+
+/* The step during which traffic is away.  False when a worker does not let go of its card, which makes it late, or
+ * nothing is to be done. */
 static bool carry_out(struct run_io *io, int to, uint64_t since_ns)
 {
 	struct run_move *move = &io->move;
@@ -266,13 +284,18 @@ static bool carry_out(struct run_io *io, int to, uint64_t since_ns)
 		return hear_at(io, to);
 	if (site_disk_is(io) || site_external_is(io))
 		return true; /* it stays where it is: its card answers for it */
-	if (io->bound == to || (a && !site_move_hold(a)))
-		return false;
-	if (b && !site_move_hold(b)) {
-		if (a)
-			nic_card_release(NULL, a->card);
+	if (io->bound == to) {
+		io->late = false;
 		return false;
 	}
+	if (!hold_both(io, a, b)) {
+		io->late_since_ns = io->late ? io->late_since_ns : since_ns;
+		io->late = true;
+		return false;
+	}
+	if (io->late)
+		since_ns = io->late_since_ns;
+	io->late = false;
 	move_held(io, move);
 	io->bound = move->to;
 	if (b)
@@ -327,12 +350,28 @@ void site_move_one(struct site_run *run, const struct failover_action *action, u
 	move_all(run, action, 1, since_ns);
 }
 
+static bool is_away(const struct run_card *card)
+{
+	enum failover_card_state state = failover_card_state(&card->run->failover, card->index);
+
+	return state == FAILOVER_CARD_PULLED || state == FAILOVER_CARD_DEAD;
+}
+
+/* The card is held. */
+static void detach_or_attach(struct run_card *card, bool detach)
+{
+	if (detach)
+		nic_card_detach(NULL, card->card);
+	else
+		nic_card_attach(NULL, card->card);
+	card->detached = detach;
+}
+
 /* A card that is pulled or dead is cut off, so that a worker which comes back from its driver finds
  * nothing to touch; one that is back begins with empty tables. */
 static void cut_off_or_bring_back(struct run_card *card)
 {
-	enum failover_card_state state = failover_card_state(&card->run->failover, card->index);
-	bool detach = state == FAILOVER_CARD_PULLED || state == FAILOVER_CARD_DEAD;
+	bool detach = is_away(card);
 
 	if (detach == card->detached || card->hardware)
 		return;
@@ -347,12 +386,31 @@ static void cut_off_or_bring_back(struct run_card *card)
 	}
 	if (!site_move_hold(card))
 		return;
-	if (detach)
-		nic_card_detach(NULL, card->card);
-	else
-		nic_card_attach(NULL, card->card);
-	card->detached = detach;
+	detach_or_attach(card, detach);
 	nic_card_release(NULL, card->card);
+}
+
+static void catch_up_card(struct run_card *card, bool detach)
+{
+	if (!card->card || card->detached == detach || is_away(card) != detach ||
+	    !nic_card_hold(NULL, card->card, give_way, CATCH_UP_TRIES))
+		return;
+	detach_or_attach(card, detach);
+	nic_card_release(NULL, card->card);
+}
+
+void site_move_catch_up(struct site_run *run)
+{
+	for (unsigned i = 0; i < run->card_count; i++)
+		catch_up_card(&run->cards[i], false); /* before fronts move here */
+	for (unsigned i = 0; i < run->io_count; i++) {
+		struct failover_action action = { .io = i, .to_member = run->failover_ios[i].active };
+
+		if (run->ios[i].late)
+			move_all(run, &action, 1, run->ios[i].late_since_ns);
+	}
+	for (unsigned i = 0; i < run->card_count; i++)
+		catch_up_card(&run->cards[i], true);
 }
 
 void site_move_tell(struct run_card *card, enum failover_event event, uint64_t since_ns)

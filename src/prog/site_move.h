@@ -15,6 +15,10 @@ int site_move_bind_first(struct run_io *io, int member, struct refusal *why);
  * since_ns  when traffic began to be away, as far as known (os/clock.h) */
 void site_move_tell(struct run_card *card, enum failover_event event, uint64_t since_ns);
 
+/* Carries out what a worker that kept hold of its card had left undone, now that it may have let go.  For each
+ * heartbeat; waits for a millisecond or two at most. */
+void site_move_catch_up(struct site_run *run);
+
 /* Carries out one move that was decided elsewhere (the operator's switch). */
 void site_move_one(struct site_run *run, const struct failover_action *action, uint64_t since_ns);
 

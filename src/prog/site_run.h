@@ -86,6 +86,8 @@ struct run_io {
 	int fds[RUN_IO_FDS_MAX];
 	unsigned fd_count;
 	bool moving;            /* in the step that is being carried out */
+	bool late;              /* a worker did not let go of its card: site_move_catch_up() */
+	uint64_t late_since_ns; /* when the traffic of such a move began to be away */
 	struct run_move move;
 	uint64_t moves;         /* how often it was re-bound */
 	uint64_t events_since_ns; /* when the window of its attachment's events began */
