@@ -47,6 +47,11 @@ int attach_async_open(uv_async_t **handle, uv_loop_t *loop, uv_async_cb called, 
 	return err;
 }
 
+void attach_timer_next(uv_timer_t *timer, uv_timer_cb called, unsigned period_ms)
+{
+	must(uv_timer_start(timer, called, period_ms - uv_now(timer->loop) % period_ms, 0) == 0);
+}
+
 static void free_handle(uv_handle_t *handle)
 {
 	free(handle);

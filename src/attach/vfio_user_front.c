@@ -128,6 +128,7 @@ static void on_watch(uv_timer_t *timer)
 
 	if (!vfront)
 		return;
+	attach_timer_next(timer, on_watch, WATCH_MS);
 	if (vfront->server)
 		vfio_user_look(vfront->server);
 	look(vfront);
@@ -137,7 +138,9 @@ static int begin_watch(struct vfio_front *vfront)
 {
 	int err = attach_timer_open(&vfront->watch, vfront->host.loop, vfront);
 
-	return err ? err : uv_timer_start(vfront->watch, on_watch, WATCH_MS, WATCH_MS);
+	if (!err)
+		attach_timer_next(vfront->watch, on_watch, WATCH_MS);
+	return err;
 }
 
 /* --- its life --- */

@@ -141,8 +141,10 @@ void vu_look(struct vhost_user *vu)
 
 static void on_watch(uv_timer_t *timer)
 {
-	if (timer->data)
-		vu_look(timer->data);
+	if (!timer->data)
+		return;
+	attach_timer_next(timer, on_watch, VU_WATCH_MS); /* a look may end the connection, and this with it */
+	vu_look(timer->data);
 }
 
 /* Coming. */
@@ -169,7 +171,7 @@ static void connected(struct vhost_user *vu, int fd)
 	vu->retry_ms = VU_RETRY_MIN_MS;
 	if (vu->listener)
 		uv_poll_stop(vu->listener); /* one frontend at a time; others wait in the queue */
-	uv_timer_start(vu->watch, on_watch, VU_WATCH_MS, VU_WATCH_MS);
+	attach_timer_next(vu->watch, on_watch, VU_WATCH_MS);
 	vu_event(vu, "connected", "a frontend is on %s", vu->where.sun_path);
 }
 
