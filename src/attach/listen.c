@@ -2,12 +2,31 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4 };
+enum { BACKLOG = 4, PATH_ROOM = 512 };
+
+int attach_name_socket(const struct attach_host *host, const struct attach_conf *conf, char path[ATTACH_SOCKET_SIZE],
+		       struct refusal *why)
+{
+	char name[PATH_ROOM];
+
+	if (conf->io->socket)
+		snprintf(name, sizeof name, "%s", conf->io->socket);
+	else
+		snprintf(name, sizeof name, "%s/%s-%s.sock", host->run_dir, conf->system, conf->io->name);
+	if (strlen(name) >= ATTACH_SOCKET_SIZE) {
+		refuse(why, "socket", "the path %s is longer than the %d bytes a socket may have", name,
+		       ATTACH_SOCKET_SIZE - 1);
+		return -ENAMETOOLONG;
+	}
+	memcpy(path, name, strlen(name) + 1);
+	return 0;
+}
 
 static int open_socket(void)
 {

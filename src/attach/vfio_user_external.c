@@ -169,21 +169,12 @@ static int serve(struct external *x, const struct attach_conf *conf, struct refu
 		.path = x->path, .function = &x->function, .relay = &x->relay,
 		.host = { .event = on_event, .owner = x }, .loop = x->host.loop,
 	};
-	char path[512];
+	int err;
 
 	for (unsigned bar = 0; bar < array_len(server.pages); bar++)
 		server.pages[bar].fd = -1;
-	if (conf->io->socket)
-		snprintf(path, sizeof path, "%s", conf->io->socket);
-	else
-		snprintf(path, sizeof path, "%s/%s-%s.sock", x->host.run_dir, conf->system, conf->io->name);
-	if (strlen(path) >= sizeof x->path) {
-		refuse(why, "socket", "the path %s is longer than the %zu bytes a socket may have", path,
-		       sizeof x->path - 1);
-		return -ENAMETOOLONG;
-	}
-	memcpy(x->path, path, strlen(path) + 1);
-	return vfio_user_create(&x->server, &server, why);
+	err = attach_name_socket(&x->host, conf, x->path, why);
+	return err ? err : vfio_user_create(&x->server, &server, why);
 }
 
 static int create(struct attachment **attachment, const struct attach_host *host,

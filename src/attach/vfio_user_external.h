@@ -8,6 +8,7 @@
 #define ATTACH_VFIO_USER_EXTERNAL_H
 
 #include "attach/attach.h"
+#include "attach/listen.h"
 #include "attach/vfio_user_import.h"
 #include "attach/vfio_user_internal.h"
 #include "spec/pcie.h"
@@ -38,7 +39,7 @@ struct external {
 	struct vfio_user_import *import;
 	struct vfio_user_relay relay;
 	struct vfio_user *server;
-	char path[108];
+	char path[ATTACH_SOCKET_SIZE];
 	char quarantined[ATTACH_WHY_SIZE]; /* why; empty: it is not */
 
 	/* The command that is in progress. */

@@ -145,23 +145,6 @@ static int begin_watch(struct vfio_front *vfront)
 
 /* --- its life --- */
 
-static int name_socket(struct vfio_front *vfront, const struct attach_conf *conf, struct refusal *why)
-{
-	char path[512];
-
-	if (conf->io->socket)
-		snprintf(path, sizeof path, "%s", conf->io->socket);
-	else
-		snprintf(path, sizeof path, "%s/%s-%s.sock", vfront->host.run_dir, conf->system, conf->io->name);
-	if (strlen(path) >= sizeof vfront->path) {
-		refuse(why, "socket", "the path %s is longer than the %zu bytes a socket may have", path,
-		       sizeof vfront->path - 1);
-		return -ENAMETOOLONG;
-	}
-	memcpy(vfront->path, path, strlen(path) + 1);
-	return 0;
-}
-
 int vfront_serve(struct vfio_front *vfront, const struct attach_conf *conf, const struct vfio_user_pages *registers,
 		 unsigned registers_bar, struct refusal *why)
 {
@@ -182,7 +165,7 @@ int vfront_serve(struct vfio_front *vfront, const struct attach_conf *conf, cons
 	int err = begin_watch(vfront);
 
 	if (!err)
-		err = name_socket(vfront, conf, why);
+		err = attach_name_socket(&vfront->host, conf, vfront->path, why);
 	if (err)
 		return err;
 	for (unsigned bar = 0; bar < array_len(server.pages); bar++)

@@ -8,13 +8,12 @@
 #define ATTACH_VFIO_USER_FRONT_H
 
 #include "attach/attach.h"
+#include "attach/listen.h"
 #include "attach/vfio_user.h"
 
 #include "dev/virtio_pci.h"
 
 #include <uv.h>
-
-enum { VFRONT_PATH_SIZE = 108 };
 
 struct vfio_front {
 	struct attachment attachment;
@@ -32,7 +31,7 @@ struct vfio_front {
 
 	struct vfio_user *server;
 	uv_timer_t *watch;                      /* allocated alone, freed by its own close */
-	char path[VFRONT_PATH_SIZE];
+	char path[ATTACH_SOCKET_SIZE];
 	char quarantined[ATTACH_WHY_SIZE];      /* why; empty: it is not */
 	bool told_stopped, told_ready;
 };

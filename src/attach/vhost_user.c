@@ -257,31 +257,6 @@ void vu_disconnect(struct vhost_user *vu, const char *why)
 
 /* Set-up. */
 
-static void path_of(const struct attach_host *host, const struct attach_conf *conf, char *path,
-		    size_t size)
-{
-	if (conf->io->socket)
-		snprintf(path, size, "%s", conf->io->socket);
-	else
-		snprintf(path, size, "%s/%s-%s.sock", host->run_dir, conf->system, conf->io->name);
-}
-
-static int set_where(struct vhost_user *vu, const struct attach_host *host,
-		     const struct attach_conf *conf, struct refusal *why)
-{
-	char path[512];
-
-	path_of(host, conf, path, sizeof path);
-	vu->where.sun_family = AF_UNIX;
-	if (strlen(path) >= sizeof vu->where.sun_path) {
-		refuse(why, "socket", "the path %s is longer than the %zu bytes a socket may have",
-		       path, sizeof vu->where.sun_path - 1);
-		return -ENAMETOOLONG;
-	}
-	memcpy(vu->where.sun_path, path, strlen(path) + 1);
-	return 0;
-}
-
 static int start_listening(struct vhost_user *vu, struct refusal *why)
 {
 	int fd = attach_listen(&vu->where, why), err;
@@ -344,6 +319,7 @@ static int create(struct attachment **attachment, const struct attach_host *host
 	vu->domain = conf->domain;
 	vu->kind = conf->disk ? &vu_kind_blk : &vu_kind_net;
 	vu->mode = conf->io->socket_mode;
+	vu->where.sun_family = AF_UNIX;
 	vu->fd = vu->listen_fd = vu->backend_fd = vu->reply_fd = -1;
 	vu->retry_ms = VU_RETRY_MIN_MS;
 	vu_rings_init(vu);
@@ -351,7 +327,7 @@ static int create(struct attachment **attachment, const struct attach_host *host
 	signal(SIGPIPE, SIG_IGN);
 	err = guest_memory_guard();
 	if (!err)
-		err = set_where(vu, host, conf, why);
+		err = attach_name_socket(host, conf, vu->where.sun_path, why);
 	if (!err)
 		err = make_handles(vu);
 	if (!err)
