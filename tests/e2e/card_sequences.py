@@ -8,7 +8,6 @@ import re
 import threading
 import time
 
-import one_thread
 from sites import TwoLines, mac, site, vhost
 from world import check, in_time, main, ping_loss, say
 
@@ -123,33 +122,6 @@ def announced(shelf):
     check(in_time(lambda: told_at(shelf, 0) == (STATIONS, True)), "after the return all are on line 0 again")
 
 
-KEEPS = "does not let go of its card: its functions cannot move card=nic0"
-
-
-def kept(shelf, thread):
-    """Whether the worker of nic0 stopped while it had hold of its card, which was pulled then."""
-    before = shelf.daemon.log().count(KEEPS)
-    with one_thread.stopped(thread):
-        shelf.tool("card", "pull", "nic0")
-        keeps = shelf.daemon.log().count(KEEPS) > before
-        check(not keeps or not shelf.on("nic1"), "nothing moves while a worker keeps hold of its card")
-    shelf.serves("the worker goes on" if keeps else "the worker had let go", "nic1")
-    shelf.tool("card", "insert", "nic0")
-    shelf.serves("inserted after it", "nic0")
-    return keeps
-
-
-def stuck(shelf):
-    worker = shelf.daemon.facts("card", "show", "nic0")["worker"]
-    thread = one_thread.named(shelf.daemon.process.pid, f"mp-worker-{worker}")
-    flood = shelf.boxes[1].spawn("ping", "-f", "-q", shelf.net.far_address)
-    try:
-        check(any(kept(shelf, thread) for _ in range(40)), "a worker was stopped while it had hold of its card")
-    finally:
-        flood.terminate()
-        flood.wait()
-
-
 def operator(shelf, seed, until, surprises):
     draw = random.Random(seed)
     acts = [("card", verb, card) for verb in ("pull", "insert") for card in ("nic0", "nic1")]
@@ -231,7 +203,6 @@ def body(world):
     deaths(shelf)
     both_gone(shelf)
     flaps(shelf)
-    stuck(shelf)
     storm(shelf)
     mirror_gone(shelf)
     check(shelf.daemon.process.poll() is None, "the daemon runs")
