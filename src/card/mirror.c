@@ -211,6 +211,7 @@ void mirror_init(struct mirror *m, const struct mirror_conf *conf)
 				       .physical_block_size = 512 };
 	memcpy(m->back.id, conf->uuid, sizeof conf->uuid);
 	esw_meter_init(&m->meter, conf->rate_bytes * 8, conf->rate_commands);
+	esw_meter_init(&m->copy_meter, conf->resync_rate_bytes * 8, 0);
 	for (unsigned n = 0; n < MIRROR_HALVES; n++) {
 		m->half[n].bytes = p.bytes[n];
 		m->half[n].mark = &p.marks[n];
@@ -293,17 +294,25 @@ int mirror_unbind(struct ctl *ctl, struct mirror *m, struct block_front *front)
 	return 0;
 }
 
+uint64_t mirror_behind_bytes(const struct mirror *m)
+{
+	struct bitmap left;
+
+	for (unsigned i = 0; i < MARK_WORDS; i++)
+		left.word[i] = m->behind.word[i] & ~m->copied.word[i] & ~m->flushing.word[i];
+	return min_u64((uint64_t)bitmap_count(&left, m->regions) * m->region_bytes, m->back.size);
+}
+
 void mirror_facts(struct ctl *ctl, const struct mirror *m, struct mirror_facts *facts)
 {
-	uint64_t behind = (uint64_t)bitmap_count(&m->behind, m->regions) * m->region_bytes;
-
 	(void)ctl;
 	*facts = (struct mirror_facts){
 		.begun = m->begun, .generation = m->generation,
-		.behind_bytes = min_u64(behind, m->back.size), .copied_bytes = m->copied_bytes,
+		.behind_bytes = mirror_behind_bytes(m), .copied_bytes = m->copied_bytes,
 		.region_bytes = m->region_bytes, .marked = bitmap_count(&m->saved, m->regions),
 		.last = -1,
 		.copying = { .count = m->copyings, .target = m->target,
+			     .differed_bytes = m->copy_differed_bytes,
 			     .bytes = m->copied_bytes - m->copy_began_bytes },
 	};
 	facts->copying.ns = (m->half[m->target].state == MIRROR_STALE ? m->now_ns : m->copy_ended_ns) -

@@ -51,6 +51,8 @@ struct mirror_conf {
 	enum mirror_new new; /* what two halves without any mark hold */
 	uint64_t rate_bytes;    /* that fronts may move a second; 0: no limit, else 125 or more */
 	uint64_t rate_commands; /* of theirs a second; 0: no limit */
+	uint64_t resync_rate_bytes; /* that are copied a second to a half that is stale; 0: no limit, else 125 or
+				     * more */
 };
 
 struct mirror;
@@ -89,13 +91,14 @@ struct mirror_facts {
 	bool begun;
 	enum mirror_half_state half[MIRROR_HALVES];
 	uint64_t generation;
-	uint64_t behind_bytes; /* still to be copied */
+	uint64_t behind_bytes; /* still to be copied; what is on the target and not yet durable there is not */
 	uint64_t copied_bytes; /* since the mirror was made */
 	int last;              /* no half is fresh: the one that was alone, or -1 */
 	struct mirror_copying {
 		unsigned count;     /* how often copying began since the mirror was made */
 		unsigned target;    /* of the last of them, which may have ended: the half, */
-		uint64_t bytes, ns; /* what was copied to it, and the time since it began, or that it took */
+		uint64_t differed_bytes; /* what was to be copied when it began, */
+		uint64_t bytes, ns; /* what was copied, and the time since it began, or that it took */
 	} copying;
 	uint32_t region_bytes;
 	unsigned marked;       /* regions */

@@ -21,6 +21,7 @@ static void begin_copy(struct mirror *m, unsigned source, unsigned target)
 	m->copyings++;
 	m->copy_began_ns = m->copy_ended_ns = m->now_ns;
 	m->copy_began_bytes = m->copied_bytes;
+	m->copy_differed_bytes = mirror_behind_bytes(m);
 }
 
 /* The other goes on alone: that must stand on it before anything is acknowledged. */
@@ -103,9 +104,9 @@ static void begin_new(struct mirror *m)
 	m->half[0].state = MIRROR_FRESH;
 	m->half[1].state = MIRROR_STALE;
 	m->generation = 1;
-	begin_copy(m, 0, 1);
 	if (m->conf.new == MIRROR_COPY_ALL)
 		mark_all(m, &m->behind);
+	begin_copy(m, 0, 1);
 }
 
 /* Takes over what stands on half 'n'. */

@@ -122,8 +122,9 @@ struct mirror {
 	struct own_request flush;
 	uint64_t copied_bytes;
 	unsigned copyings;        /* how often copying began */
-	uint64_t copy_began_ns, copy_ended_ns, copy_began_bytes;
+	uint64_t copy_began_ns, copy_ended_ns, copy_began_bytes, copy_differed_bytes;
 	struct esw_meter meter;   /* of what fronts may ask */
+	struct esw_meter copy_meter;
 	uint64_t ready_ns;        /* something waits for it; 0: nothing does */
 	struct copier copiers[MIRROR_COPIERS];
 
@@ -248,6 +249,16 @@ void mirror_copy_again(struct mirror *m);
 /* The region differs again, whatever was copied of it. */
 void mirror_is_behind(struct mirror *m, uint32_t region);
 
+/* Something waits for a meter. */
+static inline void mirror_come_back(struct mirror *m, const struct esw_meter *meter)
+{
+	uint64_t ready_ns = esw_meter_ready_ns(meter);
+
+	m->ready_ns = m->ready_ns ? min_u64(m->ready_ns, ready_ns) : ready_ns;
+}
+
+/* mirror.c: bytes that are behind and not on the target yet. */
+uint64_t mirror_behind_bytes(const struct mirror *m);
 /* mirror.c: hands an own request to its half, now or in a later round. */
 void own_begin(struct own_request *own);
 

@@ -342,7 +342,7 @@ static bool may_enter(struct mirror *m)
 	esw_meter_pay(&m->meter, m->now_ns);
 	if (esw_meter_allows(&m->meter))
 		return true;
-	m->ready_ns = esw_meter_ready_ns(&m->meter);
+	mirror_come_back(m, &m->meter);
 	return false;
 }
 

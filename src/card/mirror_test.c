@@ -398,6 +398,70 @@ static void a_copying_is_told_by_its_half_its_bytes_and_its_time(void **state)
 	world_close(&w);
 }
 
+static void what_differs_is_counted_once_whatever_of_it_is_copied_and_not_durable_yet(void **state)
+{
+	struct mirror_facts facts;
+	unsigned copyings, between = 0;
+	uint64_t all;
+
+	(void)state;
+	begin(MIRROR_BOTH_ARE_ZEROES);
+	world_pull(&w, 1);
+	for (unsigned i = 0; i < CELLS; i++)
+		write_cell(i);
+	facts = world_facts(&w);
+	copyings = facts.copying.count;
+	all = (uint64_t)facts.marked * facts.region_bytes;
+	assert_true(all > 0);
+	disk_card_insert(NULL, w.card[1]);
+	world_give(&w, 1);
+	w.fake[1].reap_max = 1; /* so that it can be seen in the midst */
+	do {
+		world_poll(&w);
+		facts = world_facts(&w);
+		if (facts.copying.count == copyings)
+			continue;
+		assert_int_equal(facts.copying.differed_bytes, all);
+		assert_int_equal(facts.behind_bytes + facts.copying.bytes, facts.copying.differed_bytes);
+		between += facts.behind_bytes && facts.copying.bytes;
+	} while (facts.half[1] != MIRROR_FRESH);
+	assert_true(between > 0);
+	assert_int_equal(facts.behind_bytes, 0);
+	world_is_whole(&w);
+	world_close(&w);
+}
+
+static void copying_is_kept_to_its_rate_and_writes_go_on_meanwhile(void **state)
+{
+	enum { RATE = 16 << 20, COPIED = WORLD_SIZE - MIRROR_RESERVED, NS_PER_KIB = 1000000000 / (RATE >> 10) };
+	struct mirror_conf conf = { .uuid = { 42 }, .resync_rate_bytes = RATE };
+	struct polled *polled;
+	struct mirror_facts facts;
+	unsigned writes = 0;
+
+	(void)state;
+	world_open(&w, check_seed(), MIRROR_COPY_ALL);
+	conf.hold = disk_card_hold_of(w.card[0]);
+	mirror_init(w.mirror, &conf);
+	polled = mirror_polled(w.mirror);
+	world_give(&w, 0);
+	world_give(&w, 1);
+	world_run(&w);
+	while ((facts = world_facts(&w)).half[1] != MIRROR_FRESH) {
+		if (facts.behind_bytes)
+			assert_in_range(polled->ops->deadline_ns(NULL, polled), w.now_ns - 1000000,
+					w.now_ns + MIRROR_CHUNK / 1024 * NS_PER_KIB);
+		write_cell(writes++ % CELLS);
+	}
+	assert_true(writes > 10);
+	assert_int_equal(facts.copying.bytes, COPIED);
+	/* The last chunk goes when what is before it is paid for but for the burst. */
+	assert_in_range(facts.copying.ns, (COPIED - MIRROR_CHUNK) / 1024 * NS_PER_KIB - ESW_METER_BURST_NS,
+			COPIED / 1024 * NS_PER_KIB + 2000000);
+	world_is_whole(&w);
+	world_close(&w);
+}
+
 static void a_mirror_that_settles_has_nothing_marked_at_once(void **state)
 {
 	(void)state;
@@ -507,6 +571,8 @@ int main(void)
 		cmocka_unit_test(nothing_is_acknowledged_that_only_a_half_has_which_does_not_count),
 		cmocka_unit_test(fronts_are_kept_to_their_rate_and_the_worker_is_told_when_to_come_back),
 		cmocka_unit_test(a_copying_is_told_by_its_half_its_bytes_and_its_time),
+		cmocka_unit_test(what_differs_is_counted_once_whatever_of_it_is_copied_and_not_durable_yet),
+		cmocka_unit_test(copying_is_kept_to_its_rate_and_writes_go_on_meanwhile),
 		cmocka_unit_test(a_mirror_that_settles_has_nothing_marked_at_once),
 		cmocka_unit_test(the_half_that_went_last_is_named),
 		cmocka_unit_test(a_front_that_holds_a_call_back_keeps_the_worker_awake_until_it_is_due),

@@ -204,6 +204,7 @@ struct site_io {
 	                          * the feature and cannot drive it */
 	uint64_t size;           /* disk: bytes of its namespace; 0: not given */
 	uint64_t iops, byte_rate; /* disk: commands and bytes a second; 0: no limit */
+	uint64_t resync_rate;    /* mirrored disk: bytes a second that bring a half up to date; 0: no limit */
 	uint64_t manage;         /* nvme: bytes of further namespaces that its guest may make; 0: none */
 	char *shares;            /* nvme: "system/io" whose disk this is, too, or NULL */
 	bool primary;            /* nvme: its controller manages those that share its disk; default false */

@@ -177,7 +177,8 @@ static void check_network(struct site_check *check, unsigned s, unsigned i, cons
 {
 	const struct stray strays[] = {
 		{ "size", io->size != 0 }, { "iops", io->iops != 0 }, { "byte_rate", io->byte_rate != 0 },
-		{ "manage", io->manage != 0 }, { "shares", io->shares != NULL },
+		{ "resync_rate", io->resync_rate != 0 }, { "manage", io->manage != 0 },
+		{ "shares", io->shares != NULL },
 		{ "primary", io->primary },
 	};
 
@@ -196,6 +197,12 @@ static void check_redundancy(struct site_check *check, unsigned s, unsigned i, c
 	snprintf(path, sizeof path, "systems[%u].io[%u].redundancy", s, i);
 	site_find(check, path, "a disk is mirrored on two cards, and group '%s' has mode n+m; name a group of "
 		  "mode 1+1", group->name);
+}
+
+static void check_rate(struct site_check *check, unsigned s, unsigned i, const char *key, uint64_t rate)
+{
+	if (rate && rate < BYTE_RATE_MIN)
+		find_at(check, s, i, key, "the least rate is 125 bytes a second; 0 is no limit");
 }
 
 static void check_disk(struct site_check *check, unsigned s, unsigned i, const struct site_io *io)
@@ -224,8 +231,11 @@ static void check_disk(struct site_check *check, unsigned s, unsigned i, const s
 		find_at(check, s, i, "size", "is missing: a disk needs it, such as 10GiB");
 	else if (io->size % 4096)
 		find_at(check, s, i, "size", "a disk has a multiple of 4096 bytes");
-	if (io->byte_rate && io->byte_rate < BYTE_RATE_MIN)
-		find_at(check, s, i, "byte_rate", "the least rate is 125 bytes a second; 0 is no limit");
+	check_rate(check, s, i, "byte_rate", io->byte_rate);
+	check_rate(check, s, i, "resync_rate", io->resync_rate);
+	if (io->resync_rate && !io->redundancy)
+		find_at(check, s, i, "resync_rate", "is for a mirrored disk; name the group in redundancy, or leave "
+			"this key out");
 }
 
 static void check_io(struct site_check *check, unsigned s, unsigned i)

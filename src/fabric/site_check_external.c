@@ -125,6 +125,7 @@ void site_check_external_io(struct site_check *check, unsigned system, unsigned 
 		{ "size", io->size != 0 },
 		{ "iops", io->iops != 0 },
 		{ "byte_rate", io->byte_rate != 0 },
+		{ "resync_rate", io->resync_rate != 0 },
 		{ "shares", io->shares != NULL },
 		{ "primary", io->primary },
 	};

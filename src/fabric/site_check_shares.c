@@ -108,6 +108,8 @@ static void check_limits(const struct sharing *s)
 		find_at(s, "iops", text);
 	if (s->io->byte_rate)
 		find_at(s, "byte_rate", text);
+	if (s->io->resync_rate)
+		find_at(s, "resync_rate", text);
 }
 
 /* How many share that disk before this interface in the file. */

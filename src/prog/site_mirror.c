@@ -209,6 +209,7 @@ static struct mirror *make_mirror(struct run_io *io)
 		.new = MIRROR_BOTH_ARE_ZEROES, /* namespaces begin with zeroes */
 		.rate_bytes = io->io->byte_rate,
 		.rate_commands = io->io->iops,
+		.resync_rate_bytes = io->io->resync_rate,
 	};
 	struct mirror *mirror = aligned_alloc(4096, (mirror_size() + 4095) / 4096 * 4096);
 
@@ -461,9 +462,9 @@ static void size_text(uint64_t bytes, char text[24])
 
 static unsigned percent_of(const struct mirror_facts *facts)
 {
-	uint64_t all = facts->copying.bytes + facts->behind_bytes;
+	uint64_t all = facts->copying.differed_bytes, left = min_u64(facts->behind_bytes, all);
 
-	return all ? (unsigned)(facts->copying.bytes * 100 / all) : 100;
+	return all ? (unsigned)((all - left) * 100 / all) : 100;
 }
 
 static void tell(struct run_io *io, const char *kind, const char *text)
@@ -483,7 +484,7 @@ static void tell_copying(struct run_io *io)
 	char text[192], size[24];
 
 	if (begins) {
-		size_text(facts->copying.bytes + facts->behind_bytes, size);
+		size_text(facts->copying.differed_bytes, size);
 		snprintf(text, sizeof text, "card '%s' is brought up to date from card '%s': %s may differ",
 			 card_name(io, facts->copying.target), card_name(io, 1 - facts->copying.target), size);
 		tell(io, "resync-started", text);
@@ -570,6 +571,7 @@ void site_mirror_describe_function(struct run_io *io, const struct run_card *car
 	};
 
 	put_mirror(io, out);
+	tree_put_integer(out, "resync_rate", io->owner->io->resync_rate);
 	tree_put_text(out, "half", words[io->mirror->facts.half[card_of(io, 1) == card]]);
 	tree_put_integer(out, "mirror_copied_bytes", io->mirror->facts.copied_bytes);
 }

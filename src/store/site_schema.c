@@ -385,6 +385,9 @@ static const struct site_row io_rows[] = {
 	{ .key = "byte_rate", .type = SITE_TYPE_SIZE, .max = UINT64_C(1) << 40, .preset = "0",
 	  .unit = "bytes/s", AT(site_io, byte_rate), .help = "Of a disk, what the guest may read and "
 	  "write; 0 is no limit." },
+	{ .key = "resync_rate", .type = SITE_TYPE_SIZE, .max = UINT64_C(1) << 40, .preset = "0",
+	  .unit = "bytes/s", AT(site_io, resync_rate), .help = "Of a mirrored disk, what may be copied to a half "
+	  "that is brought up to date; 0 is no limit." },
 	{ .key = "manage", .type = SITE_TYPE_SIZE, .max = UINT64_C(1) << 60, .preset = "0",
 	  .unit = "bytes", AT(site_io, manage), .help = "Of an NVMe disk, how much of its card its guest "
 	  "may have in namespaces that it makes itself; 0 is none." },

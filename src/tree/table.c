@@ -153,6 +153,8 @@ static const struct tree_property function[] = {
 	ROW("iops",         INTEGER, PLAIN,  CONF, SHOWN,
 	    "limit of a disk's commands a second; 0: none"),
 	ROW("byte_rate",    INTEGER, BYTES,  CONF, SHOWN,  "limit of a disk's bytes a second; 0: none"),
+	ROW("resync_rate",  INTEGER, BYTES,  CONF, SHOWN,
+	    "limit of what a mirror copies a second to a half that is brought up to date; 0: none"),
 	ROW("mirror",       TEXT,    PLAIN,  READ, SHOWN,
 	    "of a disk on two cards: mirrored, rebuilding, degraded or away"),
 	ROW("mirror_text",  TEXT,    PLAIN,  READ, SHOWN,  "what that is due to, and what to do"),
