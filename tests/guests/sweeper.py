@@ -21,7 +21,7 @@ import sys
 import time
 
 MARK = "MIDPLANE_SWEEP"
-PATIENCE_S = 5 # with processes that were asked to end
+ENDS = ((signal.SIGTERM, 5), (signal.SIGKILL, 60)) # and seconds of patience with who was asked so to end
 HUGEPAGES = "/proc/sys/vm/nr_hugepages"
 
 
@@ -30,9 +30,12 @@ class Sweeper:
         """Every process started from here on carries the mark."""
         os.environ[MARK] = directory
         clean = {name: value for name, value in os.environ.items() if name != MARK}
+        # Opened here: once the sweeper gets to run, the program may be gone, and its number another's.
+        us = os.pidfd_open(os.getpid())
         self.process = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), directory, namespaces, str(os.getpid())],
-            stdin=subprocess.PIPE, start_new_session=True, env=clean, text=True, cwd="/")
+            [sys.executable, os.path.abspath(__file__), directory, namespaces, str(us)],
+            stdin=subprocess.PIPE, start_new_session=True, env=clean, text=True, cwd="/", pass_fds=[us])
+        os.close(us)
 
     def hugepages(self, count):
         """What to set them back to when the program does not do it itself; "": it has."""
@@ -71,8 +74,8 @@ def marked(directory):
 
 
 def end_processes(directory):
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        deadline, asked = time.monotonic() + PATIENCE_S, set()
+    for number, patience_s in ENDS:
+        deadline, asked = time.monotonic() + patience_s, set()
         while pids := set(marked(directory)):
             for pid in pids - asked: # those that came meanwhile, too
                 try:
@@ -97,15 +100,11 @@ def remove_namespaces(prefix):
         subprocess.run(["ip", "netns", "del", name], check=False)
 
 
-def told_until_end(pid):
-    """What comes down the pipe, a list of pairs, until the pipe or the process 'pid' ends."""
-    try:
-        parent = [os.pidfd_open(pid)]
-    except ProcessLookupError: # it is gone already, and the pipe with it
-        parent = []
+def told_until_end(program):
+    """What comes down the pipe, a list of pairs, until the pipe or the process of this descriptor ends."""
     said = b""
     while True:
-        ready = select.select([0, *parent], [], [])[0]
+        ready = select.select([0, program], [], [])[0]
         chunk = os.read(0, 4096) if 0 in ready else b""
         said += chunk
         if not chunk: # with both, what it said before it ended comes first
@@ -113,11 +112,11 @@ def told_until_end(pid):
 
 
 def main():
-    directory, namespaces, pid = sys.argv[1:]
+    directory, namespaces, program = sys.argv[1:]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    told = told_until_end(int(pid))
+    told = told_until_end(int(program))
     end_processes(directory)
     remove_namespaces(namespaces)
     shutil.rmtree(directory, ignore_errors=True)

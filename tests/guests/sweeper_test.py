@@ -15,10 +15,11 @@ PATIENCE_S = 60
 # A program with a child in a session of its own, and one of that child's group that has forgotten its
 # environment; prints their ids.
 PROGRAM = """
-import os, subprocess, sys, time
+import os, signal, subprocess, sys, time
 sys.path.insert(0, {here!r})
 from sweeper import Sweeper
 sweeper = Sweeper({directory!r}, {namespaces!r})
+{early}
 sweeper.remove({file!r})
 child = subprocess.Popen(["sh", "-c", "{trap} env -i sleep 1000 & echo $!; wait; sleep 1000"],
                          stdout=subprocess.PIPE, start_new_session=True, text=True)
@@ -46,9 +47,9 @@ class SweeperTest(unittest.TestCase):
             log.write("text")
         self.namespaces = f"mp-swept-{os.getpid()}-"
 
-    def start(self, then, trap=""):
+    def start(self, then, trap="", early=""):
         text = PROGRAM.format(here=HERE, directory=self.directory, file=self.file, then=then,
-                              trap=trap, namespaces=self.namespaces)
+                              trap=trap, early=early, namespaces=self.namespaces)
         # What the sweeper itself says is to be seen, so it has no pipe of ours.
         program = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True,
                                    start_new_session=True)
@@ -83,13 +84,23 @@ class SweeperTest(unittest.TestCase):
         self.wait_until_gone()
         self.assertIsNone(stranger.poll(), "a process with another mark goes on")
 
-    def test_nothing_is_left_although_a_forked_child_keeps_the_pipe(self):
-        program = self.start("if os.fork() == 0: time.sleep(1000)\ntime.sleep(1000)")
-        time.sleep(0.1)
+    def kill_with_a_fork(self, early=""):
+        """Kills a program, but not a child of it, which has the program's end of the pipe."""
+        program = self.start("if os.fork() == 0: print('forked', flush=True)\ntime.sleep(1000)", early=early)
+        # The forked one has no mark: it was no program yet.
+        self.addCleanup(os.killpg, program.pid, signal.SIGKILL)
+        self.assertEqual(program.stdout.readline(), "forked\n")
         os.kill(program.pid, signal.SIGKILL)
         program.wait()
+
+    def test_nothing_is_left_although_a_forked_child_keeps_the_pipe(self):
+        self.kill_with_a_fork()
         self.wait_until_gone()
-        os.killpg(program.pid, signal.SIGKILL) # the forked one has no mark: it was no program yet
+
+    def test_nothing_is_left_when_the_program_is_gone_before_the_sweeper_looks(self):
+        self.kill_with_a_fork(early="os.kill(sweeper.process.pid, signal.SIGSTOP)")
+        os.kill(self.sweeper, signal.SIGCONT)
+        self.wait_until_gone()
 
     def test_close_returns_when_all_is_gone(self):
         program = self.start("sweeper.close(); print('MIDPLANE_SWEEP' in os.environ, flush=True)")
