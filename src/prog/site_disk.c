@@ -364,9 +364,9 @@ bool site_disk_unbind(struct run_io *io)
 	return true;
 }
 
-bool site_disk_detach(struct run_card *card, bool detach)
+bool site_disk_detach(struct run_card *card, bool detach, unsigned tries)
 {
-	if (!disk_card_hold(NULL, card->disk, site_disk_give_way, HOLD_TRIES))
+	if (!disk_card_hold(NULL, card->disk, site_disk_give_way, tries))
 		return false;
 	if (detach)
 		disk_card_pull(NULL, card->disk);

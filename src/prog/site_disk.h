@@ -39,8 +39,9 @@ int site_disk_bind(struct run_io *io, struct refusal *why);
  * requests of it: then nothing that these use may be freed. */
 bool site_disk_unbind(struct run_io *io);
 
-/* The card was pulled or is dead; it is back.  False when its worker does not let go of it. */
-bool site_disk_detach(struct run_card *card, bool detach);
+/* The card was pulled or is dead; it is back.  False when its worker does not let go of it within so many look-ins;
+ * nothing has changed then. */
+bool site_disk_detach(struct run_card *card, bool detach, unsigned tries);
 
 /* Whether an interface is a disk, and what it calls its function's hold. */
 static inline bool site_disk_is(const struct run_io *io)

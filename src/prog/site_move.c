@@ -20,12 +20,17 @@ static void give_way(void)
 	sched_yield();
 }
 
+static void complain(const struct run_card *card, const char *so)
+{
+	log_error("prog", "worker %u does not let go of its card: %s card=%s", card->worker, so,
+		  card->place.card->name);
+}
+
 bool site_move_hold(struct run_card *card)
 {
 	if (nic_card_hold(NULL, card->card, give_way, HOLD_TRIES))
 		return true;
-	log_error("prog", "worker %u does not let go of its card: its functions cannot move card=%s",
-		  card->worker, card->place.card->name);
+	complain(card, "its functions cannot move");
 	return false;
 }
 
@@ -245,10 +250,14 @@ static void move_held(struct run_io *io, struct run_move *move)
 /* A mirrored disk is served all the time; only the function that its guest's DMA is heard as changes. */
 static bool hear_at(struct run_io *io, int member)
 {
-	if (member == io->bound || !disk_card_hold(NULL, card_of(io, member)->disk, give_way, HOLD_TRIES))
+	struct run_card *card = card_of(io, member);
+	bool is_there = member == io->bound;
+
+	io->late = !is_there && !disk_card_hold(NULL, card->disk, give_way, io->late ? CATCH_UP_TRIES : HOLD_TRIES);
+	if (is_there || io->late)
 		return false;
 	site_disk_plug(io, member);
-	disk_card_release(NULL, card_of(io, member)->disk);
+	disk_card_release(NULL, card->disk);
 	return true;
 }
 
@@ -282,8 +291,10 @@ static bool carry_out(struct run_io *io, int to, uint64_t since_ns)
 		return false; /* prog/site_hardware.h finds it another function */
 	if (io->mirror && to >= 0)
 		return hear_at(io, to);
-	if (site_disk_is(io) || site_external_is(io))
+	if (site_disk_is(io) || site_external_is(io)) {
+		io->late = false;
 		return true; /* it stays where it is: its card answers for it */
+	}
 	if (io->bound == to) {
 		io->late = false;
 		return false;
@@ -380,8 +391,10 @@ static void cut_off_or_bring_back(struct run_card *card)
 		return;
 	}
 	if (card->disk) {
-		if (site_disk_detach(card, detach))
+		if (site_disk_detach(card, detach, HOLD_TRIES))
 			card->detached = detach;
+		else
+			complain(card, "stays as it was");
 		return;
 	}
 	if (!site_move_hold(card))
@@ -392,8 +405,11 @@ static void cut_off_or_bring_back(struct run_card *card)
 
 static void catch_up_card(struct run_card *card, bool detach)
 {
-	if (!card->card || card->detached == detach || is_away(card) != detach ||
-	    !nic_card_hold(NULL, card->card, give_way, CATCH_UP_TRIES))
+	if (card->detached == detach || is_away(card) != detach)
+		return;
+	if (card->disk && site_disk_detach(card, detach, CATCH_UP_TRIES))
+		card->detached = detach;
+	if (!card->card || !nic_card_hold(NULL, card->card, give_way, CATCH_UP_TRIES))
 		return;
 	detach_or_attach(card, detach);
 	nic_card_release(NULL, card->card);
