@@ -32,7 +32,7 @@ struct attach_host {
 	/* Wakes that worker now: rings were started, memory came, translations arrived. */
 	void (*wake)(void *owner, struct front *front);
 	/* Something an operator wants to know: "connected", "disconnected", "driver ready",
-	 * "stopped: ..." ; becomes an event. */
+	 * "dirty log", "stopped: ..." ; becomes an event. */
 	void (*event)(void *owner, struct front *front, const char *kind, const char *text);
 	/* The guest arrived here (end of a live migration): its card should announce its addresses,
 	 * nic_card_announce.  NULL is allowed. */

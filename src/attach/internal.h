@@ -44,7 +44,8 @@ struct vu_memory {
 /* What messages have said about one ring. */
 struct vu_ring {
 	uint32_t size;              /* SET_VRING_NUM; 0: not said */
-	uint32_t base;              /* SET_VRING_BASE */
+	uint32_t base;              /* SET_VRING_BASE, or where it stopped: where it starts */
+	uint32_t reached;           /* the same, and outlives a reset: what GET_VRING_BASE answers */
 	bool has_addr, has_kick;    /* SET_VRING_ADDR, SET_VRING_KICK came */
 	bool wanted;                /* SET_VRING_ENABLE's last word */
 	uint32_t addr_flags;
@@ -120,6 +121,7 @@ struct vhost_user {
 
 	struct guest_mapping *log;  /* dirty log */
 	uint64_t log_bytes;
+	bool logs;                  /* pages that are written are noted in it */
 	struct guest_mapping *inflight;
 	uint64_t inflight_bytes;
 	uint16_t inflight_queues, inflight_size;

@@ -45,6 +45,36 @@ static void reset_device_leaves_a_new_device_that_can_be_started_again(void **st
 	world_destroy(w);
 }
 
+/* As QEMU 7.2 stops a guest, to migrate it or because it is told to; what was there before goes on. */
+static void after_status_0_a_frontend_still_learns_how_far_each_ring_came(void **state)
+{
+	struct world *w = world_start(PROTOCOL);
+	struct vfe *g = &w->guest[1];
+	int base[2];
+
+	(void)state;
+	assert_int_equal(talk(w, 0, 9), 9);
+	assert_int_equal(talk(w, 1, 4), 4);
+	assert_int_equal(vfe_do_u64(g, VHOST_USER_SET_STATUS, 15), 0);
+	assert_int_equal(vfe_do_u64(g, VHOST_USER_SET_STATUS, 0), 0);
+	check_state(w, 1, "connected");
+	for (unsigned i = 0; i < 2; i++) {
+		base[i] = vfe_ring_stop(g, i);
+		assert_int_equal(base[i], vfe_used(g, i));
+		assert_int_not_equal(base[i], 0);
+	}
+	assert_int_equal(vfe_do_u64(g, VHOST_USER_SET_FEATURES, g->features), 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(vfe_ring_restart(g, i, (uint16_t)base[i]), 0);
+	assert_int_equal(talk(w, 0, 9), 9);
+	assert_int_equal(talk(w, 1, 4), 4);
+	/* A driver that begins anew says so. */
+	assert_int_equal(vfe_do_u64(g, VHOST_USER_SET_STATUS, 0), 0);
+	assert_int_equal(vfe_do_state(g, VHOST_USER_SET_VRING_BASE, 0, 0), 0);
+	assert_int_equal(vfe_ring_stop(g, 0), 0);
+	world_destroy(w);
+}
+
 static void reset_owner_disables_all_rings(void **state)
 {
 	struct world *w = world_start(PROTOCOL);
@@ -173,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reset_device_leaves_a_new_device_that_can_be_started_again),
+		cmocka_unit_test(after_status_0_a_frontend_still_learns_how_far_each_ring_came),
 		cmocka_unit_test(reset_owner_disables_all_rings),
 		cmocka_unit_test(a_front_that_stops_says_so_in_its_status_and_on_error_descriptors),
 		cmocka_unit_test(a_translation_that_nobody_answers_is_asked_for_again),

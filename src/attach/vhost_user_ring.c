@@ -82,8 +82,10 @@ static void unwatch(struct vhost_user *vu, struct vu_ring *ring)
 /* Stops ring 'index' if it runs.  Under the hold. */
 static void stop_held(struct vhost_user *vu, unsigned index)
 {
+	struct vu_ring *ring = &vu->rings[index];
+
 	if (vu->device->ops->ring_runs(vu->device, index))
-		vu->rings[index].base = vu->device->ops->ring_stop(vu->device, index);
+		ring->base = ring->reached = vu->device->ops->ring_stop(vu->device, index);
 }
 
 static int start_held(struct vhost_user *vu, unsigned index, struct refusal *why)
@@ -239,8 +241,10 @@ void vu_rings_reset(struct vhost_user *vu)
 		struct vu_ring *ring = &vu->rings[i];
 
 		close_fd(&ring->kick_fd);
+		/* A frontend that stops its guest (QEMU 7.2) may say status 0 first, and then ask how far each
+		 * ring came, to go on there. */
 		*ring = (struct vu_ring){ .kick_fd = -1, .call_fd = ring->call_fd,
-					  .err_fd = ring->err_fd,
+					  .err_fd = ring->err_fd, .reached = ring->reached,
 					  .call_is_socket = ring->call_is_socket,
 					  .call_blocks = ring->call_blocks,
 					  .err_is_socket = ring->err_is_socket };
@@ -314,7 +318,8 @@ int vu_set_vring_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	attach_hold(vu->front);
 	stop_held(vu, index);
 	attach_release(vu->front);
-	vu->rings[index].base = get_le32(msg->payload + VHOST_USER_STATE_NUM);
+	vu->rings[index].base = vu->rings[index].reached =
+		get_le32(msg->payload + VHOST_USER_STATE_NUM);
 	return settle(vu, index, false, why);
 }
 
@@ -333,7 +338,7 @@ int vu_get_vring_base(struct vhost_user *vu, struct vu_msg *msg, struct refusal 
 	/* It starts again with its next SET_VRING_KICK. */
 	ring->has_kick = false;
 	close_fd(&ring->kick_fd);
-	put_le32(msg->payload + VHOST_USER_STATE_NUM, ring->base);
+	put_le32(msg->payload + VHOST_USER_STATE_NUM, ring->reached);
 	msg->size = VHOST_USER_STATE_BYTES;
 	return 0;
 }

@@ -15,6 +15,13 @@ static void on_loss(void *owner)
 	uv_async_send(owner); /* inside a signal handler: allowed */
 }
 
+static void tell_log(struct vhost_user *vu, bool on)
+{
+	if (on != vu->logs && vu->fd >= 0)
+		vu_event(vu, "dirty log", on ? "on: the guest is being migrated" : "off");
+	vu->logs = on;
+}
+
 void vu_log_settle(struct vhost_user *vu)
 {
 	bool on = vu->log && vu_has(vu->features, VHOST_F_LOG_ALL);
@@ -26,6 +33,7 @@ void vu_log_settle(struct vhost_user *vu)
 	attach_hold(vu->front);
 	vu->device->ops->dma(vu->device)->log = log;
 	attach_release(vu->front);
+	tell_log(vu, on);
 }
 
 static void log_replace(struct vhost_user *vu, struct guest_mapping *log, uint64_t bytes)

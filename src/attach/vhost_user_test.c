@@ -373,6 +373,7 @@ static void the_dirty_log_marks_the_pages_written_and_no_others(void **state)
 	uint64_t log_size = g->regions[0].size / PAGE / 8 + 1, used_page;
 	uint8_t payload[VHOST_USER_LOG_BYTES], reply[8];
 	int fd = memfd_create("log", MFD_CLOEXEC);
+	const char *text = NULL;
 	uint8_t *log;
 	unsigned marked = 0;
 
@@ -385,7 +386,10 @@ static void the_dirty_log_marks_the_pages_written_and_no_others(void **state)
 	assert_int_equal(vfe_send(g, VHOST_USER_SET_LOG_BASE, 0, payload, sizeof payload, &fd, 1), 0);
 	assert_int_equal(vfe_reply(g, VHOST_USER_SET_LOG_BASE, reply, sizeof reply, NULL), 8);
 	/* Under a running driver, as a migration does it. */
+	assert_int_equal(test_host_count(&w->host, "dirty log", NULL), 0);
 	assert_int_equal(vfe_do_u64(g, VHOST_USER_SET_FEATURES, g->features | LOG_ALL), 0);
+	assert_int_equal(test_host_count(&w->host, "dirty log", &text), 1);
+	assert_string_equal(text, "on: the guest is being migrated");
 	used_page = (uint64_t)(g->rings[0].used - g->regions[0].bytes);
 	assert_int_equal(vfe_ring_addr(g, 0, VHOST_VRING_F_LOG, used_page), 0);
 	assert_int_equal(talk(w, 0, 4), 4);
@@ -405,6 +409,8 @@ static void the_dirty_log_marks_the_pages_written_and_no_others(void **state)
 	assert_int_equal(talk(w, 0, 4), 4);
 	for (uint64_t i = 0; i < log_size; i++)
 		assert_int_equal(log[i], 0);
+	assert_int_equal(test_host_count(&w->host, "dirty log", &text), 2);
+	assert_string_equal(text, "off");
 	munmap(log, log_size);
 	close(fd);
 	world_destroy(w);

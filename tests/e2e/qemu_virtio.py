@@ -1,5 +1,8 @@
 """Two PCs (QEMU without KVM, Debian's own kernel) on one card: ping and TCP over virtio-pci."""
 
+import os
+
+import qmp
 from sites import OneLine, mac, site, vhost
 from world import Nic, check, facts, main, ping_loss
 
@@ -10,7 +13,9 @@ def body(world):
     net = OneLine(world)
     world.daemon(site(world, net.lines, [vhost(world, "a", 1), vhost(world, "b", 2)]),
                  namespace=net.chassis)
-    guests = [world.qemu(name, Nic(f"{world.dir}/{name}.sock", mac=mac(i)))
+    monitor = os.path.join(world.dir, "a.qmp")
+    guests = [world.qemu(name, Nic(f"{world.dir}/{name}.sock", mac=mac(i)),
+                         extra=qmp.arguments(monitor) if name == "a" else ())
               for i, name in enumerate(("a", "b"), 1)]
     for i, guest in enumerate(guests, 1):
         guest.wait_ready()
@@ -24,6 +29,11 @@ def body(world):
     got = facts(b.finish("stream").text)
     check(got["bytes"] == BYTES and got["wrong"] == 0,
           f"a TCP stream arrived complete and unchanged ({got['mbps']:.0f} Mbit/s)")
+    control = qmp.Monitor(monitor)
+    for command in ("stop", "cont"):
+        control.do(command)
+    loss = ping_loss(a.run("ping -c 5 -i 0.2 -W 20 10.77.0.2", check=False).text)
+    check(loss == 0, "stopped and continued by QEMU, ping goes on")
     a.run("ip link set eth0 mtu 1400 && ip link set eth0 mtu 1500")
     a.run("rmmod virtio_net && insmod /modules/virtio_net.ko && sleep 1")
     a.address("eth0", "10.77.0.1/24")

@@ -11,10 +11,10 @@ import collections
 import json
 import os
 import re
-import socket
 import subprocess
 import time
 
+import qmp
 from world import Failure, check, facts, guests, image, main, need, say
 from vtd_machine import FAULT, REMAPPED, TRANSLATE, source_text
 
@@ -46,7 +46,7 @@ class Guest(guests.QemuGuest):
                  "-device", "nvme,drive=d0,serial=1,addr=4",
                  "-netdev", "user,id=u0,restrict=on",
                  "-device", "virtio-net-pci,netdev=u0,addr=5,disable-legacy=on,iommu_platform=on",
-                 "-qmp", f"unix:{self.monitor_path},server=on,wait=off", "-D", self.trace_path]
+                 *qmp.arguments(self.monitor_path), "-D", self.trace_path]
         for slot in EDU_SLOTS:
             extra += ["-device", f"edu,addr={slot:x},dma_mask=0xffffffffffffffff"]
         for event in ("vtd_dmar_*", "vtd_iotlb_page_update", "vtd_ir_remap_msi", "vtd_ir_irte_get",
@@ -64,27 +64,7 @@ class Guest(guests.QemuGuest):
         return ["q35,kernel-irqchip=split" if word == "q35" else word for word in super().command()]
 
 
-class Monitor:
-    """QEMU's own control channel."""
-
-    def __init__(self, path):
-        self.connection = socket.socket(socket.AF_UNIX)
-        self.connection.settimeout(200)
-        self.connection.connect(path)
-        self.stream = self.connection.makefile("rw")
-        self.stream.readline()
-        self.do("qmp_capabilities")
-
-    def do(self, command, **arguments):
-        self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.stream.flush()
-        while True:
-            answer = json.loads(self.stream.readline())
-            if "error" in answer:
-                raise Failure(f"{command}: {answer['error']}")
-            if "return" in answer:
-                return answer["return"]
-
+class MemoryMonitor(qmp.Monitor):
     def word(self, address):
         text = self.do("human-monitor-command", **{"command-line": f"xp /1wx {address:#x}"})
         return int(text.split()[-1], 16)
@@ -292,7 +272,7 @@ def run_case(world, name, unit, kernel):
     say(f"{name}:")
     guest = Guest(world, name, unit, kernel)
     world.guest(guest).wait_ready(200) # a busy machine
-    monitor = Monitor(guest.monitor_path)
+    monitor = MemoryMonitor(guest.monitor_path)
     mapped = work(guest)
     raw, core, virtual, registers = save(world, guest, monitor)
     guest.stop()

@@ -2,6 +2,8 @@
  *
  *   traffic tcp-recv PORT              one connection; checks the pattern; prints bytes and time
  *   traffic tcp-send HOST PORT BYTES
+ *   traffic tcp-flow HOST PORT FILE        sends until FILE is there
+ *   traffic pages MIB FILE                 writes so much memory again and again, and checks it, until FILE is there
  *   traffic udp-recv PORT SECONDS      counts by sequence number, measures gaps between arrivals
  *   traffic udp-send HOST PORT RATE SECONDS [SIZE]   RATE datagrams a second
  *   traffic udp-echo PORT SECONDS      sends every datagram back
@@ -103,13 +105,14 @@ static int tcp_recv(const char *port)
 	return got < 0 || wrong ? 1 : 0;
 }
 
-static int tcp_send(const char *host, const char *port, uint64_t total)
+/* Sends 'total' bytes, or until the file 'until' is there. */
+static int tcp_send(const char *host, const char *port, uint64_t total, const char *until)
 {
 	static uint8_t bytes[CHUNK];
 	int fd = connected(SOCK_STREAM, host, port);
 	uint64_t sent = 0, begin = now_us();
 
-	while (sent < total) {
+	while (sent < total && !(until && access(until, F_OK) == 0)) {
 		uint64_t want = total - sent < CHUNK ? total - sent : CHUNK, i;
 		ssize_t n;
 
@@ -125,6 +128,32 @@ static int tcp_send(const char *host, const char *port, uint64_t total)
 		die("close");
 	printf("sent=%" PRIu64 " took_us=%" PRIu64 "\n", sent, now_us() - begin);
 	return 0;
+}
+
+/* Keeps a migration from coming to its end, and sees to it that memory arrives as it was. */
+static int pages(uint64_t size, const char *until)
+{
+	enum { PAGE = 4096, AT_ONCE = 256 };
+	volatile uint64_t *words = aligned_alloc(PAGE, size);
+	uint64_t rounds = 0, wrong = 0, page;
+
+	if (!words)
+		die("memory");
+	for (page = 0; page < size / PAGE; page++)
+		words[page * (PAGE / sizeof(*words))] = page;
+	while (access(until, F_OK)) {
+		for (page = 0; page < size / PAGE; page++) {
+			volatile uint64_t *word = &words[page * (PAGE / sizeof(*words))];
+
+			wrong += *word != (rounds << 32) + page;
+			*word = ((rounds + 1) << 32) + page;
+			if (page % AT_ONCE == 0)
+				usleep(1000); /* others want the CPU */
+		}
+		rounds++;
+	}
+	printf("rounds=%" PRIu64 " wrong=%" PRIu64 "\n", rounds, wrong);
+	return wrong != 0;
 }
 
 /* What arrived: by sequence number, and the longest silences. */
@@ -281,8 +310,8 @@ static int udp_send(const char *host, const char *port, const struct stream *s)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: traffic tcp-recv PORT | tcp-send HOST PORT BYTES | udp-recv PORT "
-			"SECONDS |\n"
+	fprintf(stderr, "usage: traffic tcp-recv PORT | tcp-send HOST PORT BYTES |\n"
+			"  tcp-flow HOST PORT FILE | pages MIB FILE | udp-recv PORT SECONDS |\n"
 			"  udp-send HOST PORT RATE SECONDS [SIZE] | udp-echo PORT SECONDS |\n"
 			"  udp-round HOST PORT RATE SECONDS [SIZE]\n");
 	return 2;
@@ -295,7 +324,11 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(what, "tcp-recv"))
 		return tcp_recv(argv[2]);
 	if (argc == 5 && !strcmp(what, "tcp-send"))
-		return tcp_send(argv[2], argv[3], strtoull(argv[4], NULL, 10));
+		return tcp_send(argv[2], argv[3], strtoull(argv[4], NULL, 10), NULL);
+	if (argc == 5 && !strcmp(what, "tcp-flow"))
+		return tcp_send(argv[2], argv[3], UINT64_MAX, argv[4]);
+	if (argc == 4 && !strcmp(what, "pages"))
+		return pages(strtoull(argv[2], NULL, 10) << 20, argv[3]);
 	if (argc == 4 && !strcmp(what, "udp-recv"))
 		return udp_recv(argv[2], atof(argv[3]));
 	if (argc == 4 && !strcmp(what, "udp-echo"))
