@@ -49,6 +49,7 @@ void failover_init(struct failover *f, unsigned card_count, struct failover_io *
 		for (unsigned m = 0; m < io[i].place->member_count; m++)
 			must(io[i].place->member[m].card < card_count);
 		io[i].active = 0;
+		io[i].back_ns = 0;
 	}
 }
 
@@ -101,13 +102,25 @@ static int wanted_member(const struct failover *f, const struct failover_io *io,
 		return io->active;
 	if (!is_usable(f, card))
 		return io->active == member ? usable_member(f, io) : io->active;
-	if (io->active < 0 || (member == 0 && io->revert))
+	if (io->active < 0 || (member == 0 && io->revert && !io->wait_ns))
 		return member;
 	return io->active;
 }
 
+/* Begins or ends the wait of an interface now that 'card' became usable or stopped being it. */
+static void wait_or_not(const struct failover *f, struct failover_io *io, unsigned card,
+			uint64_t now_ns)
+{
+	unsigned preferred = io->place->member[0].card;
+
+	if (io->active <= 0 || !is_usable(f, preferred))
+		io->back_ns = 0;
+	else if (card == preferred && io->revert)
+		io->back_ns = now_ns + io->wait_ns; /* not 0: who need not wait is back */
+}
+
 unsigned failover_tell(struct failover *f, unsigned card, enum failover_event event,
-		       struct failover_action *actions)
+		       uint64_t now_ns, struct failover_action *actions)
 {
 	unsigned count = 0;
 	uint8_t next;
@@ -126,10 +139,37 @@ unsigned failover_tell(struct failover *f, unsigned card, enum failover_event ev
 		struct failover_io *io = &f->io[i];
 		int to = wanted_member(f, io, card);
 
-		if (to == io->active)
-			continue;
-		actions[count++] = (struct failover_action){ i, io->active, to };
+		if (to != io->active)
+			actions[count++] = (struct failover_action){ i, io->active, to };
 		io->active = to;
+		wait_or_not(f, io, card, now_ns);
+	}
+	return count;
+}
+
+uint64_t failover_deadline_ns(const struct failover *f)
+{
+	uint64_t deadline_ns = UINT64_MAX;
+
+	for (unsigned i = 0; i < f->io_count; i++)
+		if (f->io[i].back_ns)
+			deadline_ns = min_u64(deadline_ns, f->io[i].back_ns);
+	return deadline_ns;
+}
+
+unsigned failover_restore(struct failover *f, uint64_t now_ns, struct failover_action *actions)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < f->io_count; i++) {
+		struct failover_io *io = &f->io[i];
+
+		if (!io->back_ns || io->back_ns > now_ns)
+			continue;
+		must(io->active > 0 && is_usable(f, io->place->member[0].card));
+		actions[count++] = (struct failover_action){ i, io->active, 0 };
+		io->active = 0;
+		io->back_ns = 0;
 	}
 	return count;
 }
@@ -146,5 +186,6 @@ bool failover_switch(struct failover *f, unsigned io, int to_member, struct fail
 		return false;
 	*action = (struct failover_action){ io, moved->active, to_member };
 	moved->active = to_member;
+	moved->back_ns = 0;
 	return true;
 }

@@ -4,6 +4,10 @@
  * Pull, link loss and silent death end in the same step.  The caller carries the actions out and
  * tells when; it owns the clock, the cards and the fronts.
  *
+ * An interface that reverts may wait to restore (WTR: ITU-T G.808.1, G.8031): it goes back to its
+ * preferred card when that has been well without a break for a time, so that one that flaps moves it
+ * once.  What fails is left at once, whatever waits; the operator's word ends a wait.
+ *
  * Threads: control.  Memory: caller's. */
 #ifndef FABRIC_FAILOVER_H
 #define FABRIC_FAILOVER_H
@@ -57,7 +61,9 @@ struct failover_action {
 struct failover_io {
 	const struct placement *place;
 	bool revert;          /* goes back to member 0 when that returns */
+	uint64_t wait_ns;     /* wait to restore: and has been well for so long; 0: at once */
 	int active;           /* member now bound; -1: none */
+	uint64_t back_ns;     /* when it goes back to member 0; 0: it does not wait */
 };
 
 struct failover {
@@ -95,7 +101,8 @@ extern const char *const failover_condition_text[FAILOVER_CONDITION_COUNT];
 extern const uint8_t failover_table[FAILOVER_CONDITION_COUNT][FAILOVER_EVENT_COUNT];
 
 /* All cards well, each interface active on its member 0.  card_count is at most
- * FAILOVER_CARDS_MAX; place and revert of each row of 'io' are filled by the caller. */
+ * FAILOVER_CARDS_MAX; place, revert and wait_ns of each row of 'io' are filled by the caller, who may
+ * change the latter two between calls: they count when a card becomes usable. */
 void failover_init(struct failover *f, unsigned card_count, struct failover_io *io,
 		   unsigned io_count);
 enum failover_card_state failover_card_state(const struct failover *f, unsigned card);
@@ -103,14 +110,20 @@ enum failover_card_state failover_card_state(const struct failover *f, unsigned 
  * switches among its own. */
 bool failover_card_can_give(enum failover_card_state state);
 
-/* Tells that 'event' happened to 'card'.  Writes the actions, at most io_count, in the order in which
- * they are to be carried out; the machine's own state is as if they were.  Returns how many. */
+/* Tells that 'event' happened to 'card' at now_ns.  Writes the actions, at most io_count, in the order
+ * in which they are to be carried out; the machine's own state is as if they were.  Returns how many. */
 unsigned failover_tell(struct failover *f, unsigned card, enum failover_event event,
-		       struct failover_action *actions);
+		       uint64_t now_ns, struct failover_action *actions);
+
+/* When failover_restore() is to be called: the end of the first wait.  UINT64_MAX: none waits. */
+uint64_t failover_deadline_ns(const struct failover *f);
+
+/* Moves back each interface whose wait is over by now_ns; actions and result as of failover_tell(). */
+unsigned failover_restore(struct failover *f, uint64_t now_ns, struct failover_action *actions);
 
 /* Moves one interface by the operator's wish; false when the card of that member is not usable, there
- * is no such member, or it is active already.  An interface that reverts goes back when its preferred
- * card returns the next time. */
+ * is no such member, or it is active already.  It does not wait any more: an interface that reverts goes
+ * back when its preferred card returns the next time. */
 bool failover_switch(struct failover *f, unsigned io, int to_member,
 		     struct failover_action *action);
 

@@ -205,3 +205,10 @@ bool site_io_reverts(const struct site *site, const struct site_io *io)
 
 	return group && group->mode != SITE_REDUNDANCY_NONE && group->revert;
 }
+
+uint64_t site_io_wait_to_restore_ns(const struct site *site, const struct site_io *io)
+{
+	if (!site_io_reverts(site, io))
+		return 0;
+	return site_io_group(site, io)->wait_to_restore_s * UINT64_C(1000000000);
+}

@@ -172,6 +172,7 @@ struct site_group {
 	enum site_redundancy mode;
 	enum site_spread spread; /* what two members may not share; default card */
 	bool revert;             /* go back to the preferred card when it returns */
+	unsigned wait_to_restore_s; /* revert: when it has been well for so long; default 0: at once */
 	unsigned standbys;       /* N+M: the M */
 	enum site_standby standby;
 	double dormancy;         /* warm: rate of a spare, as a share of an active one's */
@@ -306,5 +307,7 @@ unsigned site_group_standbys(const struct site_group *group);
 
 /* Whether an interface goes back to its preferred card when that returns. */
 bool site_io_reverts(const struct site *site, const struct site_io *io);
+/* For how long that must have been well before; 0: not at all. */
+uint64_t site_io_wait_to_restore_ns(const struct site *site, const struct site_io *io);
 
 #endif

@@ -196,6 +196,21 @@ static bool check_group_source(struct site_check *check, unsigned g)
 	return true;
 }
 
+/* Who never goes back has nothing to wait for. */
+static void check_wait_to_restore(struct site_check *check, unsigned g)
+{
+	const struct site_group *group = &check->site->groups[g];
+	char path[SITE_PATH_SIZE];
+
+	if (!group->wait_to_restore_s || group->revert)
+		return;
+	snprintf(path, sizeof path, "groups[%u].wait_to_restore_s", g);
+	site_find(check, path,
+		  "group '%s' does not go back to its preferred card, so there is nothing to wait "
+		  "for; set revert: true, or leave this out",
+		  group->name);
+}
+
 static void check_groups(struct site_check *check)
 {
 	const struct site *site = check->site;
@@ -203,6 +218,7 @@ static void check_groups(struct site_check *check)
 	for (unsigned g = 0; g < site->groups_count; g++) {
 		const struct site_group *group = &site->groups[g];
 
+		check_wait_to_restore(check, g);
 		if (!check_group_source(check, g))
 			continue;
 		check_card_list(check, "groups", g, group->cards, group->cards_count);

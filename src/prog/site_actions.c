@@ -46,14 +46,28 @@ int site_run_pull(struct site_run *run, struct run_card *card, struct refusal *w
 	return 0;
 }
 
-/* Overrides for one insert whether interfaces return to the card they prefer. */
+/* Overrides for one insert whether interfaces return to the card they prefer, and that they wait
+ * with it. */
 static void set_reverts(struct site_run *run, enum run_switch_back back)
 {
+	for (unsigned i = 0; i < run->io_count; i++) {
+		const struct site_io *asked = run->ios[i].io;
+		struct failover_io *io = &run->failover_ios[i];
+
+		io->revert = back == RUN_SWITCH_BACK || (back == RUN_SWITCH_BACK_AS_CONFIGURED &&
+							 site_io_reverts(run->site, asked));
+		io->wait_ns =
+			back == RUN_SWITCH_BACK ? 0 : site_io_wait_to_restore_ns(run->site, asked);
+	}
+}
+
+/* Its interfaces stay where they are, by the operator's word: if they wait for it later, that is
+ * told again. */
+static void stay_away(struct site_run *run, const struct run_card *card)
+{
 	for (unsigned i = 0; i < run->io_count; i++)
-		run->failover_ios[i].revert =
-			back == RUN_SWITCH_BACK ||
-			(back == RUN_SWITCH_BACK_AS_CONFIGURED &&
-			 site_io_reverts(run->site, run->ios[i].io));
+		if (run->ios[i].place->member[0].card == card->index)
+			run->ios[i].wait_told = false;
 }
 
 int site_run_insert(struct site_run *run, struct run_card *card, enum run_switch_back back,
@@ -75,6 +89,8 @@ int site_run_insert(struct site_run *run, struct run_card *card, enum run_switch
 		site_move_tell(card, FAILOVER_HEART_CAME, clock_now_ns());
 	site_move_tell(card, FAILOVER_INSERT, clock_now_ns());
 	set_reverts(run, RUN_SWITCH_BACK_AS_CONFIGURED);
+	if (back == RUN_STAY)
+		stay_away(run, card);
 	report_card(card, "inserted", "inserted by the operator");
 	site_mirror_look(run);
 	return 0;

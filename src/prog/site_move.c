@@ -3,6 +3,7 @@
 #include "prog/site_guard.h"
 #include "prog/site_hardware.h"
 #include "prog/site_move.h"
+#include "prog/site_restore.h"
 
 #include "os/clock.h"
 #include "os/log.h"
@@ -324,6 +325,7 @@ static void settle(struct run_io *io)
 {
 	const struct run_move *move = &io->move;
 
+	io->wait_told = false;
 	if (site_disk_is(io) || site_external_is(io))
 		return;
 	if (move->to >= 0)
@@ -359,6 +361,16 @@ static void move_all(struct site_run *run, const struct failover_action *actions
 void site_move_one(struct site_run *run, const struct failover_action *action, uint64_t since_ns)
 {
 	move_all(run, action, 1, since_ns);
+	site_restore_look(run);
+}
+
+unsigned site_move_restore(struct site_run *run)
+{
+	uint64_t now_ns = clock_now_ns();
+	unsigned count = failover_restore(&run->failover, now_ns, run->actions);
+
+	move_all(run, run->actions, count, now_ns);
+	return count;
 }
 
 static bool is_away(const struct run_card *card)
@@ -432,7 +444,7 @@ void site_move_catch_up(struct site_run *run)
 void site_move_tell(struct run_card *card, enum failover_event event, uint64_t since_ns)
 {
 	struct site_run *run = card->run;
-	unsigned count = failover_tell(&run->failover, card->index, event, run->actions);
+	unsigned count = failover_tell(&run->failover, card->index, event, clock_now_ns(), run->actions);
 	bool comes_back = event == FAILOVER_INSERT || event == FAILOVER_HEART_CAME;
 
 	if (comes_back)
@@ -440,4 +452,5 @@ void site_move_tell(struct run_card *card, enum failover_event event, uint64_t s
 	move_all(run, run->actions, count, since_ns);
 	if (!comes_back)
 		cut_off_or_bring_back(card);
+	site_restore_look(run);
 }

@@ -19,6 +19,9 @@ void site_move_tell(struct run_card *card, enum failover_event event, uint64_t s
  * heartbeat; waits for a millisecond or two at most. */
 void site_move_catch_up(struct site_run *run);
 
+/* Carries out the moves back of those whose wait to restore is over; how many, in run->actions. */
+unsigned site_move_restore(struct site_run *run);
+
 /* Carries out one move that was decided elsewhere (the operator's switch). */
 void site_move_one(struct site_run *run, const struct failover_action *action, uint64_t since_ns);
 

@@ -1,11 +1,12 @@
 /* What becomes of interfaces when a card is lost while its worker keeps hold of it, as one does that the host took
  * its CPU from in the middle of a round: nothing at first, and all that was left undone at the beat after the
- * worker went on.
+ * worker went on.  And of interfaces that wait to go back to a card.
  *
  * Cards, the fail-over machine, moves and heartbeats are the real ones.  The test is the worker: it has the hold as
  * long as it likes, so nothing here depends on which thread runs when. */
 #include "prog/site_heart.h"
 #include "prog/site_move.h"
+#include "prog/site_restore.h"
 
 #include "os/clock.h"
 #include "os/log.h"
@@ -17,6 +18,7 @@
 enum { CARDS = 2, IOS = 2, DISK = 2, HEARTBEAT_MS = 3, FDS = 2 };
 
 #define AGO_NS UINT64_C(1000000000) /* when traffic began to be away, before the test was told */
+#define WAIT_NS UINT64_C(20000000) /* to restore, where a test waits */
 
 /* -- what the parts under test meet of the rest of the daemon -- */
 
@@ -158,7 +160,10 @@ static struct run_io ios[IOS];
 static struct site_run run;
 static bool link_is_up[IOS];
 
-static const struct site site = { .heartbeat_ms = HEARTBEAT_MS };
+static char *group_cards[] = { (char []){ "nic0" }, (char []){ "nic1" } };
+static struct site_group group = { .name = (char []){ "pair" }, .cards = group_cards, .cards_count = CARDS,
+				   .mode = SITE_REDUNDANCY_ONE_PLUS_ONE, .revert = true, .wait_to_restore_s = 7 };
+static const struct site site = { .heartbeat_ms = HEARTBEAT_MS, .groups = &group, .groups_count = 1 };
 static const struct site_system vm = { .name = "vm" };
 
 static void set_link(struct ctl *ctl, struct nic_front *front, bool up)
@@ -203,7 +208,7 @@ static void open_io(unsigned i)
 	fake->front.ops = &front_ops;
 	worlds[0].front[i + 1] = fake;
 	link_is_up[i] = true;
-	site_ios[i] = (struct site_io){ .name = i ? "net1" : "net0", .weight = 100 };
+	site_ios[i] = (struct site_io){ .name = i ? "net1" : "net0", .redundancy = group.name, .weight = 100 };
 	places[i] = (struct placement){ .io = i, .member_count = CARDS };
 	for (unsigned m = 0; m < CARDS; m++)
 		places[i].member[m] = (struct placement_function){ m, (uint16_t)(i + 1) };
@@ -241,6 +246,16 @@ static void open_site(bool revert)
 	failover_init(&run.failover, run.card_count, failover_ios, IOS);
 	assert_int_equal(uv_loop_init(&loop), 0);
 	site_heart_start(&run);
+	assert_int_equal(site_restore_start(&run, NULL), 0);
+}
+
+static int open_waiting(void **state)
+{
+	(void)state;
+	open_site(true);
+	for (unsigned i = 0; i < IOS; i++)
+		failover_ios[i].wait_ns = WAIT_NS;
+	return 0;
 }
 
 static int open_reverting(void **state)
@@ -261,6 +276,7 @@ static int close_site(void **state)
 {
 	(void)state;
 	site_heart_stop(&run);
+	site_restore_stop(&run);
 	assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
 	assert_int_equal(uv_loop_close(&loop), 0);
 	for (unsigned i = 0; i < CARDS; i++)
@@ -513,6 +529,82 @@ static void without_another_card_the_guest_sees_its_link_down_when_the_worker_le
 	assert_true(link_is_up[0] && link_is_up[1]);
 }
 
+static unsigned told(const char *kind)
+{
+	const struct event *event;
+	unsigned count = 0;
+
+	for (uint64_t id = 0; (event = events_after(&run.events, id)); id = event->id)
+		count += strcmp(event->kind, kind) == 0;
+	return count;
+}
+
+/* The daemon's timers, until the end of a wait was told. */
+static void await_restored(void)
+{
+	uint64_t limit_ns = clock_now_ns() + UINT64_C(60000000000);
+
+	while (!told("restored")) {
+		assert_true(clock_now_ns() < limit_ns);
+		uv_run(&loop, UV_RUN_ONCE);
+	}
+}
+
+static void a_card_that_flaps_is_left_once_and_waited_for_and_that_is_told_once(void **state)
+{
+	uint64_t since_ns = 0;
+
+	(void)state;
+	tell(0, FAILOVER_LINE_LOST);
+	for (unsigned i = 0; i < 10; i++) { /* no timer runs meanwhile */
+		tell(0, FAILOVER_LINE_CAME);
+		assert_int_equal(site_restore_left_s(&run, &group, &run.cards[0]), 1);
+		assert_int_equal(site_restore_left_s(&run, &group, &run.cards[1]), 0);
+		tell(0, FAILOVER_LINE_LOST);
+		assert_int_equal(site_restore_left_s(&run, &group, &run.cards[0]), 0);
+	}
+	since_ns = clock_now_ns();
+	tell(0, FAILOVER_LINE_CAME);
+	all_are_on(1);
+	assert_int_equal(told("moved"), IOS);
+	assert_int_equal(told("waiting"), 1);
+	await_restored();
+	assert_true(clock_now_ns() - since_ns >= WAIT_NS);
+	assert_string_equal(newest()->object, "group pair");
+	assert_string_equal(newest()->text, "card nic0 has been well for 7 s: 2 interfaces go back to it");
+	assert_int_equal(told("moved"), 2 * IOS);
+	all_are_on(0);
+	tell(0, FAILOVER_LINE_LOST);
+	tell(0, FAILOVER_LINE_CAME);
+	assert_int_equal(told("waiting"), 2); /* another one */
+}
+
+static void a_card_that_its_worker_keeps_when_the_wait_ends_is_gone_back_to_when_that_lets_go(void **state)
+{
+	(void)state;
+	tell(0, FAILOVER_LINE_LOST);
+	tell(0, FAILOVER_LINE_CAME);
+	keeps(0);
+	await_restored();
+	for (unsigned i = 0; i < IOS; i++)
+		assert_int_equal(run.ios[i].bound, 1);
+	goes_on(0);
+	beat();
+	all_are_on(0);
+}
+
+static void a_standby_that_is_pulled_is_left_at_once_and_nobody_waits_any_more(void **state)
+{
+	(void)state;
+	tell(0, FAILOVER_PULL);
+	tell(0, FAILOVER_INSERT);
+	all_are_on(1);
+	tell(1, FAILOVER_PULL);
+	all_are_on(0);
+	assert_int_equal(site_restore_left_s(&run, &group, &run.cards[0]), 0);
+	assert_int_equal(uv_is_active((uv_handle_t *)run.restore_timer), 0);
+}
+
 static void a_disk_card_is_out_and_in_at_the_beat_after_its_worker_let_go(void **state)
 {
 	(void)state;
@@ -554,6 +646,7 @@ static void a_mirrored_disk_is_heard_as_the_other_function_when_that_cards_worke
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_reverting, close_site)
+#define WAITING(f) cmocka_unit_test_setup_teardown(f, open_waiting, close_site)
 	const struct CMUnitTest tests[] = {
 		TEST(a_pulled_card_is_left_at_the_beat_after_its_worker_let_go),
 		TEST(a_late_move_says_how_long_traffic_was_away_since_the_card_was_lost),
@@ -568,6 +661,9 @@ int main(void)
 		TEST(without_another_card_the_guest_sees_its_link_down_when_the_worker_lets_go),
 		TEST(a_disk_card_is_out_and_in_at_the_beat_after_its_worker_let_go),
 		TEST(a_mirrored_disk_is_heard_as_the_other_function_when_that_cards_worker_lets_go),
+		WAITING(a_card_that_flaps_is_left_once_and_waited_for_and_that_is_told_once),
+		WAITING(a_card_that_its_worker_keeps_when_the_wait_ends_is_gone_back_to_when_that_lets_go),
+		WAITING(a_standby_that_is_pulled_is_left_at_once_and_nobody_waits_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

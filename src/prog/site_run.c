@@ -10,6 +10,7 @@
 #include "prog/site_mirror.h"
 #include "prog/site_records.h"
 #include "prog/site_move.h"
+#include "prog/site_restore.h"
 
 #include "os/clock.h"
 #include "os/log.h"
@@ -263,7 +264,7 @@ static int ios_create(struct site_run *run, struct refusal *why)
 		io->mac = site_io_mac(run->site, io->place->system, io->place->io);
 		run->failover_ios[i] = (struct failover_io){
 			.place = io->place, .revert = site_io_reverts(run->site, io->io),
-			.active = 0,
+			.wait_ns = site_io_wait_to_restore_ns(run->site, io->io), .active = 0,
 		};
 	}
 	find_owners(run);
@@ -354,6 +355,8 @@ int site_run_create(struct site_run **out, const struct site *site, uv_loop_t *l
 		run->cards[i].served = true;
 	}
 	err = site_mirror_start(run, why);
+	if (!err)
+		err = site_restore_start(run, why);
 	if (err) {
 		site_run_destroy(run);
 		return err;
@@ -440,6 +443,7 @@ void site_run_destroy(struct site_run *run)
 	if (!run)
 		return;
 	site_heart_stop(run);
+	site_restore_stop(run);
 	site_hardware_destroy(run);
 	site_mirror_stop(run);
 	for (unsigned i = 0; i < run->card_count; i++)

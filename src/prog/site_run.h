@@ -85,6 +85,7 @@ struct run_io {
 	int bound;              /* member of the placement the front is bound to; -1: none */
 	int fds[RUN_IO_FDS_MAX];
 	unsigned fd_count;
+	bool wait_told;         /* that it waits to go back, since its last move: prog/site_restore.h */
 	bool moving;            /* in the step that is being carried out */
 	bool late;              /* a worker did not let go of its card: site_move_catch_up() */
 	uint64_t late_since_ns; /* when the traffic of such a move began to be away */
@@ -116,6 +117,7 @@ struct site_run {
 	struct site_hardware *hardware; /* its real cards; NULL: it has none */
 	struct site_guard *guard; /* its remapping units: prog/site_guard.h */
 	uv_timer_t *heartbeat;
+	uv_timer_t *restore_timer; /* prog/site_restore.h */
 	struct mirror_set *mirror_sets; /* by worker: prog/site_mirror.h */
 	struct mirror **mirrors;
 	uv_timer_t *mirror_timer;

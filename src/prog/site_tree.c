@@ -1,6 +1,7 @@
 #include "prog/site_tree.h"
 #include "prog/site_describe.h"
 #include "prog/site_guard.h"
+#include "prog/site_restore.h"
 
 #include "fabric/hierarchy.h"
 #include "iommu/vtd_walk.h"
@@ -368,11 +369,15 @@ static void put_members(struct site_run *run, const struct site_group *group,
 	tree_put_rows(out, "members");
 	for (unsigned i = 0; i < group->cards_count; i++) {
 		struct run_card *card = site_run_card(run, group->cards[i]);
+		uint64_t left_s;
 
 		tree_row_begin(out, "members");
 		tree_put_text(out, "card", group->cards[i]);
 		tree_put_text(out, "state", site_describe_card_state(card));
 		tree_put_integer(out, "active", active_on(run, group, card));
+		left_s = site_restore_left_s(run, group, card);
+		if (left_s)
+			tree_put_integer(out, "wait_left_s", left_s);
 		tree_row_end(out);
 	}
 }
@@ -394,6 +399,7 @@ static void describe_group(struct site_run *run, unsigned index, struct tree_out
 	tree_put_text(out, "mode", mode_words[group->mode]);
 	tree_put_text(out, "spread", spread_words[group->spread]);
 	tree_put_boolean(out, "revert", group->revert);
+	tree_put_integer(out, "wait_to_restore_s", group->wait_to_restore_s);
 	tree_put_integer(out, "ios", ios);
 	put_members(run, group, out);
 }

@@ -271,6 +271,11 @@ static const struct site_row group_rows[] = {
 	{ .key = "revert", .type = SITE_TYPE_BOOL, .preset = "false", AT(site_group, revert),
 	  .help = "Whether interfaces go back to the preferred card when it returns; without, "
 		  "the group's interfaces are balanced over both cards." },
+	{ .key = "wait_to_restore_s", .type = SITE_TYPE_UINT, .max = 3600, .preset = "0",
+	  .unit = "s", AT(site_group, wait_to_restore_s),
+	  .help = "revert: how long the preferred card must have been well without a break (in its "
+		  "slot, link up, worker answering) before interfaces go back to it, so that a link "
+		  "that flaps moves them once; 0 is at once, ITU-T G.8031 has 300 to 720." },
 	{ .key = "standby", WORDS(standbys), .preset = "hot", AT(site_group, standby),
 	  .help = "How a card that stands by ages: as an active one, slower, not at all; for the "
 		  "availability model, as the rest below." },

@@ -299,6 +299,8 @@ static const struct tree_property member_columns[] = {
 	ROW("card",   TEXT,    PLAIN,  CONF, LISTED, "name of the card"),
 	ROW("state",  TEXT,    PLAIN,  ACT,  LISTED, "state of the card"),
 	ROW("active", INTEGER, THINGS, ACT,  LISTED, "interfaces of the group that use it now"),
+	ROW("wait_left_s", INTEGER, S, READ, LISTED,
+	    "time until interfaces that wait to restore go back to it; absent when none waits"),
 	END,
 };
 
@@ -308,6 +310,8 @@ static const struct tree_property group[] = {
 	ROW("mode",   TEXT,    PLAIN,  CONF, LISTED, "none or 1+1"),
 	ROW("spread", TEXT,    PLAIN,  CONF, LISTED, "what members may not share"),
 	ROW("revert", BOOLEAN, PLAIN,  CONF, LISTED, "interfaces go back when a card returns"),
+	ROW("wait_to_restore_s", INTEGER, S, CONF, SHOWN,
+	    "how long it must have been well before; 0: they go back at once"),
 	ROW("ios",    INTEGER, THINGS, CONF, SHOWN,  "interfaces that use the group"),
 	ROW("active", LIST,    PLAIN,  ACT,  LISTED, "cards that carry its interfaces now"),
 	ROWS_OF("members", CONF, SHOWN, member_columns, "its cards and their states"),

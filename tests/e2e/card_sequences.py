@@ -13,6 +13,8 @@ from world import check, in_time, main, ping_loss, say
 
 STORM_S = 4.0
 FLAPS, FLAP_S = 60, 0.05
+# A wait that no test lasts; flaps within it; and a wait that one does.
+LONG_WAIT_S, WAITING_FLAPS, SHORT_WAIT_S = 3600, 10, 2
 # What an operator may be told when others act at the same time.
 MAY_REFUSE = ("already", "is not pulled", "cannot take it")
 
@@ -27,12 +29,50 @@ class Shelf:
     def __init__(self, world):
         self.net = TwoLines(world)
         self.boxes = [world.namespace(f"box{i}") for i in (1, 2, 3)]
+        self.world = world
+        self.start()
+
+    def start(self, wait_s=0):
         systems = [tap(self.boxes[0], 1, mirror_to="box3/net0"),
                    tap(self.boxes[1], 2, spoof_check=False), tap(self.boxes[2], 3)]
-        self.daemon = world.daemon(site(world, self.net.lines, systems, redundant=True, workers=2),
-                                   namespace=self.net.chassis)
+        made = site(self.world, self.net.lines, systems, redundant=True, wait_s=wait_s, workers=2)
+        self.daemon = self.world.daemon(made, namespace=self.net.chassis, name=f"wait{wait_s}")
         for number, box in enumerate(self.boxes, 1):
             box.address("net0", f"10.77.0.{number}/24")
+
+    def restart(self, wait_s):
+        self.daemon.stop()
+        self.start(wait_s)
+
+        self.seen = 0
+
+    def comes_home(self):
+        """All are on nic0, wherever the start put them: it is in service, and inserted to switch back.  Events count
+        from here."""
+        for card in ("nic0", "nic1"):
+            check(in_time(lambda: self.daemon.facts("card", "show", card)["state"] == "in-service"),
+                  f"{card} is in service")
+        self.tool("card", "pull", "nic0")
+        self.tool("card", "insert", "nic0", "--switch-back")
+        self.serves("at first", "nic0")
+        self.seen = self.daemon.facts("event", "list")[-1]["id"]
+
+    def events(self, kind, about=""):
+        return [event for event in self.daemon.facts("event", "list") if event["id"] > self.seen
+                and event["kind"] == kind and event["object"].startswith(about)]
+
+    def link(self, state):
+        """Of the line of nic0; returns when the daemon has seen it."""
+        self.net.link(0, state)
+        wanted = "in-service" if state == "up" else "line-down"
+        check(in_time(lambda: self.daemon.facts("card", "show", "nic0")["state"] == wanted),
+              f"the line of nic0 is {state}")
+
+    def waits_s(self):
+        """How long interfaces still wait to go back to nic0; None: none does."""
+        members = {row["card"]: row for row in self.daemon.facts("group", "show", "pair")["members"]}
+        check(members["nic1"]["wait_left_s"] is None, "nobody waits for the standby")
+        return members["nic0"]["wait_left_s"]
 
     def tool(self, *words, **more):
         return self.daemon.tool(*words, **more)
@@ -177,6 +217,60 @@ def mirror_gone(shelf):
     check(shelf.daemon.facts("function", "show", "nic0/vf1")["dropped"] == 0, "a mirror that is gone drops nothing")
 
 
+def flaps_and_waits(shelf):
+    shelf.restart(LONG_WAIT_S)
+    shelf.comes_home()
+    check(shelf.daemon.facts("group", "show", "pair")["wait_to_restore_s"] == LONG_WAIT_S, "the group shows its wait")
+    check(shelf.waits_s() is None, "nobody waits for a card that was well all the time")
+    for _ in range(WAITING_FLAPS):
+        shelf.link("down")
+        check(shelf.waits_s() is None, "a card that failed again is not waited for")
+        shelf.link("up")
+        check(0 < shelf.waits_s() <= LONG_WAIT_S, "its return begins the wait anew")
+    shelf.serves(f"after {WAITING_FLAPS} flaps within the wait", "nic1")
+    moves = [event["object"] for event in shelf.events("moved")]
+    check(sorted(moves) == [f"system box{n}/net0" for n in (1, 2, 3)], f"each interface moved once: {moves}")
+    check(len(shelf.events("line-down")) == WAITING_FLAPS, f"while the line flapped {WAITING_FLAPS} times")
+    check(len(shelf.events("waiting", "group pair")) == 1, "and the wait was told once")
+    shelf.tool("system", "switch", "box1", "--io", "net0", "--card", "nic0")
+    cards = [row["cards"] for row in shelf.daemon.facts("system", "list")]
+    check(cards == [["nic0"], ["nic1"], ["nic1"]], f"the operator moves one and need not wait: {cards}")
+    check(shelf.waits_s() > 0, "the others do")
+    shelf.tool("card", "pull", "nic1")
+    check(shelf.on("nic0"), "a standby that fails is left at once")
+    check(shelf.waits_s() is None, "and there is nothing to wait for")
+    shelf.tool("card", "insert", "nic1")
+
+
+def inserts_and_waits(shelf):
+    told = len(shelf.events("waiting"))
+    shelf.tool("card", "pull", "nic0")
+    shelf.tool("card", "insert", "nic0")
+    check(shelf.on("nic1") and shelf.waits_s() > 0, "a card that is inserted is waited for")
+    check(len(shelf.events("waiting")) == told + 1, "which is told")
+    shelf.tool("card", "pull", "nic0")
+    shelf.tool("card", "insert", "nic0", "--no-switch-back")
+    check(shelf.on("nic1") and shelf.waits_s() is None, "unless the operator wants them to stay")
+    shelf.tool("card", "pull", "nic0")
+    shelf.tool("card", "insert", "nic0", "--switch-back")
+    check(shelf.on("nic0") and shelf.waits_s() is None, "or to go back now")
+    check(not shelf.events("restored"), "no wait came to its end so far")
+
+
+def waits_and_goes_back(shelf):
+    shelf.restart(SHORT_WAIT_S)
+    shelf.comes_home()
+    shelf.link("down")
+    began = time.monotonic() # before the daemon can know of the link
+    shelf.link("up")
+    check(in_time(lambda: shelf.on("nic0")), "interfaces go back after the wait")
+    waited_s = time.monotonic() - began
+    check(waited_s >= SHORT_WAIT_S, f"and not before it: {waited_s:.2f} s")
+    check(in_time(lambda: len(shelf.events("restored", "group pair")) == 1), "which is told")
+    check(len(shelf.events("moved")) == 2 * len(shelf.boxes), "each moved away once and back once")
+    shelf.serves("after the wait", "nic0")
+
+
 def workers(world):
     """Three cards and two workers: in turns, both cards of the group would have the same."""
     made = site(world, [f"net_null{i}" for i in range(3)], [vhost(world, "a", 1, redundancy="apart")],
@@ -204,6 +298,9 @@ def body(world):
     both_gone(shelf)
     flaps(shelf)
     storm(shelf)
+    flaps_and_waits(shelf)
+    inserts_and_waits(shelf)
+    waits_and_goes_back(shelf)
     mirror_gone(shelf)
     check(shelf.daemon.process.poll() is None, "the daemon runs")
 

@@ -21,12 +21,13 @@ def vfio(world, name, number, **more):
     return vhost(world, name, number, attachment="vfio-user", **more)
 
 
-def site(world, lines, systems, redundant=False, revert=True, **more):
+def site(world, lines, systems, redundant=False, revert=True, wait_s=0, **more):
     """One chassis with a carrier and a NIC card a line port, and what the systems ask for.
 
     lines      DPDK device strings; the cards are nic0, nic1...
     redundant  the first two cards are the 1+1 group "pair"; every interface is in it
     revert     interfaces prefer nic0; without it they are spread over both cards
+    wait_s     they go back to it when it has been well for so long
     """
     carriers = [{"name": f"carrier{i}",
                  "cards": [{"name": f"nic{i}", "class": "nic", "vfs": 8, "line": line}]}
@@ -38,7 +39,7 @@ def site(world, lines, systems, redundant=False, revert=True, **more):
             "systems": systems, **more}
     if redundant:
         made["groups"] = [{"name": "pair", "cards": ["nic0", "nic1"], "mode": "1+1",
-                           "spread": "carrier", "revert": revert}]
+                           "spread": "carrier", "revert": revert, "wait_to_restore_s": wait_s}]
         for system in systems:
             for io in system["io"]:
                 io["redundancy"] = "pair"
