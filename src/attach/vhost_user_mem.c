@@ -243,6 +243,20 @@ static struct vu_memory *copy(const struct vhost_user *vu, unsigned without)
 	return memory;
 }
 
+/* The place of this very region in the table, by guest address, size and the frontend's own address; VU_SLOTS_MAX:
+ * it is not there. */
+static unsigned place_of(const struct vhost_user *vu, const struct vu_region *region)
+{
+	for (unsigned i = 0; vu->memory && i < vu->memory->count; i++) {
+		const struct dma_region *there = &vu->memory->regions[i];
+
+		if (there->base == region->guest && there->size == region->size &&
+		    there->user_base == region->user)
+			return i;
+	}
+	return VU_SLOTS_MAX;
+}
+
 static int check_room(const struct vhost_user *vu, const struct vu_region *region,
 		      struct refusal *why)
 {
@@ -262,14 +276,18 @@ static int check_room(const struct vhost_user *vu, const struct vu_region *regio
 	return 0;
 }
 
+/* A frontend may say a change once for every pair of queues (QEMU 7.2), for one pair after the other: a region that is
+ * there has been added, and one that is not has been removed, perhaps for parts of it that are there now. */
+
 int vu_add_mem_reg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
 	struct vu_region region;
 	struct vu_memory *memory, *old;
 	int err = vu_region_read(&region, msg->payload + VHOST_USER_SINGLE_FIRST, why);
 
-	if (!err)
-		err = check_room(vu, &region, why);
+	if (err || place_of(vu, &region) < VU_SLOTS_MAX)
+		return err;
+	err = check_room(vu, &region, why);
 	if (err)
 		return err;
 	memory = copy(vu, VU_SLOTS_MAX);
@@ -288,28 +306,18 @@ int vu_add_mem_reg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *wh
 int vu_rem_mem_reg(struct vhost_user *vu, struct vu_msg *msg, struct refusal *why)
 {
 	struct vu_region region;
+	struct vu_memory *memory, *old;
 	int err = vu_region_read(&region, msg->payload + VHOST_USER_SINGLE_FIRST, why);
 
-	if (err)
+	if (err || place_of(vu, &region) == VU_SLOTS_MAX)
 		return err;
-	for (unsigned i = 0; vu->memory && i < vu->memory->count; i++) {
-		const struct dma_region *there = &vu->memory->regions[i];
-		struct vu_memory *memory, *old;
-
-		if (there->base != region.guest || there->size != region.size ||
-		    there->user_base != region.user)
-			continue;
-		memory = copy(vu, i);
-		if (!memory)
-			return -ENOMEM;
-		err = swap(vu, memory, &old, why);
-		vu_rings_settle(vu);
-		drop_unused(vu, old, memory);
-		return err;
-	}
-	refuse(why, "", "no memory region at guest 0x%llx of 0x%llx bytes to remove",
-	       (unsigned long long)region.guest, (unsigned long long)region.size);
-	return -ENOENT;
+	memory = copy(vu, place_of(vu, &region));
+	if (!memory)
+		return -ENOMEM;
+	err = swap(vu, memory, &old, why);
+	vu_rings_settle(vu);
+	drop_unused(vu, old, memory);
+	return err;
 }
 
 void vu_memory_drop(struct vhost_user *vu)

@@ -51,7 +51,7 @@ static void die(const char *what)
 static int bound(int type, const char *port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atol(port)) };
-	int fd = socket(AF_INET, type, 0), one = 1, room = 4 << 20;
+	int fd = socket(AF_INET, type, 0), one = 1, room = 16 << 20;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
