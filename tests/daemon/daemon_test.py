@@ -189,7 +189,9 @@ class Started(unittest.TestCase):
         self.stop(daemon)
 
     def test_a_terminal_that_goes_away_stops_it_cleanly(self):
-        daemon, _ = self.start(self.write({"name": "one", "chassis": chassis(null_card(0))}))
+        # Who runs the tests may have been told to ignore it, and that is inherited.
+        daemon, _ = self.start(self.write({"name": "one", "chassis": chassis(null_card(0))}),
+                               preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
         self.stop(daemon, signal.SIGHUP)
 
     def test_nohup_is_heeded(self):
