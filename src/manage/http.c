@@ -1,3 +1,4 @@
+#include "manage/clients.h"
 #include "manage/http.h"
 #include "manage/internal.h"
 
@@ -5,6 +6,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@
 /* One request on its way. */
 struct exchange {
 	struct MHD_Connection *connection;
+	struct client *client;
 	char *body;
 	size_t body_size;
 	bool too_large;
@@ -30,7 +33,11 @@ struct manage_http {
 	struct MHD_Daemon *daemon;
 	uv_poll_t poll;    /* the daemon's epoll descriptor */
 	uv_timer_t timer;  /* its next time-out, or that of a wait */
+	int listener;      /* -1: none */
+	uv_poll_t door;    /* the listener */
+	uint64_t door_ns;  /* when it is looked at again; 0: whenever somebody comes */
 	unsigned open_handles;
+	struct clients clients;
 	struct exchange *held;
 	unsigned held_count;
 	bool stopping;
@@ -38,7 +45,7 @@ struct manage_http {
 
 static void hold(struct manage_http *http, struct exchange *exchange)
 {
-	exchange->held = true;
+	exchange->held = exchange->client->held = true;
 	exchange->next = http->held;
 	http->held = exchange;
 	http->held_count++;
@@ -52,7 +59,8 @@ static void forget(struct manage_http *http, struct exchange *exchange)
 	while (*at != exchange)
 		at = &(*at)->next;
 	*at = exchange->next;
-	exchange->held = false;
+	exchange->held = exchange->client->held = false;
+	exchange->client->since_ns = clock_now_ns();
 	http->held_count--;
 }
 
@@ -87,6 +95,8 @@ static void arm_timer(struct manage_http *http)
 	uint64_t now_ns = clock_now_ns(), wait_ns = next_deadline_ns(http), ms = UINT64_MAX;
 	MHD_UNSIGNED_LONG_LONG server_ms;
 
+	if (http->door_ns)
+		wait_ns = min_u64(wait_ns, http->door_ns);
 	if (MHD_get_timeout(http->daemon, &server_ms) == MHD_YES)
 		ms = server_ms;
 	if (wait_ns != UINT64_MAX)
@@ -97,9 +107,28 @@ static void arm_timer(struct manage_http *http)
 		must(uv_timer_start(&http->timer, on_timer, ms, 0) == 0);
 }
 
+static void on_door(uv_poll_t *door, int status, int events);
+
+static void open_door(struct manage_http *http)
+{
+	http->door_ns = 0;
+	must(uv_poll_start(&http->door, UV_READABLE, on_door) == 0);
+}
+
+/* Who waits there goes on waiting until then. */
+static void close_door(struct manage_http *http, uint64_t until_ns)
+{
+	http->door_ns = until_ns;
+	uv_poll_stop(&http->door);
+}
+
 static void turn(struct manage_http *http)
 {
-	let_go(http, clock_now_ns());
+	uint64_t now_ns = clock_now_ns();
+
+	let_go(http, now_ns);
+	if (http->door_ns && http->door_ns <= now_ns)
+		open_door(http);
 	MHD_run(http->daemon);
 	arm_timer(http);
 }
@@ -114,6 +143,91 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 	(void)status, (void)events;
 	turn(poll->data);
 }
+
+/* -- connections -- */
+
+static void on_connection(void *owner, struct MHD_Connection *connection, void **state,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct manage_http *http = owner;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*state = clients_add(&http->clients, connection, clock_now_ns());
+		must(*state != NULL); /* the server takes as many as there are places */
+	} else {
+		clients_remove(&http->clients, *state);
+	}
+}
+
+static struct client *client_of(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static bool somebody_knocks(const struct manage_http *http)
+{
+	struct pollfd listener = { .fd = http->listener, .events = POLLIN };
+
+	return poll(&listener, 1, 0) == 1 && listener.revents & POLLIN;
+}
+
+/* The server finds the connection at its end, and forgets it. */
+static void show_out(struct manage_http *http, const struct client *client)
+{
+	shutdown(MHD_get_connection_info(client->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+		 SHUT_RDWR);
+	MHD_run(http->daemon);
+}
+
+/* Whether there is a place for one more, now. */
+static bool make_room(struct manage_http *http)
+{
+	uint64_t now_ns = clock_now_ns(), grace_end_ns = now_ns + CLIENT_GRACE_NS;
+	const struct client *oldest;
+
+	if (http->clients.count < MANAGE_CONNECTIONS_MAX)
+		return true;
+	oldest = clients_oldest(&http->clients);
+	if (oldest)
+		grace_end_ns = oldest->since_ns + CLIENT_GRACE_NS;
+	if (oldest && grace_end_ns <= now_ns) {
+		show_out(http, oldest);
+		grace_end_ns = now_ns + CLIENT_GRACE_NS;
+	}
+	if (http->clients.count < MANAGE_CONNECTIONS_MAX)
+		return true;
+	close_door(http, grace_end_ns);
+	return false;
+}
+
+/* False when nobody else can come in now. */
+static bool let_in(struct manage_http *http)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = accept4(http->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0) { /* when the server does not take it, it closes it */
+		(void)MHD_add_connection(http->daemon, fd, (struct sockaddr *)&address, sizeof address.sun_family);
+		return true;
+	}
+	if (errno == ECONNABORTED || errno == EINTR)
+		return true;
+	if (errno != EAGAIN) /* no descriptors, no memory: later, perhaps */
+		close_door(http, clock_now_ns() + CLIENT_GRACE_NS);
+	return false;
+}
+
+static void on_door(uv_poll_t *door, int status, int events)
+{
+	struct manage_http *http = door->data;
+
+	(void)status, (void)events;
+	while (somebody_knocks(http) && make_room(http) && let_in(http))
+		;
+	turn(http);
+}
+
+/* -- requests -- */
 
 static enum MHD_Result send_response(struct MHD_Connection *connection,
 				     struct manage_response *answer)
@@ -214,11 +328,14 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
 		if (!exchange)
 			return MHD_NO;
 		exchange->connection = connection;
+		exchange->client = client_of(connection);
+		exchange->client->since_ns = clock_now_ns();
 		*state = exchange;
 		return MHD_YES;
 	}
 	if (*data_size)
 		return keep_body(exchange, data, data_size);
+	exchange->client->since_ns = clock_now_ns();
 	if (exchange->too_large)
 		return send_error(connection, 413, "the body is larger than 16384 bytes");
 	return respond(owner, exchange, path, method);
@@ -234,6 +351,7 @@ static void on_completed(void *owner, struct MHD_Connection *connection, void **
 		return;
 	if (exchange->held)
 		forget(owner, exchange);
+	exchange->client->since_ns = clock_now_ns();
 	free(exchange->body);
 	free(exchange);
 	*state = NULL;
@@ -268,7 +386,7 @@ static int listen_at(const char *path, struct refusal *why)
 	unlink(path);
 	fchmod(fd, 0660); /* the mode that bind gives the file, less the umask */
 	if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-	    chmod(path, 0660) != 0 || listen(fd, 2 * MANAGE_CONNECTIONS_MAX) != 0)
+	    chmod(path, 0660) != 0 || listen(fd, MANAGE_QUEUE_MAX) != 0)
 		goto failed;
 	return fd;
 
@@ -307,7 +425,7 @@ static int check_stale(const char *path, struct refusal *why)
 	return answered ? -EADDRINUSE : 0;
 }
 
-static int start_server(struct manage_http *http, int listener, struct refusal *why)
+static int start_server(struct manage_http *http, struct refusal *why)
 {
 	struct MHD_OptionItem options[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL },
@@ -315,16 +433,13 @@ static int start_server(struct manage_http *http, int listener, struct refusal *
 		{ MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)on_unescape, NULL },
 		{ MHD_OPTION_CONNECTION_LIMIT, MANAGE_CONNECTIONS_MAX, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, MANAGE_CONNECTION_SIZE, NULL },
-		{ MHD_OPTION_CONNECTION_TIMEOUT, MANAGE_IDLE_S, NULL },
-		{ MHD_OPTION_LISTEN_SOCKET, listener, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, http->conf.idle_s ? http->conf.idle_s : MANAGE_IDLE_S, NULL },
+		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http },
 		{ MHD_OPTION_END, 0, NULL },
 	};
-	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+			       MHD_USE_NO_LISTEN_SOCKET;
 
-	if (listener < 0) {
-		flags |= MHD_USE_NO_LISTEN_SOCKET;
-		options[array_len(options) - 2].option = MHD_OPTION_END;
-	}
 	http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY,
 					options, MHD_OPTION_END);
 	if (!http->daemon) {
@@ -347,8 +462,17 @@ static int join_loop(struct manage_http *http, struct refusal *why)
 	}
 	must(uv_timer_init(http->conf.loop, &http->timer) == 0);
 	http->open_handles = 2;
-	http->poll.data = http->timer.data = http;
+	http->poll.data = http->timer.data = http->door.data = http;
 	must(uv_poll_start(&http->poll, UV_READABLE, on_ready) == 0);
+	if (http->listener < 0)
+		return 0;
+	err = uv_poll_init(http->conf.loop, &http->door, http->listener);
+	if (err) {
+		refuse(why, "", "the event loop does not take the socket: %s", uv_strerror(err));
+		return err;
+	}
+	http->open_handles++;
+	open_door(http);
 	return 0;
 }
 
@@ -356,23 +480,22 @@ int manage_http_create(struct manage_http **result, const struct manage_conf *co
 		       struct refusal *why)
 {
 	struct manage_http *http = calloc(1, sizeof *http);
-	int listener = -1, err = 0;
+	int err = 0;
 
 	must(http != NULL);
 	http->conf = *conf;
+	http->listener = -1;
 	if (conf->socket_path) {
 		err = check_stale(conf->socket_path, why);
 		if (!err)
-			listener = listen_at(conf->socket_path, why);
-		if (err || listener < 0) {
+			err = http->listener = listen_at(conf->socket_path, why);
+		if (err < 0) {
 			free(http);
-			return err ? err : listener;
+			return err;
 		}
 		memcpy(http->socket_path, conf->socket_path, strlen(conf->socket_path));
 	}
-	err = start_server(http, listener, why);
-	if (err && listener >= 0)
-		close(listener);
+	err = start_server(http, why);
 	if (!err)
 		err = join_loop(http, why);
 	if (err) {
@@ -418,6 +541,10 @@ void manage_http_destroy(struct manage_http *http)
 	http->stopping = true;
 	if (http->open_handles)
 		uv_poll_stop(&http->poll);
+	if (http->open_handles > 2)
+		uv_poll_stop(&http->door);
+	if (http->listener >= 0)
+		close(http->listener);
 	if (http->daemon) {
 		let_go(http, UINT64_MAX); /* the server must not be stopped with any held */
 		MHD_run(http->daemon);
@@ -429,6 +556,8 @@ void manage_http_destroy(struct manage_http *http)
 		free(http);
 		return;
 	}
+	if (http->open_handles > 2)
+		uv_close((uv_handle_t *)&http->door, on_closed);
 	uv_close((uv_handle_t *)&http->poll, on_closed);
 	uv_close((uv_handle_t *)&http->timer, on_closed);
 }

@@ -2,7 +2,8 @@
  * holds who waits for events.  docs/manage.md lists the paths.
  *
  * libmicrohttpd does HTTP on its epoll descriptor, which the event loop watches: no thread, nothing
- * blocks.  A client that sends nonsense, too much or too slowly is answered or dropped.
+ * blocks.  A client that sends nonsense, too much or too slowly is answered or dropped; when all places are taken, whoever
+ * has been waited for the longest makes room for the next.
  *
  * Threads: control.  Memory: allocated; a connection has CONNECTION_SIZE bytes at most. */
 #ifndef MANAGE_HTTP_H
@@ -18,7 +19,9 @@ enum {
 	MANAGE_WAITERS_MAX = 32,          /* requests held for an event */
 	MANAGE_CONNECTION_SIZE = 32768,   /* bytes a connection may use: request line and headers */
 	MANAGE_BODY_SIZE_MAX = 16384,     /* bytes of a request's body */
+	MANAGE_QUEUE_MAX = 512,           /* clients that wait to be connected */
 	MANAGE_IDLE_S = 10,               /* silence after which a connection is closed */
+	MANAGE_GRACE_MS = 200,            /* ... when others wait for its place */
 	MANAGE_WAIT_MAX_S = 60,           /* longest wait for an event */
 	MANAGE_ARGUMENTS_MAX = 4,
 };
@@ -69,6 +72,7 @@ struct manage_report {
 struct manage_conf {
 	uv_loop_t *loop;
 	const char *socket_path; /* NULL: no socket; connections come by manage_http_adopt() */
+	unsigned idle_s; /* 0: MANAGE_IDLE_S */
 	const char *version;
 	struct tree_provider provider;
 	const struct manage_action *actions;

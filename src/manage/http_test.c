@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { PATIENCE_MS = 60000 };
@@ -34,6 +35,52 @@ static int end(void **state)
 	manage_http_destroy(site.http);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	return uv_loop_close(&loop);
+}
+
+/* At a socket of its own, with a patience that nobody here sees the end of. */
+static char directory[32], path_of_socket[48];
+
+static int begin_listening(void **state)
+{
+	struct manage_conf conf = { .loop = &loop, .socket_path = path_of_socket, .idle_s = 600 };
+	struct refusal why;
+
+	(void)state;
+	memset(&site, 0, sizeof site);
+	snprintf(directory, sizeof directory, "/tmp/http_test.XXXXXX");
+	if (uv_loop_init(&loop) != 0 || !mkdtemp(directory))
+		return -1;
+	snprintf(path_of_socket, sizeof path_of_socket, "%s/socket", directory);
+	fake_site_conf(&site, &conf);
+	conf.socket_path = path_of_socket;
+	return manage_http_create(&site.http, &conf, &why);
+}
+
+static int end_listening(void **state)
+{
+	int err = end(state);
+
+	return rmdir(directory) == 0 ? err : -1; /* the socket is gone */
+}
+
+/* Does not wait until it is let in. */
+static int knock(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	memcpy(address.sun_path, path_of_socket, strlen(path_of_socket));
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+	return fd;
+}
+
+static bool is_shown_out(int fd)
+{
+	char byte;
+	ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+
+	return n == 0 || (n < 0 && errno != EAGAIN);
 }
 
 static int dial(void)
@@ -375,6 +422,75 @@ static void test_headers_without_end_are_cut_off(void **state)
 	assert_int_equal(ask("GET", "/v1/card", "", NULL), 200);
 }
 
+static void close_all(const int *fds, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		close(fds[i]);
+}
+
+static unsigned shown_out(const int *fds, unsigned count)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		n += is_shown_out(fds[i]);
+	return n;
+}
+
+/* Twice as many as there are places, and some; those that wait for an event keep theirs. */
+static void test_clients_that_do_not_ask_make_room_for_one_that_does(void **state)
+{
+	static const char wait[] = "GET /v1/event?wait=50 HTTP/1.1\r\nHost: x\r\n\r\n",
+			  *const half[] = { "", "GET /v1/ca", "POST /v1/card/nic0/pull HTTP/1.1\r\nContent-Length: 9\r\n\r\n{" };
+	enum { WAITERS = 10, SILENT = 2 * MANAGE_CONNECTIONS_MAX + 14 };
+	int waiters[WAITERS], silent[SILENT], fd;
+
+	(void)state;
+	for (unsigned i = 0; i < WAITERS; i++) {
+		waiters[i] = knock();
+		say(waiters[i], wait, sizeof wait - 1);
+	}
+	for (unsigned i = 0; i < SILENT; i++) {
+		silent[i] = knock();
+		say(silent[i], half[i % array_len(half)], strlen(half[i % array_len(half)]));
+	}
+	fd = knock();
+	say(fd, "GET /v1/card HTTP/1.1\r\nHost: x\r\n\r\n", 35);
+	assert_int_equal(strncmp(hear(fd, PATIENCE_MS), "HTTP/1.1 200 ", 13), 0);
+	assert_int_equal(shown_out(silent, SILENT), WAITERS + SILENT + 1 - MANAGE_CONNECTIONS_MAX);
+	assert_int_equal(shown_out(waiters, WAITERS), 0);
+	fake_site_add_event(&site);
+	for (unsigned i = 0; i < WAITERS; i++)
+		assert_int_equal(strncmp(hear(waiters[i], PATIENCE_MS), "HTTP/1.1 200 ", 13), 0);
+	assert_int_equal(site.pulled[0], false);
+	close_all(waiters, WAITERS);
+	close_all(silent, SILENT);
+	close(fd);
+}
+
+/* Who has had an answer and stays is as silent as one that never asked; with a place left all may stay. */
+static void test_nobody_is_shown_out_while_there_is_a_place(void **state)
+{
+	int fds[MANAGE_CONNECTIONS_MAX], more;
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(fds); i++) {
+		fds[i] = knock();
+		say(fds[i], "GET /v1/card HTTP/1.1\r\nHost: x\r\n\r\n", 35);
+		assert_int_equal(strncmp(hear(fds[i], PATIENCE_MS), "HTTP/1.1 200 ", 13), 0);
+	}
+	usleep(2000 * MANAGE_GRACE_MS);
+	turn();
+	assert_int_equal(shown_out(fds, array_len(fds)), 0);
+	more = knock();
+	say(more, "GET /v1/card HTTP/1.1\r\nHost: x\r\n\r\n", 35);
+	assert_int_equal(strncmp(hear(more, PATIENCE_MS), "HTTP/1.1 200 ", 13), 0);
+	assert_int_equal(shown_out(fds, array_len(fds)), 1);
+	assert_true(is_shown_out(fds[0]));
+	close_all(fds, array_len(fds));
+	close(more);
+}
+
 static void test_percent_encoding_is_exact(void **state)
 {
 	char to[8];
@@ -390,7 +506,8 @@ static void test_percent_encoding_is_exact(void **state)
 	assert_false(manage_decode("12345678", 8, to, sizeof to));
 }
 
-#define SERVED(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define SERVED(test)    cmocka_unit_test_setup_teardown(test, begin, end)
+#define LISTENING(test) cmocka_unit_test_setup_teardown(test, begin_listening, end_listening)
 
 int main(void)
 {
@@ -409,6 +526,8 @@ int main(void)
 		SERVED(test_the_server_stops_with_requests_waiting),
 		SERVED(test_nonsense_costs_only_its_own_connection),
 		SERVED(test_headers_without_end_are_cut_off),
+		LISTENING(test_clients_that_do_not_ask_make_room_for_one_that_does),
+		LISTENING(test_nobody_is_shown_out_while_there_is_a_place),
 		cmocka_unit_test(test_percent_encoding_is_exact),
 	};
 
