@@ -9,7 +9,7 @@ import threading
 import time
 
 from sites import TwoLines, mac, site, vhost
-from world import check, in_time, main, ping_loss, say
+from world import check, in_time, main, say
 
 STORM_S = 4.0
 FLAPS, FLAP_S = 60, 0.05
@@ -84,8 +84,7 @@ class Shelf:
     def serves(self, when, card):
         check(in_time(lambda: self.on(card)), f"{when}: all interfaces are on {card}")
         for to in (self.net.far_address, "10.77.0.2"):
-            pings = self.boxes[0].run(f"ping -c 5 -i 0.05 -W 10 {to}", check_code=False)
-            check(ping_loss(pings) == 0, f"{when}: box1 reaches {to}")
+            check(self.boxes[0].lost_pings(to, 5) == 0, f"{when}: box1 reaches {to}")
 
     def carrier(self):
         return "NO-CARRIER" not in self.boxes[0].link("net0")["flags"]

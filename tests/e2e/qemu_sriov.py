@@ -8,7 +8,7 @@ vfio-pci and a user-space program; all of them behind the guest's IOMMU, with AT
 import subprocess
 
 from sites import OneLine, mac, site
-from world import Nic, check, facts, guests, main, need, newer_qemu, ping_loss
+from world import Nic, check, facts, guests, main, need, newer_qemu
 
 VFS = 4
 BYTES = 1_000_000
@@ -89,8 +89,7 @@ def try_function(world, net, daemon, guest, interface, i):
     """Traffic over one virtual function alone, to the far end and back."""
     before = counted(daemon)
     guest.run(f"ip addr add 10.77.0.{i}/24 dev {interface} && ip link set {interface} up; sleep 1")
-    loss = ping_loss(guest.run(f"ping -c 10 -i 0.2 -W 2 {net.far_address}", check=False).text)
-    check(loss == 0, f"virtual function {i} ({interface}): ping without loss")
+    check(guest.lost_pings(net.far_address, 10, 200) == 0, f"virtual function {i} ({interface}): ping without loss")
     far = net.far.spawn(world.traffic(), "tcp-recv", str(5000 + i))
     guest.run(f"traffic tcp-send {net.far_address} {5000 + i} {BYTES}")
     got = facts(world.output(far))

@@ -12,7 +12,7 @@ import re
 
 from disks import disk_site
 from sites import TwoLines, site, vfio
-from world import check, facts, guests, main, need, newer_qemu, ping_loss, say
+from world import check, facts, guests, main, need, newer_qemu, say
 
 DISK_MIB = 48
 WRITE_MIB = 4
@@ -100,8 +100,7 @@ def network(world):
     guest = boot(world, "network", [f"{world.dir}/vm.sock"])
     before = line_of(guest, "virtio")
     guest.address("eth0", "10.77.0.1/24")
-    loss = ping_loss(guest.run(f"ping -c 20 -i 0.1 -W 2 {net.far_address}", check=False).text)
-    check(loss == 0, "virtio-net: ping loses nothing")
+    check(guest.lost_pings(net.far_address, 20) == 0, "virtio-net: ping loses nothing")
     far = net.far.spawn(world.traffic(), "tcp-recv", "5001")
     guest.run(f"traffic tcp-send {net.far_address} 5001 {BYTES}", seconds=120)
     got = facts(world.output(far))
@@ -109,8 +108,7 @@ def network(world):
     came = line_of(guest, "virtio") - before
     check(came > 20, f"virtio-net: its interrupts came by INTx ({came})")
     daemon.tool("card", "pull", "nic0")
-    loss = ping_loss(guest.run(f"ping -c 10 -i 0.1 -W 2 {net.far_address}", check=False).text)
-    check(loss == 0, "its card is pulled, and ping loses nothing")
+    check(guest.lost_pings(net.far_address, 10) == 0, "its card is pulled, and ping loses nothing")
     nobody_cared(guest)
     guest.stop()
 

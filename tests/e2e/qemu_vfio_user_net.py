@@ -9,7 +9,7 @@ import json
 import time
 
 from sites import TwoLines, site, vfio
-from world import check, facts, guests, main, need, newer_qemu, ping_loss, say
+from world import check, facts, guests, main, need, newer_qemu, say
 
 BYTES = 4_000_000
 KERNELS = {"no IOMMU": "intel_iommu=off", "strict IOMMU": "intel_iommu=on iommu=nopt iommu.strict=1"}
@@ -38,8 +38,7 @@ def use(world, net, guest, name):
     check(said[0] == "virtio_net", f"{name}: Linux's own driver has it")
     check(int(said[1]) >= 3, f"{name}: with MSI-X vectors ({said[1]})")
     guest.address("eth0", "10.77.0.1/24")
-    loss = ping_loss(guest.run(f"ping -c 20 -i 0.1 -W 2 {net.far_address}", check=False).text)
-    check(loss == 0, f"{name}: ping loses nothing")
+    check(guest.lost_pings(net.far_address, 20) == 0, f"{name}: ping loses nothing")
     far = net.far.spawn(world.traffic(), "tcp-recv", "5001")
     guest.run(f"traffic tcp-send {net.far_address} 5001 {BYTES}", seconds=120)
     got = facts(world.output(far))
@@ -54,8 +53,7 @@ def use(world, net, guest, name):
 
 def pull(daemon, net, guest):
     daemon.tool("card", "pull", "nic0")
-    loss = ping_loss(guest.run(f"ping -c 10 -i 0.1 -W 2 {net.far_address}", check=False).text)
-    check(loss == 0, "its card is pulled, and ping loses nothing")
+    check(guest.lost_pings(net.far_address, 10) == 0, "its card is pulled, and ping loses nothing")
     flaps = guest.run("cat /sys/class/net/eth0/carrier_changes").text.strip()
     check(flaps in ("1", "2"), f"the guest has seen no link flap (changes since it came: {flaps})")
     daemon.tool("card", "insert", "nic0")
@@ -71,8 +69,7 @@ def handed_over(world, daemon, net, guest):
     guest.finish("over")
     got = facts(world.output(far))
     check(got["bytes"] == BYTES and got["wrong"] == 0, f"a TCP stream goes on across two hand-overs ({pauses} ms)")
-    loss = ping_loss(guest.run(f"ping -c 10 -i 0.1 -W 2 {net.far_address}", check=False).text)
-    check(loss == 0, "and then ping loses nothing")
+    check(guest.lost_pings(net.far_address, 10) == 0, "and then ping loses nothing")
     check(guest.run("cat /sys/class/net/eth0/carrier_changes").text == flaps, "the guest has seen no link flap")
 
 

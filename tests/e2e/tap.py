@@ -1,7 +1,7 @@
 """Containers: two namespaces on TAP functions reach each other and a namespace behind the line."""
 
 from sites import OneLine, mac, site
-from world import check, facts, main, ping_loss
+from world import check, facts, main
 
 BYTES = 50_000_000
 
@@ -22,8 +22,7 @@ def body(world):
         check(shown == mac(i), f"box{i} has an interface with the MAC address of the site file")
         box.address("net0", f"10.77.0.{i}/24")
     for to in ("10.77.0.2", net.far_address):
-        loss = ping_loss(boxes[0].run(f"ping -c 10 -i 0.05 -W 10 {to}", check_code=False))
-        check(loss == 0, f"box1 pings {to} without loss")
+        check(boxes[0].lost_pings(to, 10) == 0, f"box1 pings {to} without loss")
     receiver = boxes[1].spawn(world.traffic(), "tcp-recv", "5001")
     boxes[0].run(f"{world.traffic()} tcp-send 10.77.0.2 5001 {BYTES}")
     got = facts(world.output(receiver))

@@ -3,7 +3,7 @@
 import os
 
 from sites import TwoLines, mac, vhost
-from world import Nic, check, main, ping_loss
+from world import Nic, check, main
 
 
 def two_chassis(world, net):
@@ -30,8 +30,7 @@ def body(world):
     for step in ("nothing", "pull nic0", "insert nic0", "pull nic1"):
         if step != "nothing":
             daemon.tool("card", *step.split())
-        loss = ping_loss(guest.run(f"ping -c 5 -i 0.1 -W 10 {net.far_address}", check=False).text)
-        check(loss == 0, f"after {step}: pings without loss")
+        check(guest.lost_pings(net.far_address, 5) == 0, f"after {step}: pings without loss")
 
 
 main("two_chassis", body)

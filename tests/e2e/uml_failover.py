@@ -6,7 +6,7 @@ A stream of numbered datagrams runs from the guest to the far end and back throu
 import time
 
 from sites import TwoLines, site, vhost
-from world import Nic, check, facts, in_time, main, ping_loss, say
+from world import Nic, check, facts, in_time, main, say
 
 RATE = 500       # datagrams a second and direction
 SECONDS = 2.5
@@ -48,8 +48,7 @@ def drill(world, net, daemon, guest, name, act, undo):
         say(f"  {name}: sent {got['sent']:.0f}, lost {got['lost']:.0f}, longest silence "
             f"{got['gap_max_us'] / 1000:.1f} ms")
         check(card(daemon) == "nic1", f"{name}: it has moved to the other")
-        loss = ping_loss(guest.run(f"ping -c 5 -i 0.1 -W 10 {net.far_address}", check=False).text)
-        check(loss == 0, f"{name}: pings go on without loss afterwards")
+        check(guest.lost_pings(net.far_address, 5) == 0, f"{name}: pings go on without loss afterwards")
         undo()
         time.sleep(1)
         if got["lost"] <= LOST_MOST[name]:

@@ -1,7 +1,7 @@
 """Two user-mode Linux guests share one card: they reach each other and a namespace behind the line."""
 
 from sites import OneLine, mac, site, vhost
-from world import Nic, check, facts, main, ping_loss, say
+from world import Nic, check, facts, main, say
 
 BYTES = 20_000_000
 
@@ -28,8 +28,7 @@ def body(world):
     say(f"booted in {a.booted_s:.1f} and {b.booted_s:.1f} s")
 
     for guest, to in ((a, "10.77.0.2"), (b, "10.77.0.1"), (a, net.far_address), (b, net.far_address)):
-        loss = ping_loss(guest.run(f"ping -c 10 -i 0.1 -W 10 {to}", check=False).text)
-        check(loss == 0, f"{guest.name} pings {to} without loss")
+        check(guest.lost_pings(to, 10) == 0, f"{guest.name} pings {to} without loss")
     stream(a, b, "10.77.0.2", 5001)
     stream(b, a, "10.77.0.1", 5002)
 

@@ -124,6 +124,10 @@ class Namespace:
     def run(self, command, check_code=True, timeout=PATIENCE_S):
         return sh(*self.enter("sh", "-c", command), check_code=check_code, timeout=timeout)
 
+    def lost_pings(self, to, count, interval_ms=50):
+        """How many of so many pings nobody answers, however late."""
+        return facts(self.run(f"{self.world.traffic()} ping {to} {count} {interval_ms * 1000}", check_code=False))["lost"]
+
     def spawn(self, *args, preferred=False):
         """A process in this namespace that ends with the test."""
         return self.world.process(*self.enter(*args), preferred=preferred)

@@ -154,6 +154,12 @@ class Guest:
         text = self.run(f"cat /tmp/{tag}.out; rm -f /tmp/{tag}.out /tmp/{tag}.code", check=False)
         return Result(int(code.text) if code.code == 0 and code.text.strip() else -1, text.text)
 
+    def lost_pings(self, to, count, interval_ms=100):
+        """How many of so many pings nobody answers, however late; 'count' when none can be sent."""
+        said = self.run(f"traffic ping {to} {count} {interval_ms * 1000}", check=False).text
+        found = re.search(r" lost=(\d+)", said)
+        return int(found[1]) if found else count
+
     def address(self, interface, address):
         self.run(f"ip addr add {address} dev {interface} && ip link set {interface} up")
 

@@ -8,12 +8,15 @@
  *   traffic udp-send HOST PORT RATE SECONDS [SIZE]   RATE datagrams a second
  *   traffic udp-echo PORT SECONDS      sends every datagram back
  *   traffic udp-round HOST PORT RATE SECONDS [SIZE]  sends to an echo and counts what returns
+ *   traffic ping HOST COUNT INTERVAL_US  echo requests, with patience: ping(8) takes an answer for lost
+ *                                      that comes later than two round trips after the last request
  *
  * Every command ends with one line of key=value pairs and exit code 0 when what it checks held.
  * Times are in microseconds. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +28,7 @@
 #include <unistd.h>
 
 enum { DATAGRAM_MIN = 16, DATAGRAM_MAX = 9000, CHUNK = 65536, LOST_MAX = 1 << 22 };
+enum { PINGS_MAX = 1 << 16, PING_SIZE = 64, PING_PATIENCE_US = 60000000 };
 
 static uint64_t now_us(void)
 {
@@ -308,12 +312,78 @@ static int udp_send(const char *host, const char *port, const struct stream *s)
 	return refused || (s->round && !a.any) ? 1 : 0;
 }
 
+/* RFC 1071, over an even number of bytes */
+static uint16_t checksum(const uint8_t *bytes, size_t size)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < size; i += 2)
+		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+	sum = (sum >> 16) + (sum & 0xffff);
+	return htons((uint16_t)~(sum + (sum >> 16)));
+}
+
+static void send_echo(int fd, uint16_t id, uint64_t seq)
+{
+	uint8_t bytes[PING_SIZE] = { 0 };
+	struct icmphdr head = { .type = ICMP_ECHO };
+
+	head.un.echo.id = htons(id);
+	head.un.echo.sequence = htons((uint16_t)seq);
+	memcpy(bytes, &head, sizeof(head));
+	head.checksum = checksum(bytes, sizeof(bytes));
+	memcpy(bytes, &head, sizeof(head));
+	(void)send(fd, bytes, sizeof(bytes), 0); /* one that cannot be sent is not answered */
+}
+
+static void take_answers(int fd, uint16_t id, struct arrivals *a)
+{
+	uint8_t bytes[256];
+	struct icmphdr head;
+	ssize_t n;
+
+	while ((n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0) {
+		size_t at = (bytes[0] & 15u) * 4u; /* behind the IP header */
+
+		if ((size_t)n < at + sizeof(head))
+			continue;
+		memcpy(&head, bytes + at, sizeof(head));
+		if (head.type == ICMP_ECHOREPLY && ntohs(head.un.echo.id) == id)
+			arrived(a, ntohs(head.un.echo.sequence), now_us());
+	}
+}
+
+static int ping(const char *host, uint64_t count, uint64_t interval_us)
+{
+	struct arrivals a = { .seen = calloc(1, LOST_MAX / 8) };
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	uint16_t id = (uint16_t)getpid();
+	uint64_t seq = 0, due = now_us(), now;
+	struct pollfd p = { .events = POLLIN };
+
+	if (inet_pton(AF_INET, host, &to.sin_addr) != 1)
+		die(host);
+	p.fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+	if (p.fd < 0 || connect(p.fd, (struct sockaddr *)&to, sizeof(to)))
+		die("raw socket");
+	while (a.count < count && ((now = now_us()) < due || seq < count)) {
+		if (now >= due) {
+			send_echo(p.fd, id, seq++);
+			due = now + (seq < count ? interval_us : PING_PATIENCE_US);
+		} else if (poll(&p, 1, (int)((due - now) / 1000) + 1) > 0) {
+			take_answers(p.fd, id, &a);
+		}
+	}
+	print_arrivals(&a, count);
+	return a.count == count ? 0 : 1;
+}
+
 static int usage(void)
 {
 	fprintf(stderr, "usage: traffic tcp-recv PORT | tcp-send HOST PORT BYTES |\n"
 			"  tcp-flow HOST PORT FILE | pages MIB FILE | udp-recv PORT SECONDS |\n"
 			"  udp-send HOST PORT RATE SECONDS [SIZE] | udp-echo PORT SECONDS |\n"
-			"  udp-round HOST PORT RATE SECONDS [SIZE]\n");
+			"  udp-round HOST PORT RATE SECONDS [SIZE] | ping HOST COUNT INTERVAL_US\n");
 	return 2;
 }
 
@@ -333,6 +403,8 @@ int main(int argc, char **argv)
 		return udp_recv(argv[2], atof(argv[3]));
 	if (argc == 4 && !strcmp(what, "udp-echo"))
 		return udp_echo(argv[2], atof(argv[3]));
+	if (argc == 5 && !strcmp(what, "ping") && strtoull(argv[3], NULL, 10) <= PINGS_MAX)
+		return ping(argv[2], strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
 	if (argc >= 6 && (!strcmp(what, "udp-send") || !strcmp(what, "udp-round"))) {
 		struct stream s = { .rate = atof(argv[4]),
 				    .seconds = atof(argv[5]),
