@@ -430,6 +430,61 @@ static void test_what_came_in_while_a_card_was_away_is_thrown_away(void **state)
 	close_pair();
 }
 
+/* Function 1 of a card that is back, with a line that has received 300 frames meanwhile. */
+static void come_back(void)
+{
+	struct nic_vf_conf conf = world_vf(1);
+
+	open_pair();
+	world_bind(&a, 1, &conf);
+	world_hold(&a);
+	nic_card_detach(NULL, a.card);
+	world_release(&a);
+	for (unsigned i = 0; i < 300; i++)
+		world_arrive(&a, BROADCAST_MAC, OUTSIDE_MAC, 0, 60);
+	world_hold(&a);
+	nic_card_attach(NULL, a.card);
+}
+
+/* A neighbour answers before the driver is asked for what has come. */
+static void answer_during_send(void *owner)
+{
+	(void)owner;
+	world_arrive(&a, WORLD_MAC(1), OUTSIDE_MAC, 0, 100);
+	a.line->during_send = NULL;
+}
+
+static void test_what_answers_the_first_frame_of_a_card_that_is_back_comes_in(void **state)
+{
+	(void)state;
+	come_back();
+	world_release(&a);
+	world_send(&a, 1, OUTSIDE_MAC, WORLD_MAC(1), 0, 60);
+	a.line->during_send = answer_during_send;
+	world_run(&a);
+	assert_int_equal(a.line->sent, 1);
+	assert_int_equal(a.front[1]->given, 1);
+	close_pair();
+}
+
+static void test_a_card_that_is_back_announces_once_what_is_old_has_been_read(void **state)
+{
+	(void)state;
+	come_back();
+	nic_card_announce(NULL, a.card, 1);
+	world_release(&a);
+	for (unsigned rounds = 0; a.line->sent == 0; rounds++) {
+		assert_true(rounds < 10);
+		assert_int_equal(nic_card_deadline_ns(NULL, a.card), 0);
+		nic_card_poll(NULL, a.card, a.now_ns += 1000);
+		assert_true(a.line->sent == 0 || rounds >= 3);
+	}
+	assert_int_equal(a.line->sent, 1);
+	assert_int_equal(get_be16(a.line->log[0].bytes + 12), ETHERTYPE_RARP);
+	assert_int_equal(a.front[1]->given, 0);
+	close_pair();
+}
+
 static void test_all_buffers_come_back_when_the_line_is_taken_away(void **state)
 {
 	uint64_t seed = check_seed();
@@ -545,6 +600,8 @@ int main(void)
 		cmocka_unit_test(test_frames_received_while_control_has_the_card_are_kept),
 		cmocka_unit_test(test_a_detached_card_does_nothing_and_comes_back_empty),
 		cmocka_unit_test(test_what_came_in_while_a_card_was_away_is_thrown_away),
+		cmocka_unit_test(test_what_answers_the_first_frame_of_a_card_that_is_back_comes_in),
+		cmocka_unit_test(test_a_card_that_is_back_announces_once_what_is_old_has_been_read),
 		cmocka_unit_test(test_all_buffers_come_back_when_the_line_is_taken_away),
 		cmocka_unit_test(test_every_front_is_armed_before_sleep_and_disarmed_after),
 		cmocka_unit_test(test_frames_that_came_while_control_had_the_card_are_work_before_sleep),

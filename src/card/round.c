@@ -224,6 +224,8 @@ static uint64_t line_deadline_ns(const struct nic_card *card)
 {
 	if (!card->line || !card->esw.line_up || arbiter_is_empty(&card->arb))
 		return UINT64_MAX;
+	if (card->stale_windows)
+		return 0;
 	if (!esw_meter_allows(&card->line_meter))
 		return esw_meter_ready_ns(&card->line_meter);
 	return card->line_refused ? card->now_ns + CARD_RETRY_NS : 0;

@@ -16,7 +16,8 @@ static void choose_frames(struct nic_card *card, struct window *w)
 	unsigned room, picked;
 
 	w->urgent_count = w->out_count = 0;
-	if (!card->esw.line_up)
+	/* While old news is read nothing is sent: what answers it would be taken for old news as well. */
+	if (!card->esw.line_up || card->stale_windows)
 		return;
 	if (card->announcing)
 		w->urgent_count = card_announce_due(card, w->out, CARD_WINDOW_OUT);
@@ -105,6 +106,7 @@ static bool is_stale(struct nic_card *card, const struct window *w)
 	if (!card->stale_windows)
 		return false;
 	card->stale_windows = w->rx_count ? card->stale_windows - 1 : 0;
+	card->deadline_ns = 0; /* what waits goes with one of the next windows */
 	return true;
 }
 
@@ -134,6 +136,7 @@ bool card_window(struct worker *worker, struct nic_card *card, unsigned *moved)
 {
 	struct window *w = &card->window;
 	uint32_t generation = card->generation;
+	bool waits = card->stale_windows > 0; /* what is to be sent */
 
 	must(card_window_is(card, WINDOW_CLOSED) && card->rx_count == 0);
 	card->line_refused = false;
@@ -142,7 +145,7 @@ bool card_window(struct worker *worker, struct nic_card *card, unsigned *moved)
 	set_state(card, WINDOW_OPEN);
 	hold_give(&card->hold, HOLD_WORKER);
 	let_driver_run(worker, w);
-	*moved += w->accepted + w->rx_count;
+	*moved += w->accepted + w->rx_count + waits;
 	set_state(card, WINDOW_BACK);
 	if (!hold_try(&card->hold, HOLD_WORKER))
 		return false; /* the control thread has it: the next round settles, or it does */
