@@ -126,7 +126,8 @@ class Namespace:
 
     def lost_pings(self, to, count, interval_ms=50):
         """How many of so many pings nobody answers, however late."""
-        return facts(self.run(f"{self.world.traffic()} ping {to} {count} {interval_ms * 1000}", check_code=False))["lost"]
+        said = self.run(f"{self.world.traffic()} ping {to} {count} {interval_ms * 1000}", check_code=False)
+        return facts(said)["lost"]
 
     def spawn(self, *args, preferred=False):
         """A process in this namespace that ends with the test."""
