@@ -2,8 +2,8 @@
  * holds who waits for events.  docs/manage.md lists the paths.
  *
  * libmicrohttpd does HTTP on its epoll descriptor, which the event loop watches: no thread, nothing
- * blocks.  A client that sends nonsense, too much or too slowly is answered or dropped; when all places are taken, whoever
- * has been waited for the longest makes room for the next.
+ * blocks.  A client that sends nonsense, too much or too slowly is answered or dropped; when all places are taken,
+ * whoever has been waited for the longest makes room for the next.
  *
  * Threads: control.  Memory: allocated; a connection has CONNECTION_SIZE bytes at most. */
 #ifndef MANAGE_HTTP_H

@@ -441,7 +441,8 @@ static unsigned shown_out(const int *fds, unsigned count)
 static void test_clients_that_do_not_ask_make_room_for_one_that_does(void **state)
 {
 	static const char wait[] = "GET /v1/event?wait=50 HTTP/1.1\r\nHost: x\r\n\r\n",
-			  *const half[] = { "", "GET /v1/ca", "POST /v1/card/nic0/pull HTTP/1.1\r\nContent-Length: 9\r\n\r\n{" };
+			  *const half[] = { "", "GET /v1/ca",
+					    "POST /v1/card/nic0/pull HTTP/1.1\r\nContent-Length: 9\r\n\r\n{" };
 	enum { WAITERS = 10, SILENT = 2 * MANAGE_CONNECTIONS_MAX + 14 };
 	int waiters[WAITERS], silent[SILENT], fd;
 
