@@ -192,6 +192,41 @@ static int with_aer_at_the_end(struct conform_target *target, unsigned function,
 	return 0;
 }
 
+static int with_answers_150_ms_later(struct conform_target *target, unsigned function, unsigned offset, unsigned size,
+				     uint32_t *value)
+{
+	int err = plain_ops->read(target, function, offset, size, value);
+
+	card.now_ns += UINT64_C(150000000);
+	return err;
+}
+
+static void run_with_late_answers(const struct defect *defect)
+{
+	struct conform_target_ops ops;
+
+	broken_init(&card, SPECIMEN_CARD, defect);
+	plain_ops = card.target.ops;
+	ops = *plain_ops;
+	ops.read = with_answers_150_ms_later;
+	card.target.ops = &ops;
+	conform_run(&report, &card.target, CONFORM_DESTRUCTIVE);
+}
+
+/* Its process did not run for a while. */
+static void a_function_whose_answers_come_late_is_not_late_after_a_reset(void **state)
+{
+	static const struct defect slow = { .assertion = "flr.time", .trick = TRICK_FLR_SLOW, .on = SPECIMEN_CARD };
+
+	(void)state;
+	run_with_late_answers(NULL);
+	print_failures();
+	assert_int_equal(report.failed, 0);
+	assert_int_equal(verdict("flr.time", 0), CONFORM_PASS);
+	run_with_late_answers(&slow);
+	assert_int_equal(verdict("flr.time", 0), CONFORM_FAIL);
+}
+
 static void an_extended_capability_that_runs_over_the_end_is_told_and_not_read(void **state)
 {
 	struct conform_target_ops ops;
@@ -221,6 +256,7 @@ int main(void)
 		cmocka_unit_test(a_destructive_run_leaves_vfs_off),
 		cmocka_unit_test(names_of_assertions_are_unique),
 		cmocka_unit_test(a_broken_way_ends_the_run),
+		cmocka_unit_test(a_function_whose_answers_come_late_is_not_late_after_a_reset),
 		cmocka_unit_test(
 			an_extended_capability_that_runs_over_the_end_is_told_and_not_read),
 	};
