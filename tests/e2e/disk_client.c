@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COMMANDS = 1000, /* at each depth */ FILL_DEPTH = 16, WORK_DEPTH = 32, SILENCE_S = 20, CONFIG_REGION = 7 };
+enum { COMMANDS = 1000, /* at each depth */ FILL_DEPTH = 16, WORK_DEPTH = 32, SILENCE_S = 120, CONFIG_REGION = 7 };
 
 static struct {
 	const struct client_kind *kind;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WAIT_S = 30 };
+enum { WAIT_S = 120 };
 
 static struct {
 	struct vfio_user_client *client;

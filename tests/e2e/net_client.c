@@ -29,7 +29,7 @@ enum {
 	RX, TX, QUEUES,
 	ENTRIES = 256, DEPTH_MAX = 128, FRAMES = 300, /* at each depth, each way */
 	MEMORY = 4 << 20, RINGS_AT = 0x1000, RING_STEP = 1 << 20, BUFFERS_AT = 2 << 20, BUFFER = 2048,
-	CONFIG_REGION = 7, SILENCE_S = 20,
+	CONFIG_REGION = 7, SILENCE_S = 120,
 	ETHER = 14, NUMBER = 8, FRAME_MIN = 60, FRAME_MAX = 1514,
 };
 /* Above 2^45, as SPDK's client maps its own addresses. */

@@ -6,7 +6,7 @@ import struct
 import subprocess
 
 from nvme_shared import Driver
-from world import check, main
+from world import PATIENCE_S, check, main
 
 ALLOCATE, OFFLINE, ASSIGN, ONLINE = 1, 7, 8, 9
 VQ, VI = 0, 1
@@ -36,7 +36,7 @@ def socket(world, system):
 def status_before_a_driver(world, system):
     """What the registers say to who has not touched them."""
     words = subprocess.run([world.program("tests/e2e/nvme_talk"), socket(world, system), "csts"], check=True,
-                           stdout=subprocess.PIPE, text=True, timeout=30).stdout.split()
+                           stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S).stdout.split()
     return int(words[1], 16)
 
 
@@ -46,7 +46,8 @@ def status(driver):
 
 def refuses_a_driver(world, system):
     done = subprocess.run([world.program("tests/e2e/nvme_talk"), socket(world, system)], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S,
+                          check=False)
     return done.returncode == 1 and "the driver does not come up" in done.stderr
 
 
@@ -140,7 +141,7 @@ def handed_over(world, daemon, sound, a, b):
     daemon.site_path = path.replace(".yaml", "-other.yaml")
     with open(daemon.site_path, "w", encoding="utf-8") as out:
         out.write(other)
-    code = daemon.spawn("--take-over").wait(40)
+    code = daemon.spawn("--take-over").wait(PATIENCE_S)
     daemon.site_path = path
     check(code == 4 and "has a client, and is another in the new site file" in daemon.log(), "so it is not handed over")
     daemon.hand_over()

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MEMORY = 4 << 20, DATA_AT = 2 << 20, DATA_MAX = 8192, WAIT_S = 20, CONFIG_REGION = 7, LINE = 20000 };
+enum { MEMORY = 4 << 20, DATA_AT = 2 << 20, DATA_MAX = 8192, WAIT_S = 120, CONFIG_REGION = 7, LINE = 20000 };
 #define IOVA UINT64_C(0x100000)
 
 static struct {

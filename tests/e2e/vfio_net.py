@@ -5,14 +5,14 @@ import os
 import subprocess
 
 from sites import mac, site, vfio
-from world import check, main
+from world import PATIENCE_S, check, main
 
 
 def run(world, daemon, mode, seed):
     before = sum(kicks(daemon))
     sockets = [os.path.join(world.dir, name + ".sock") for name in ("a", "b")]
     done = subprocess.run([world.program("tests/e2e/net_client"), sockets[0], mac(1), sockets[1], mac(2), mode,
-                           str(seed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100)
+                           str(seed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S)
     check(done.returncode == 0, f"{mode}: all frames arrive in order, as they were sent ({done.stdout.strip()})")
     rung = sum(kicks(daemon)) - before
     said = int(done.stdout.split("notified=")[1])

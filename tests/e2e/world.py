@@ -206,7 +206,7 @@ class Daemon:
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                     start_new_session=True)
 
-    def hand_over(self, seconds=40):
+    def hand_over(self, seconds=PATIENCE_S):
         """Another process takes the site over from this one, which ends; the pause in ms, as the log has it."""
         before, self.process = self.process, self.spawn("--take-over")
         try:
