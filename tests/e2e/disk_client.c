@@ -11,6 +11,7 @@
  *
  * The last line says what was done: "commands=N bytes=N".  Exit code 1: something is not as it should be. */
 #include "disk_client.h"
+#include "patient_client.h"
 
 #include "base/bytes.h"
 #include "spec/pcie.h"
@@ -378,7 +379,7 @@ static void dial(const char *path)
 	struct vfio_user_client_window window = { .address = CLIENT_IOVA, .size = CLIENT_MEMORY, .flags = 3 };
 	uint8_t command[2] = { 6, 0 }; /* memory space, bus master */
 	struct refusal why = { 0 };
-	int err = vfio_user_client_open(&d.client, path, &why);
+	int err = patient_client_open(&d.client, path, &why);
 
 	if (err)
 		fail(why.text[0] ? why.text : "cannot connect", err);

@@ -7,7 +7,8 @@
  * each has to arrive, once, in order, as it was sent.  silent: the drivers never notify the device.
  *
  * The last line says what was done: "frames=N bytes=N notified=N".  Exit code 1: something is not as it should be. */
-#include "attach/vfio_user_client.h"
+#include "patient_client.h"
+
 #include "base/bytes.h"
 #include "pcie/kinds.h"
 #include "sim/guest_ring.h"
@@ -149,7 +150,7 @@ static void open_end(struct end *e, const char *path, const char *mac)
 {
 	struct vfio_user_client_window window = { .address = IOVA, .size = MEMORY, .flags = 3 };
 	const uint8_t command[2] = { SPEC_PCI_COMMAND_MEMORY | SPEC_PCI_COMMAND_MASTER, 0 };
-	int err = vfio_user_client_open(&e->client, path, NULL);
+	int err = patient_client_open(&e->client, path, NULL);
 
 	if (err)
 		fail(path, err);

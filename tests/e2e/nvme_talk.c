@@ -8,7 +8,8 @@
  *   csts       "csts VALUE", the register
  *   event MS   "event DW0", or "none" when none comes in that time
  * It ends with its input, shutting the controller down. */
-#include "attach/vfio_user_client.h"
+#include "patient_client.h"
+
 #include "base/bytes.h"
 #include "dev/nvme_driver.h"
 #include "spec/pcie.h"
@@ -63,7 +64,7 @@ static void dial(const char *path)
 	struct vfio_user_client_window window = { .address = IOVA, .size = MEMORY, .flags = 3 };
 	uint8_t command[2] = { 6, 0 }; /* memory space, bus master */
 	struct refusal why = { 0 };
-	int err = vfio_user_client_open(&t.client, path, &why);
+	int err = patient_client_open(&t.client, path, &why);
 
 	if (err)
 		fail(why.text[0] ? why.text : "cannot connect", err);
