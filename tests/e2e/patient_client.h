@@ -1,5 +1,5 @@
-/* tests/e2e/patient_client.h -- a vfio-user client of the tests: the daemon may be late by minutes, as on a machine that
- * others use, and is not taken for one that never answers. */
+/* tests/e2e/patient_client.h -- a vfio-user client of the tests: the daemon may be late by a minute, as on a machine
+ * that others use, and is not taken for one that never answers. */
 #ifndef TESTS_E2E_PATIENT_CLIENT_H
 #define TESTS_E2E_PATIENT_CLIENT_H
 
