@@ -14,7 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COSTS = 10 };
+enum {
+	COSTS = 10,
+	TOLD_MOST = 8, /* systems whose figures changed at once that have an event each */
+};
 
 /* One unit's share. */
 struct cost {
@@ -49,7 +52,7 @@ struct site_avail {
 	struct site_run *run;
 	struct job *job;		  /* going on; NULL: none */
 	bool card_failed[SITE_CARDS_MAX]; /* of the last calculation that was begun */
-	bool stale;			  /* more changed while it was going on */
+	uv_timer_t *rest;		  /* active: one has just ended, the next has to wait */
 	struct figures *figures;
 	unsigned count;
 	struct site_model_notes notes;
@@ -173,28 +176,65 @@ static double minutes(const struct avail_answer *a)
 	return middle(a) * AVAIL_MINUTES_A_YEAR;
 }
 
-/* Tells of a figure that is not what it was. */
+struct change {
+	unsigned system;
+	double was, is; /* minutes a year */
+};
+
+static int compare_changes(const void *a, const void *b)
+{
+	const struct change *x = a, *y = b;
+	double first = fabs(x->is - x->was), second = fabs(y->is - y->was);
+
+	if (first != second)
+		return first < second ? 1 : -1;
+	return x->system < y->system ? -1 : x->system > y->system;
+}
+
+static void tell_change(struct site_avail *avail, const struct change *change)
+{
+	char object[TREE_NAME_MAX];
+
+	snprintf(object, sizeof object, "system %s", site_avail_name(avail, change->system));
+	events_add(&avail->run->events, "availability", object,
+		   "is out %.4g minutes a year as the site stands; it was %.4g, and is %.4g with "
+		   "every card in service",
+		   change->is, change->was, minutes(&avail->figures[change->system].design));
+	events_publish(&avail->run->events);
+}
+
+/* Tells of figures that are not what they were, the greatest changes first; of many in one event,
+ * so that they do not drive all others out of the list. */
 static void tell_changes(struct site_avail *avail, const struct figures *before)
 {
-	for (unsigned i = 0; i + 1 < avail->count; i++) {
+	struct change *changes = calloc(avail->count, sizeof *changes);
+	unsigned count = 0;
+
+	for (unsigned i = 0; changes && i + 1 < avail->count; i++) {
 		const struct figures *now = &avail->figures[i];
 		double was = minutes(before ? &before[i].now : &now->design),
 		       is = minutes(&now->now);
-		char object[TREE_NAME_MAX];
 
-		if (fabs(is - was) <= 1e-3 * was)
-			continue;
-		snprintf(object, sizeof object, "system %s", site_avail_name(avail, i));
-		events_add(&avail->run->events, "availability", object,
-			   "is out %.4g minutes a year as the site stands; it was %.4g, and is "
-			   "%.4g with "
-			   "every card in service",
-			   is, was, minutes(&now->design));
+		if (fabs(is - was) > 1e-3 * was)
+			changes[count++] = (struct change){ i, was, is };
+	}
+	if (count)
+		qsort(changes, count, sizeof *changes, compare_changes);
+	for (unsigned i = 0; i < count && i < TOLD_MOST; i++)
+		tell_change(avail, &changes[i]);
+	if (count > TOLD_MOST) {
+		events_add(&avail->run->events, "availability", "site",
+			   "%u more systems have other figures than before: midplane avail list",
+			   count - TOLD_MOST);
 		events_publish(&avail->run->events);
 	}
+	free(changes);
 }
 
-static void begin(struct site_avail *avail);
+static void on_rested(uv_timer_t *timer)
+{
+	site_avail_look(timer->data);
+}
 
 static void on_done(uv_work_t *work, int status)
 {
@@ -221,15 +261,13 @@ static void on_done(uv_work_t *work, int status)
 		avail->calculated_wall_ns = clock_wall_ns();
 	}
 	free_job(job);
-	if (avail->stale)
-		begin(avail);
+	must(uv_timer_start(avail->rest, on_rested, SITE_AVAIL_REST_MS, 0) == 0);
 }
 
 static void begin(struct site_avail *avail)
 {
 	struct job *job;
 
-	avail->stale = false;
 	if (!avail->run->site->systems_count)
 		return; /* nobody's availability */
 	job = calloc(1, sizeof *job);
@@ -249,42 +287,58 @@ static void begin(struct site_avail *avail)
 	must(uv_queue_work(avail->run->loop, &job->work, on_pool, on_done) == 0);
 }
 
-void site_avail_look(struct site_avail *avail)
+/* Which cards are out, and whether the last calculation that was begun knew other ones. */
+static bool is_changed(const struct site_avail *avail, bool failed[SITE_CARDS_MAX])
 {
-	bool failed[SITE_CARDS_MAX] = { false };
-
+	memset(failed, 0, SITE_CARDS_MAX * sizeof *failed);
 	for (unsigned i = 0; i < avail->run->card_count; i++)
 		failed[i] =
 			failover_card_state(&avail->run->failover, i) != FAILOVER_CARD_IN_SERVICE;
-	if (memcmp(failed, avail->card_failed, sizeof failed) == 0)
-		return;
+	return memcmp(failed, avail->card_failed, sizeof avail->card_failed) != 0;
+}
+
+void site_avail_look(struct site_avail *avail)
+{
+	bool failed[SITE_CARDS_MAX];
+
+	if (avail->job || uv_is_active((uv_handle_t *)avail->rest) || !is_changed(avail, failed))
+		return; /* it is looked again after the rest */
 	memcpy(avail->card_failed, failed, sizeof failed);
-	if (avail->job)
-		avail->stale = true;
-	else
-		begin(avail);
+	begin(avail);
 }
 
 int site_avail_create(struct site_avail **out, struct site_run *run)
 {
 	struct site_avail *avail = calloc(1, sizeof *avail);
+	bool failed[SITE_CARDS_MAX];
 
-	if (!avail)
+	if (avail)
+		avail->rest = malloc(sizeof *avail->rest);
+	if (!avail || !avail->rest) {
+		free(avail);
 		return -ENOMEM;
+	}
 	avail->run = run;
 	avail->count = run->site->systems_count + 1;
-	for (unsigned i = 0; i < run->card_count; i++)
-		avail->card_failed[i] =
-			failover_card_state(&run->failover, i) != FAILOVER_CARD_IN_SERVICE;
+	must(uv_timer_init(run->loop, avail->rest) == 0);
+	avail->rest->data = avail;
+	if (is_changed(avail, failed))
+		memcpy(avail->card_failed, failed, sizeof failed);
 	begin(avail);
 	*out = avail;
 	return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle);
 }
 
 void site_avail_destroy(struct site_avail *avail)
 {
 	if (!avail)
 		return;
+	uv_close((uv_handle_t *)avail->rest, on_closed);
 	if (avail->job) {
 		avail->job->avail = NULL;
 		atomic_store_explicit(&avail->job->abandoned, true, memory_order_relaxed);
@@ -334,10 +388,11 @@ static void put_out_now(const struct site_avail *avail, struct tree_out *out)
 void site_avail_describe(const struct site_avail *avail, unsigned index, struct tree_out *out)
 {
 	const struct figures *figures = avail->figures ? &avail->figures[index] : NULL;
+	bool failed[SITE_CARDS_MAX];
 	char time[32];
 
 	put_out_now(avail, out);
-	tree_put_boolean(out, "calculating", avail->job != NULL);
+	tree_put_boolean(out, "calculating", avail->job || is_changed(avail, failed));
 	if (!figures || !figures->known)
 		return;
 	clock_format(avail->calculated_wall_ns, time);

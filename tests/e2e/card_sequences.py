@@ -15,6 +15,8 @@ STORM_S = 4.0
 FLAPS, FLAP_S = 60, 0.05
 # A wait that no test lasts; flaps within it; and a wait that one does.
 LONG_WAIT_S, WAITING_FLAPS, SHORT_WAIT_S = 3600, 10, 2
+# Systems with figures of their own, how many of them are told of one by one, and the rest after a calculation.
+FIGURES, TOLD_MOST, REST_S = 12, 8, 5
 # What an operator may be told when others act at the same time.
 MAY_REFUSE = ("already", "is not pulled", "cannot take it")
 
@@ -207,6 +209,43 @@ def flaps(shelf):
     check(shelf.carrier_changes() == changes, "the container saw no link change of its own")
 
 
+def availability(world):
+    """What a pull does to the figures of more systems than have an event each; and of a card that flaps."""
+    systems = [vhost(world, f"s{number:02}", number, redundancy="apart") for number in range(1, FIGURES + 1)]
+    made = site(world, ["net_null0", "net_null1"], systems, workers=2, vfs=FIGURES + 4,
+                groups=[{"name": "apart", "cards": ["nic0", "nic1"], "mode": "1+1"}])
+    daemon = world.daemon(made, name="figures")
+    began = time.monotonic()
+
+    def told():
+        return [event for event in daemon.facts("event", "list") if event["kind"] == "availability"]
+
+    def figures(out):
+        shown = daemon.facts("avail", "show", "site")
+        return shown["cards_out"] == out and not shown["calculating"] and shown
+    check(in_time(lambda: figures([])), "the availability is calculated")
+    check(told() == [], "which is no news")
+    daemon.tool("card", "pull", "nic0")
+    check(in_time(lambda: figures(["nic0"])), "and again when a card is out")
+    shown = figures(["nic0"])
+    now, design = shown["minutes_a_year_now"], shown["minutes_a_year"]
+    check(now > 1.5 * design, f"the site is out {now:.4g} minutes a year now, {design:.4g} by design")
+    objects = [event["object"] for event in told()]
+    check(objects == [f"system s{number:02}" for number in range(1, TOLD_MOST + 1)] + ["site"],
+          f"{TOLD_MOST} systems are told of, the others together: {objects}")
+    check(f"{FIGURES - TOLD_MOST} more systems" in told()[-1]["text"], told()[-1]["text"])
+    for _ in range(FLAPS // 2):
+        daemon.tool("card", "insert", "nic0")
+        daemon.tool("card", "pull", "nic0")
+    daemon.tool("card", "insert", "nic0")
+    check(in_time(lambda: figures([])), "the last news counts")
+    shown = figures([])
+    check(shown["minutes_a_year_now"] == shown["minutes_a_year"], "all is well")
+    most = (TOLD_MOST + 1) * (2 + (time.monotonic() - began) / REST_S)
+    check(len(told()) <= most, f"{len(told())} events of {FLAPS // 2} flaps, {most:.0f} at most")
+    daemon.stop()
+
+
 def mirror_gone(shelf):
     before = shelf.daemon.facts("function", "show", "nic0/vf3")["rx_frames"]
     shelf.serves("mirrored", "nic0")
@@ -290,6 +329,7 @@ def workers(world):
 
 def body(world):
     workers(world)
+    availability(world)
     shelf = Shelf(world)
     shelf.serves("at first", "nic0")
     announced(shelf)

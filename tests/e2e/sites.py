@@ -21,16 +21,17 @@ def vfio(world, name, number, **more):
     return vhost(world, name, number, attachment="vfio-user", **more)
 
 
-def site(world, lines, systems, redundant=False, revert=True, wait_s=0, **more):
+def site(world, lines, systems, redundant=False, revert=True, wait_s=0, vfs=8, **more):
     """One chassis with a carrier and a NIC card a line port, and what the systems ask for.
 
     lines      DPDK device strings; the cards are nic0, nic1...
     redundant  the first two cards are the 1+1 group "pair"; every interface is in it
     revert     interfaces prefer nic0; without it they are spread over both cards
     wait_s     they go back to it when it has been well for so long
+    vfs        functions of each card
     """
     carriers = [{"name": f"carrier{i}",
-                 "cards": [{"name": f"nic{i}", "class": "nic", "vfs": 8, "line": line}]}
+                 "cards": [{"name": f"nic{i}", "class": "nic", "vfs": vfs, "line": line}]}
                 for i, line in enumerate(lines)]
     made = {"name": f"e2e-{os.getpid()}",
             "chassis": [{"name": "shelf", "carriers": carriers}],
