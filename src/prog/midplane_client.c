@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-enum { ANSWER_TIME_S = 20, ANSWER_SIZE_MAX = 64 << 20 };
+enum { ANSWER_TIME_S = 20, CROWD_TIME_MS = 3000, CROWD_STEP_MS = 20, ANSWER_SIZE_MAX = 64 << 20 };
 
 struct client {
 	const struct call *call;
@@ -146,6 +148,34 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
+/* Whether the socket's queue is full, or was: libcurl does not say why it could not connect. */
+static bool is_crowded(const struct client *client)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool crowded = false;
+
+	if (fd >= 0 && strlen(client->socket) < sizeof address.sun_path) {
+		memcpy(address.sun_path, client->socket, strlen(client->socket));
+		crowded = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN;
+	}
+	if (fd >= 0)
+		close(fd);
+	return crowded;
+}
+
+/* Again as long as there is no place in the queue: the daemon empties it many times in that time. */
+static CURLcode perform(struct client *client)
+{
+	for (unsigned waited_ms = 0;; waited_ms += CROWD_STEP_MS) {
+		CURLcode result = curl_easy_perform(client->curl);
+
+		if (result != CURLE_COULDNT_CONNECT || waited_ms >= CROWD_TIME_MS || !is_crowded(client))
+			return result;
+		usleep(CROWD_STEP_MS * 1000);
+	}
+}
+
 /* libcurl's words for a connection that cannot be made speak of ports. */
 static void complain_unreachable(const struct client *client, CURLcode result, const char *why)
 {
@@ -156,7 +186,9 @@ static void complain_unreachable(const struct client *client, CURLcode result, c
 	else if (!S_ISSOCK(st.st_mode))
 		why = "that is not a socket";
 	else if (result == CURLE_COULDNT_CONNECT)
-		why = access(client->socket, W_OK) != 0 ? strerror(errno) : "nobody listens there";
+		why = access(client->socket, W_OK) != 0 ? strerror(errno) :
+		      is_crowded(client)                ? "too many others wait for it" :
+							  "nobody listens there";
 	midplane_complain(client->call, "no daemon answers at %s: %s", client->socket, why);
 }
 
@@ -200,7 +232,7 @@ enum midplane_exit client_ask(struct client *client, const char *path, const cha
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
 	if (body)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-	result = curl_easy_perform(curl);
+	result = perform(client);
 	if (result != CURLE_OK) {
 		complain_unreachable(client, result, why[0] ? why : curl_easy_strerror(result));
 		free(answer.text);

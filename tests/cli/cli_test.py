@@ -2,10 +2,12 @@
 """The tool against a server with a fake site: what it prints, where, and its exit codes.
 
 Usage: cli_test.py MIDPLANE SERVER"""
+import contextlib
 import fcntl
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -121,6 +123,31 @@ class Served(unittest.TestCase):
             3, f"midplane: card list: no daemon answers at {self.socket}: nobody listens there\n"))
         os.unlink(self.socket)
         self.assertEqual(run("--socket", "", "card", "list").returncode, 2)
+
+    def test_the_tool_is_answered_behind_more_silent_clients_than_the_socket_takes(self):
+        with contextlib.ExitStack() as crowd:
+            with self.assertRaises(BlockingIOError):
+                while True:
+                    silent = crowd.enter_context(socket.socket(socket.AF_UNIX))
+                    silent.setblocking(False)
+                    silent.connect(self.socket)
+            self.assertEqual(self.tool("card", "list").returncode, 0)
+
+    def test_a_socket_whose_queue_stays_full_is_said_so(self):
+        path = self.directory.name + "/full.sock"
+        with contextlib.ExitStack() as crowd:
+            listener = crowd.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(path)
+            crowd.callback(os.unlink, path)
+            listener.listen(1)
+            with self.assertRaises(BlockingIOError):
+                while True:
+                    waits = crowd.enter_context(socket.socket(socket.AF_UNIX))
+                    waits.setblocking(False)
+                    waits.connect(path)
+            done = run("--socket", path, "card", "list")
+            self.assertEqual((done.returncode, done.stderr), (
+                3, f"midplane: card list: no daemon answers at {path}: too many others wait for it\n"))
 
     def test_a_switch_and_what_cards_and_hosts_tell(self):
         done = self.tool("system", "switch", "vm1", "--io=net0", "--card", "nic1")
