@@ -17,8 +17,8 @@ GRUB = "/usr/lib/grub/i386-pc"
 ROOT_MIB = 64
 DISK_MIB = 1 + ROOT_MIB
 SECTOR = 512
-CONFIG = """set root=(hd0,msdos1)
-linux /boot/linux console=ttyS0 quiet panic=-1 root=/dev/vda1 loader=grub
+CONFIG = f"""set root=(hd0,msdos1)
+linux /boot/linux {guests.QEMU_LINUX} root=/dev/vda1 loader=grub
 initrd /boot/initrd
 boot
 """

@@ -21,6 +21,9 @@ import image
 BOOT_SECONDS = 200
 RUN_SECONDS = 200
 
+# A Linux that counts timer interrupts while its CPU is kept from it gives up (no_timer_check).
+QEMU_LINUX = "console=ttyS0 quiet panic=-1 no_timer_check"
+
 
 class GuestError(Exception):
     """A guest did not boot, died, or a command in it failed."""
@@ -262,7 +265,7 @@ class QemuGuest(Guest):
             image.qemu_initramfs(initrd, self.programs, self.modules, self.kernel_tree)
         iommu = any(nic.ats for nic in self.nics)
         machine = "q35,kernel-irqchip=split" if iommu else "q35"
-        append = f"console=ttyS0 quiet panic=-1 {self.kernel_args}"
+        append = f"{QEMU_LINUX} {self.kernel_args}"
         args = [*self.program, "-accel", "tcg,thread=multi", "-M", machine, "-cpu", "max",
                 "-m", str(self.memory_mb), "-object",
                 f"memory-backend-memfd,id=mem,size={self.memory_mb}M,share=on",
