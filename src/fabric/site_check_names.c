@@ -1,4 +1,4 @@
-/* Names are unique within their kind. */
+/* Names are unique within their kind, and the site's is that of no file of another site. */
 #include "fabric/internal.h"
 #include "fabric/name_table.h"
 
@@ -102,8 +102,26 @@ static void check_io_names(struct site_check *check, unsigned s)
 	}
 }
 
+/* The run directory has files of each site (its name with one of these) and a directory (its name alone). */
+static void check_site_name(struct site_check *check)
+{
+	static const char *const ends[] = { ".lock", ".sock", ".hand-over" };
+	const char *name = check->site->name;
+	size_t length = strlen(name);
+
+	for (unsigned i = 0; i < array_len(ends); i++) {
+		size_t size = strlen(ends[i]);
+
+		if (length > size && strcmp(name + length - size, ends[i]) == 0)
+			site_find(check, "name",
+				  "'%s' is the file of a site '%.*s' in the run directory; a site's name ends in "
+				  "none of .lock, .sock and .hand-over", name, (int)(length - size), name);
+	}
+}
+
 void site_check_names(struct site_check *check)
 {
+	check_site_name(check);
 	check_kind(check, "chassis", chassis_at);
 	check_kind(check, "carrier", carrier_at);
 	check_kind(check, "card", card_at);

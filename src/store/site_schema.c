@@ -88,7 +88,8 @@ static const cyaml_strval_t socket_modes[] = {
 
 static const struct site_row site_rows[] = {
 	{ .key = "name", .type = SITE_TYPE_NAME, .need = SITE_MANDATORY, AT(site, name),
-	  .help = "Names the site: its run directory, its control socket, its lock." },
+	  .help = "Names the site: its run directory, its control socket, its lock. "
+		  "Not one that ends in .lock, .sock or .hand-over." },
 	{ .key = "workers", .type = SITE_TYPE_UINT, .min = 0, .max = 64, .preset = "0",
 	  .unit = "threads", AT(site, workers),
 	  .help = "Data threads that poll cards; 0 takes one a card, at most the CPUs there are. "
