@@ -66,6 +66,22 @@ static inline bool hold_is_wanted(struct hold *hold)
 	return atomic_load_explicit(&hold->wanted, memory_order_relaxed) != 0;
 }
 
+/* What a wait for a hold does between two look-ins.  Returns how many look-ins it was worth, 1 or more: a scheduler
+ * that is asked to let others run may do so for long. */
+typedef unsigned hold_pause(void);
+
+/* The number of the look-in after look-in 'at' of 'tries'; there is always a last one, and 'tries' after that.
+ * NULL for 'pause': none. */
+static inline unsigned hold_next_look(unsigned at, unsigned tries, hold_pause *pause)
+{
+	unsigned worth;
+
+	if (at + 1 >= tries)
+		return tries;
+	worth = pause ? pause() : 1;
+	return worth < tries - 1 - at ? at + worth : tries - 1;
+}
+
 /* A counter that one thread advances and any thread reads. */
 struct counter {
 	_Atomic uint64_t value;

@@ -104,11 +104,11 @@ struct polled *disk_card_polled(struct disk_card *card)
 	return &card->polled;
 }
 
-bool disk_card_hold(struct ctl *ctl, struct disk_card *card, void (*pause)(void), unsigned tries)
+bool disk_card_hold(struct ctl *ctl, struct disk_card *card, hold_pause *pause, unsigned tries)
 {
 	(void)ctl;
 	hold_want(card->hold); /* worker_takes */
-	for (unsigned i = 0; i < tries; i++) {
+	for (unsigned i = 0; i < tries; i = hold_next_look(i, tries, pause)) {
 		if (hold_try(card->hold, HOLD_CONTROL)) {
 			/* What the medium is doing is better settled first, but not awaited for ever. */
 			if (i + 1 == tries || i >= DISK_HOLD_PATIENCE ||
@@ -118,8 +118,6 @@ bool disk_card_hold(struct ctl *ctl, struct disk_card *card, void (*pause)(void)
 			}
 			hold_give(card->hold, HOLD_CONTROL);
 		}
-		if (pause)
-			pause();
 	}
 	hold_unwant(card->hold);
 	return false;

@@ -83,7 +83,7 @@ void disk_card_share_hold(struct disk_card *card, struct disk_card *with);
 struct hold *disk_card_hold_of(struct disk_card *card);
 
 /* ctl: as nic_card_hold(). */
-bool disk_card_hold(struct ctl *ctl, struct disk_card *card, void (*pause)(void), unsigned tries);
+bool disk_card_hold(struct ctl *ctl, struct disk_card *card, hold_pause *pause, unsigned tries);
 void disk_card_release(struct ctl *ctl, struct disk_card *card);
 
 /* What worker is given to run the card. */

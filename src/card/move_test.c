@@ -312,6 +312,68 @@ static void test_a_worker_that_comes_back_too_late_touches_nothing(void **state)
 	close_pair();
 }
 
+/* A pause that takes as long as so many look-ins otherwise do. */
+static unsigned pauses, pause_worth;
+
+static unsigned take_a_pause(void)
+{
+	pauses++;
+	return pause_worth;
+}
+
+static void wait_during_send(void *owner)
+{
+	(void)owner;
+	for (unsigned again = 0; again < 2; again++) {
+		assert_true(nic_card_hold(NULL, a.card, take_a_pause, 10000));
+		nic_card_release(NULL, a.card);
+	}
+	a.line->during_send = NULL;
+}
+
+static void test_a_driver_is_waited_for_as_long_whatever_a_pause_takes(void **state)
+{
+	static const struct {
+		unsigned worth, pauses;
+	} row[] = { { 1, 2000 }, { 10, 200 }, { 400, 5 }, { 1999, 2 }, { 2000, 1 }, { 5000, 1 }, { UINT32_MAX, 1 } };
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(row); i++) {
+		struct nic_vf_conf conf = world_vf(1);
+
+		open_pair();
+		world_bind(&a, 1, &conf);
+		world_send(&a, 1, OUTSIDE_MAC, WORLD_MAC(1), 0, 60);
+		pauses = 0;
+		pause_worth = row[i].worth;
+		a.line->during_send = wait_during_send;
+		world_run(&a);
+		assert_int_equal(pauses, row[i].pauses); /* and not for the same call again */
+		assert_int_equal(a.line->sent, 1);
+		close_pair();
+	}
+}
+
+/* Of a worker that keeps hold of its card: the last look comes after the last pause, however long. */
+static void test_a_card_that_is_kept_is_waited_for_as_long_whatever_a_pause_takes(void **state)
+{
+	static const struct {
+		unsigned worth, pauses;
+	} row[] = { { 1, 999 }, { 10, 100 }, { 400, 3 }, { 998, 2 }, { 999, 1 }, { UINT32_MAX, 1 } };
+
+	(void)state;
+	open_pair();
+	world_hold(&a);
+	for (unsigned i = 0; i < array_len(row); i++) {
+		pauses = 0;
+		pause_worth = row[i].worth;
+		assert_false(nic_card_hold(NULL, a.card, take_a_pause, 1000));
+		assert_int_equal(pauses, row[i].pauses);
+	}
+	world_release(&a);
+	close_pair();
+}
+
 /* The control thread looks in while the worker is in the driver, and leaves again. */
 static void look_in_during_send(void *owner)
 {
@@ -596,6 +658,8 @@ int main(void)
 		cmocka_unit_test(test_frames_wait_while_a_lost_link_is_dealt_with),
 		cmocka_unit_test(test_frames_that_waited_go_when_the_link_is_there_after_all),
 		cmocka_unit_test(test_a_worker_that_comes_back_too_late_touches_nothing),
+		cmocka_unit_test(test_a_driver_is_waited_for_as_long_whatever_a_pause_takes),
+		cmocka_unit_test(test_a_card_that_is_kept_is_waited_for_as_long_whatever_a_pause_takes),
 		cmocka_unit_test(test_a_look_in_during_the_drivers_call_loses_nothing),
 		cmocka_unit_test(test_frames_received_while_control_has_the_card_are_kept),
 		cmocka_unit_test(test_a_detached_card_does_nothing_and_comes_back_empty),

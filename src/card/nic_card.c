@@ -125,20 +125,18 @@ static bool driver_deserves_patience(struct nic_card *card, unsigned waited)
 	return false;
 }
 
-bool nic_card_hold(struct ctl *ctl, struct nic_card *card, void (*pause)(void), unsigned tries)
+bool nic_card_hold(struct ctl *ctl, struct nic_card *card, hold_pause *pause, unsigned tries)
 {
 	(void)ctl;
 	hold_want(&card->hold); /* worker_takes */
-	for (unsigned i = 0; i < tries; i++) {
+	for (unsigned i = 0; i < tries; i = hold_next_look(i, tries, pause)) {
 		if (hold_try(&card->hold, HOLD_CONTROL)) {
-			if (i + 1 == tries || !driver_deserves_patience(card, i)) {
+			if (!driver_deserves_patience(card, i) || i + 1 == tries) {
 				card_settle(card);
 				return true;
 			}
 			hold_give(&card->hold, HOLD_CONTROL);
 		}
-		if (pause)
-			pause();
 	}
 	hold_unwant(&card->hold);
 	return false;

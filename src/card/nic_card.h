@@ -60,10 +60,11 @@ size_t nic_card_size(const struct nic_card_conf *conf);
 int nic_card_init(struct nic_card *card, const struct nic_card_conf *conf, struct refusal *why);
 
 /* ctl: takes the card, waiting for its worker's round to end; false after 'tries' look-ins
- * (each yields through 'pause', NULL: spins), when the worker is stuck inside our own code.  A worker
- * inside its driver has given the hold back already; it is awaited for at most 2000 look-ins, so
- * that what it is sending is settled, and once only when it does not come back. */
-bool nic_card_hold(struct ctl *ctl, struct nic_card *card, void (*pause)(void), unsigned tries);
+ * (each yields through 'pause', which says how many it was worth; NULL: spins), when the worker is
+ * stuck inside our own code.  A worker inside its driver has given the hold back already; it is awaited
+ * for at most 2000 look-ins, so that what it is sending is settled, and once only when it does not come
+ * back. */
+bool nic_card_hold(struct ctl *ctl, struct nic_card *card, hold_pause *pause, unsigned tries);
 void nic_card_release(struct ctl *ctl, struct nic_card *card);
 
 /* ctl: the line port; NULL takes it away: frames for it are dropped and counted. */

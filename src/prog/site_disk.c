@@ -2,6 +2,7 @@
 #include "prog/site_disk_medium.h"
 #include "prog/site_guard.h"
 #include "prog/site_mirror.h"
+#include "prog/site_move.h"
 #include "prog/site_namespaces.h"
 #include "prog/site_records.h"
 
@@ -27,9 +28,10 @@ enum {
 #define JOB_LIMIT_NS UINT64_C(60000000000) /* zeroes that a file system must write take their time */
 #define END_LIMIT_NS UINT64_C(5000000000)
 
-void site_disk_give_way(void)
+unsigned site_disk_give_way(void)
 {
 	sched_yield();
+	return 1;
 }
 
 void site_disk_pause(void)
@@ -366,7 +368,7 @@ bool site_disk_unbind(struct run_io *io)
 
 bool site_disk_detach(struct run_card *card, bool detach, unsigned tries)
 {
-	if (!disk_card_hold(NULL, card->disk, site_disk_give_way, tries))
+	if (!disk_card_hold(NULL, card->disk, site_move_give_way, tries))
 		return false;
 	if (detach)
 		disk_card_pull(NULL, card->disk);

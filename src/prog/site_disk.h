@@ -30,7 +30,7 @@ void site_disk_plug(struct run_io *io, int member);
 
 /* How a card's hold is waited for, and its medium. */
 enum { SITE_DISK_HOLD_TRIES = 200000 };
-void site_disk_give_way(void);
+unsigned site_disk_give_way(void);
 void site_disk_pause(void);
 
 /* Finds or makes the namespace of a disk, and binds its front.  Before a worker runs the card. */

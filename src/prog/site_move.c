@@ -13,12 +13,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Look-ins; each gives the CPU away, so a starved worker gets on. */
-enum { HOLD_TRIES = 200000, CATCH_UP_TRIES = 1000 };
+/* Look-ins; each gives the CPU away, so a starved worker gets on.  One is worth what it takes on a quiet machine;
+ * where others have the CPU meanwhile it counts for more, but a worker has a few turns in any case. */
+enum { HOLD_TRIES = 200000, CATCH_UP_TRIES = 1000, LOOK_NS = 500, LOOK_WORTH_MAX = 400 };
 
-static void give_way(void)
+unsigned site_move_give_way(void)
 {
+	uint64_t began_ns = clock_now_ns();
+
 	sched_yield();
+	return (unsigned)min_u64(max_u64((clock_now_ns() - began_ns) / LOOK_NS, 1), LOOK_WORTH_MAX);
 }
 
 static void complain(const struct run_card *card, const char *so)
@@ -29,7 +33,7 @@ static void complain(const struct run_card *card, const char *so)
 
 bool site_move_hold(struct run_card *card)
 {
-	if (nic_card_hold(NULL, card->card, give_way, HOLD_TRIES))
+	if (nic_card_hold(NULL, card->card, site_move_give_way, HOLD_TRIES))
 		return true;
 	complain(card, "its functions cannot move");
 	return false;
@@ -254,7 +258,8 @@ static bool hear_at(struct run_io *io, int member)
 	struct run_card *card = card_of(io, member);
 	bool is_there = member == io->bound;
 
-	io->late = !is_there && !disk_card_hold(NULL, card->disk, give_way, io->late ? CATCH_UP_TRIES : HOLD_TRIES);
+	io->late = !is_there && !disk_card_hold(NULL, card->disk, site_move_give_way,
+						io->late ? CATCH_UP_TRIES : HOLD_TRIES);
 	if (is_there || io->late)
 		return false;
 	site_disk_plug(io, member);
@@ -265,7 +270,7 @@ static bool hear_at(struct run_io *io, int member)
 /* One that is late has been logged, and is tried again with the next beat. */
 static bool hold_for(const struct run_io *io, struct run_card *card)
 {
-	return io->late ? nic_card_hold(NULL, card->card, give_way, CATCH_UP_TRIES) : site_move_hold(card);
+	return io->late ? nic_card_hold(NULL, card->card, site_move_give_way, CATCH_UP_TRIES) : site_move_hold(card);
 }
 
 static bool hold_both(const struct run_io *io, struct run_card *a, struct run_card *b)
@@ -421,7 +426,7 @@ static void catch_up_card(struct run_card *card, bool detach)
 		return;
 	if (card->disk && site_disk_detach(card, detach, CATCH_UP_TRIES))
 		card->detached = detach;
-	if (!card->card || !nic_card_hold(NULL, card->card, give_way, CATCH_UP_TRIES))
+	if (!card->card || !nic_card_hold(NULL, card->card, site_move_give_way, CATCH_UP_TRIES))
 		return;
 	detach_or_attach(card, detach);
 	nic_card_release(NULL, card->card);

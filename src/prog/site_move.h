@@ -16,7 +16,7 @@ int site_move_bind_first(struct run_io *io, int member, struct refusal *why);
 void site_move_tell(struct run_card *card, enum failover_event event, uint64_t since_ns);
 
 /* Carries out what a worker that kept hold of its card had left undone, now that it may have let go.  For each
- * heartbeat; waits for a millisecond or two at most. */
+ * heartbeat; waits for a millisecond or two at most, longer where others have the CPU. */
 void site_move_catch_up(struct site_run *run);
 
 /* Carries out the moves back of those whose wait to restore is over; how many, in run->actions. */
@@ -31,6 +31,9 @@ void site_move_unbind(struct run_io *io);
 /* Takes a card for the control thread; false, logged, when its worker does not let go of it.  Pair with
  * nic_card_release. */
 bool site_move_hold(struct run_card *card);
+
+/* Lets others run while it waits for a card: a hold_pause that counts the time that they took. */
+unsigned site_move_give_way(void);
 
 /* Queues the announcements of an interface's addresses on the card it is bound to. */
 void site_move_announce(struct run_io *io);

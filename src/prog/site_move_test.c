@@ -77,7 +77,7 @@ bool site_disk_detach(struct run_card *card, bool detach, unsigned tries)
 	return true;
 }
 
-bool disk_card_hold(struct ctl *ctl, struct disk_card *card, void (*pause)(void), unsigned tries)
+bool disk_card_hold(struct ctl *ctl, struct disk_card *card, hold_pause *pause, unsigned tries)
 {
 	(void)ctl;
 	(void)card;

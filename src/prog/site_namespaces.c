@@ -26,9 +26,10 @@ struct site_namespaces {
 	uint32_t rows[BLOCK_NAMESPACES_MAX];
 };
 
-static void give_way(void)
+static unsigned give_way(void)
 {
 	sched_yield();
+	return 1;
 }
 
 static struct run_card *card_of(const struct run_io *io)
