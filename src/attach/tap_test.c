@@ -175,13 +175,13 @@ static void the_interface_is_as_the_site_says_and_goes_with_us(void **state)
 static void two_namespaces_ping_each_other(void **state)
 {
 	struct world *w;
-	char command[160];
+	char command[224];
 
 	(void)state;
 	need_root();
 	w = world_start();
 	snprintf(command, sizeof command,
-		 IN_NETNS "sh -c 'for i in $(seq 20); do ping -q -c 1 -s 1300 -W 60 10.77.0.2 || exit; done'",
+		 IN_NETNS "sh -c 'for i in $(seq 20); do ping -q -c 1 -s 1300 -W 60 10.77.0.2 || exit; done' >/dev/null",
 		 netns[0]);
 	assert_int_equal(wait_pumping(w, spawn(command)), 0);
 	assert_true(counter_get(&w->host.fronts[0]->tx_frames) >= 20);

@@ -244,7 +244,7 @@ static void test_metrics_are_every_number_under_its_heading(void **state)
 
 	(void)state;
 	say(fd, request, sizeof request - 1);
-	text = hear(fd, 5000);
+	text = hear(fd, PATIENCE_MS);
 	assert_non_null(strstr(text, "text/plain; version=0.0.4"));
 	type = strstr(text, "\n# TYPE midplane_card_line_up untyped\n");
 	assert_non_null(type);
