@@ -45,7 +45,7 @@ class Guest(Hardware):
 
     def start_daemon(self):
         self.run("midplaned /bin/site.yaml >>/tmp/log 2>&1 & echo $! >/tmp/pid")
-        self.run("i=0; until midplane site show >/dev/null 2>&1; do i=$((i+1)); [ $i -lt 150 ] || "
+        self.run("until midplane site show >/dev/null 2>&1; do kill -0 $(cat /tmp/pid) || "
                  "{ tail -5 /tmp/log; exit 1; }; sleep 0.1; done")
 
     def end_daemon(self, how):
@@ -66,8 +66,8 @@ class Guest(Hardware):
 
     def hold(self, group):
         """A process has a function open, as a guest's VMM would."""
-        self.run(f"sh -c 'exec 9<>/dev/vfio/{group}; exec sleep 1000' & echo $! >/tmp/holder; sleep 0.2; "
-                 "ls -l /proc/$(cat /tmp/holder)/fd/9")
+        self.run(f"sh -c 'exec 9<>/dev/vfio/{group}; exec sleep 1000' & echo $! >/tmp/holder; "
+                 "until readlink /proc/$(cat /tmp/holder)/fd/9; do kill -0 $(cat /tmp/holder) || exit 1; sleep 0.1; done")
 
     def let_go(self):
         self.run("kill $(cat /tmp/holder); while kill -0 $(cat /tmp/holder) 2>/dev/null; do sleep 0.1; done")

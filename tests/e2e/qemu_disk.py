@@ -5,7 +5,7 @@ firmware boots from it."""
 import os
 
 from disks import MIB, SIZE_MIB, digest, guest_digest, serve, write
-from world import check, guests, main, need, say
+from world import PATIENCE_S, check, guests, main, need, say
 
 QUEUES = 4
 
@@ -58,10 +58,10 @@ def firmware(world, path, disk):
                          "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
                          "-chardev", f"socket,id=c0,path={path}",
                          "-device", "vhost-user-blk-pci,chardev=c0,bootindex=0")
-    world.wait_for_output(qemu, "booted from the card", 60)
+    world.wait_for_output(qemu, "booted from the card")
     say("  ok: the firmware boots from it")
     qemu.terminate()
-    qemu.wait(60)
+    qemu.wait(PATIENCE_S)
 
 
 def body(world):
@@ -94,7 +94,7 @@ def body(world):
     guest.stop()
     firmware(world, path, disk)
     server.terminate()
-    check(server.wait(60) == 0, "the server ends as it should")
+    check(server.wait(PATIENCE_S) == 0, "the server ends as it should")
 
 
 main("qemu_disk", body)

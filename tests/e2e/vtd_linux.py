@@ -15,7 +15,7 @@ import subprocess
 import time
 
 import qmp
-from world import Failure, check, facts, guests, image, main, need, say
+from world import Failure, check, facts, guests, image, in_time, main, need, say
 from vtd_machine import FAULT, REMAPPED, TRANSLATE, source_text
 
 UNIT = 0xfed90000
@@ -242,14 +242,14 @@ def work(guest):
     guest.run("dd if=/dev/nvme0n1 of=/dev/null bs=64k count=20 2>/dev/null")
     shared, alone = ",".join(addresses[:4]), ",".join(addresses[4:])
     guest.spawn(f"vfio_edu 1 {DMA_ROUNDS} {shared} {alone}", "edu")
-    for _ in range(120):
+
+    def told():
         said = guest.run("cat /tmp/edu.out; cat /tmp/edu.code 2>/dev/null", check=False).text
-        if "mapped=" in said:
-            break
         if "vfio_edu" in said:
             raise Failure(said)
-        time.sleep(0.25)
-    figures = facts(said)
+        return said if "mapped=" in said else ""
+
+    figures = facts(in_time(told))
     time.sleep(0.5) # what the drivers have to do comes to its end
     return int(figures["mapped"])
 
