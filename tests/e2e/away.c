@@ -7,8 +7,8 @@
  * 'send' is a vhost-user frontend; it goes on as long as it lives.  'recv' listens on two
  * interfaces with one packet socket and the kernel's receive time stamps (SO_TIMESTAMPNS): the time
  * away is from the last frame that came in on one to the first that comes in on the other, and
- * the frames lost are the numbers between that never came.  It prints one line of key=value pairs a
- * change over, and one at the end. */
+ * the frames lost are the numbers between that never came.  It says when the first frame has come, and prints
+ * one line of key=value pairs a change over, and one at the end. */
 #include "base/bytes.h"
 #include "tests/vhost_frontend/vhost_frontend.h"
 
@@ -176,13 +176,16 @@ static int do_recv(char **argv)
 		return 1;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
-	puts("listening");
-	fflush(stdout);
 	while ((now = now_ns(CLOCK_MONOTONIC)) < end) {
 		if (poll(&p, 1, (int)((end - now) / 1000000) + 1) <= 0)
 			continue;
-		if (take(fd, &a) && (a.interface == interfaces[0] || a.interface == interfaces[1]))
+		if (take(fd, &a) && (a.interface == interfaces[0] || a.interface == interfaces[1])) {
 			account(&t, &a);
+			if (t.count == 1) {
+				puts("receiving");
+				fflush(stdout);
+			}
+		}
 		if (t.changes && !settled) {
 			settled = true;
 			end = now + SETTLE_NS;
