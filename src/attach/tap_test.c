@@ -181,7 +181,8 @@ static void two_namespaces_ping_each_other(void **state)
 	need_root();
 	w = world_start();
 	snprintf(command, sizeof command,
-		 IN_NETNS "sh -c 'for i in $(seq 20); do ping -q -c 1 -s 1300 -W 60 10.77.0.2 || exit; done' >/dev/null",
+		 IN_NETNS "sh -c 'for i in $(seq 20); do "
+		 "ping -q -c 1 -s 1300 -W 60 10.77.0.2 || exit; done' >/dev/null",
 		 netns[0]);
 	assert_int_equal(wait_pumping(w, spawn(command)), 0);
 	assert_true(counter_get(&w->host.fronts[0]->tx_frames) >= 20);

@@ -67,7 +67,8 @@ class Guest(Hardware):
     def hold(self, group):
         """A process has a function open, as a guest's VMM would."""
         self.run(f"sh -c 'exec 9<>/dev/vfio/{group}; exec sleep 1000' & echo $! >/tmp/holder; "
-                 "until readlink /proc/$(cat /tmp/holder)/fd/9; do kill -0 $(cat /tmp/holder) || exit 1; sleep 0.1; done")
+                 "until readlink /proc/$(cat /tmp/holder)/fd/9; do kill -0 $(cat /tmp/holder) || exit 1; "
+                 "sleep 0.1; done")
 
     def let_go(self):
         self.run("kill $(cat /tmp/holder); while kill -0 $(cat /tmp/holder) 2>/dev/null; do sleep 0.1; done")

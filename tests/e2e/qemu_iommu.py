@@ -89,7 +89,8 @@ def body(world):
         guest.spawn(f"traffic tcp-recv {port}", "in")
         return lambda: guest.finish("in").text
 
-    stream(daemon, frames, "out", lambda port: (in_guest, f"traffic tcp-send {net.far_address} {port} {BYTES}"), at_far_end)
+    stream(daemon, frames, "out", lambda port: (in_guest, f"traffic tcp-send {net.far_address} {port} {BYTES}"),
+           at_far_end)
     stream(daemon, frames, "in", lambda port: (net.far.run, f"{world.traffic()} tcp-send 10.77.0.1 {port} {BYTES}"),
            at_guest)
     row = function(daemon)
