@@ -25,6 +25,7 @@ PULL_AT = 3.0
 INSERT_AT = 6.0
 RATE = 500
 TCP_BYTES = 40_000_000
+MOVES_SECONDS = 30 # until a machine that is late has moved all back
 # Of a stream, what a busy machine with three QEMU guests may lose; without a fail-over it would be a third.
 LOST_MOST = 0.2
 
@@ -98,6 +99,10 @@ class Stream:
 
 def echo_in(guest, port):
     guest.run(f"(traffic udp-echo {port} {STREAM_SECONDS + 6} >/dev/null 2>&1) &")
+
+
+def moves(daemon):
+    return [event for event in daemon.facts("event", "list") if event.get("away_us") is not None]
 
 
 def away_text(event):
@@ -199,8 +204,8 @@ def demo(world):
     cpu = run_streams(daemon, streams)
 
     title(5, "What happened")
-    events = daemon.facts("event", "list")
-    moved = [event for event in events if event.get("away_us") is not None]
+    worlds.in_time(lambda: len(moves(daemon)) >= 2 * len(GUESTS), MOVES_SECONDS)
+    moved = moves(daemon)
     show(daemon.tool("event", "list")[1])
     print()
     print_table(streams, tcp, cpu, [f"{event.get('object', '?')} {away_text(event)}" for event in moved])

@@ -9,6 +9,8 @@ import time
 
 from world import SOURCE, check, in_time, main, say
 
+ATTEMPTS = 3
+LOST = "more than a card that is pulled may cost"
 AGAIN_S = 0.3    # after the first signal a second one comes, which cuts its cleaning up short
 
 
@@ -56,19 +58,29 @@ def stopped(world, name, seconds, code, *numbers):
         time.sleep(AGAIN_S if number != numbers[-1] else 0)
     began = time.monotonic()
     ended = demo.process.wait(200)
-    in_time(lambda: not demo.left(), 60)
+    in_time(lambda: not demo.left())
     check(over or ended == code, f"{name} after {seconds:.1f} s ends it with {ended}")
     check(over or had, f"{had} things were there then")
     check(not demo.left(), f"none is left after {time.monotonic() - began:.1f} s {demo.left()}")
 
 
+def lost_only(said):
+    """Whether all that it says went wrong is that datagrams were lost: a machine that stands still does that, too."""
+    wrong = re.findall(r"NOT as it should be: (.*?)(?=NOT as|Namespaces, guests|$)", " ".join(said.split()))
+    return wrong and all(LOST in sentence for sentence in wrong)
+
+
 def whole(world):
     """The seconds it took."""
-    began = time.monotonic()
-    demo = Demo(world, "whole")
-    said = world.output(demo.process, 400)
-    took = time.monotonic() - began
-    say(said)
+    for attempt in range(ATTEMPTS):
+        began = time.monotonic()
+        demo = Demo(world, f"whole-{attempt}")
+        said = world.output(demo.process, 400)
+        took = time.monotonic() - began
+        say(said)
+        if demo.process.returncode == 0 or not lost_only(said):
+            break
+        say("  once more")
     check(demo.process.returncode == 0, "the demo ends well")
     for what in (r"web +db +\d+ +\d+ +[\d.]+ ms", r"(cache|db) +network +\d+ +\d+ +[\d.]+ ms",
                  r"time away as the daemon saw it: .*\d+ us", r"CPU of midplaned .*: [\d.]+ % of a core",

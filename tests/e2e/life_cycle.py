@@ -1,6 +1,7 @@
 """The daemon starts fast, says who holds a site, needs no root where its lines need none, and leaves nothing."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -55,6 +56,11 @@ def decoded(world, daemon, cards):
           f"lspci finds {len(physical)} cards and {len(functions)} functions {missing or ''}")
 
 
+def start_s(daemon):
+    """What the last start took, as the daemon has it, without what it waited for a CPU until now."""
+    return int(re.findall(r"start_ms=(\d+)", daemon.log())[-1]) / 1000 - daemon.waited_s()
+
+
 def first_example_as_nobody(world):
     os.chmod(world.dir, 0o755)
     home = os.path.join(world.dir, "home")
@@ -84,14 +90,15 @@ def first_example_as_nobody(world):
 
 
 def body(world):
-    interfaces = sorted(os.listdir("/sys/class/net"))
-    daemon = world.daemon(plain_site(world))
+    space = world.namespace("chassis")
+    interfaces = space.run("ip -o link")
+    daemon = world.daemon(plain_site(world), namespace=space)
     say(f"  started in {daemon.started_s * 1000:.0f} ms, the tool's first answer included")
-    took = [daemon.started_s - daemon.waited_s()]
+    took = [start_s(daemon)]
     while took[-1] >= 1 and len(took) < STARTS: # a machine that is busy is late now and then
         daemon.stop()
         daemon.start()
-        took.append(daemon.started_s - daemon.waited_s())
+        took.append(start_s(daemon))
     check(took[-1] < 1, f"it starts in less than a second, without what it waited for a CPU ({took[-1]:.2f} s)")
     check({"a.sock", "b.sock", "c.sock", "site.sock"} <= set(sockets(world)), "its sockets are there")
 
@@ -112,7 +119,7 @@ def body(world):
     took = daemon.stop()
     check(daemon.process.returncode == 0, f"SIGTERM stops it cleanly ({took * 1000:.0f} ms)")
     check(not sockets(world), f"it leaves no socket: {sockets(world)}")
-    check(sorted(os.listdir("/sys/class/net")) == interfaces, "it leaves no interface")
+    check(space.run("ip -o link") == interfaces, "it leaves no interface")
 
     daemon.start()
     daemon.process.kill()

@@ -47,7 +47,7 @@ def drill(world, net, daemon, guest, name, act, undo):
         got, took = stream_through(world, net, guest, act)
         say(f"  {name}: sent {got['sent']:.0f}, lost {got['lost']:.0f}, longest silence "
             f"{got['gap_max_us'] / 1000:.1f} ms")
-        check(card(daemon) == "nic1", f"{name}: it has moved to the other")
+        check(in_time(lambda: card(daemon) == "nic1"), f"{name}: it has moved to the other")
         check(guest.lost_pings(net.far_address, 5) == 0, f"{name}: pings go on without loss afterwards")
         undo()
         time.sleep(1)
