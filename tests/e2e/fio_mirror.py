@@ -74,7 +74,8 @@ def body(world):
     fio_goes_on(guest)
     for card in ("a", "b"):
         daemon.tool("card", "pull", card)
-        check(set(mirrors(daemon).values()) == {"degraded"}, f"card '{card}' is pulled under fio")
+        wait_for_mirrors(daemon, "degraded")
+        check(set(mirrors(daemon).values()) == {"degraded"}, f"card '{card}' is pulled under fio, and stays away")
         fio_goes_on(guest)
         daemon.tool("card", "insert", card)
         wait_for_mirrors(daemon, "mirrored")

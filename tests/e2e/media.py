@@ -4,10 +4,9 @@ when it is."""
 import json
 import os
 import subprocess
-import time
 
 from mirror import client, events, good, row, wait_for, wait_for_event
-from world import check, main
+from world import check, in_time, main
 
 LOST, TORN, OTHER = "lost", "torn", "other"
 
@@ -117,9 +116,7 @@ def degraded(world, daemon):
                             daemon.site_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=200)
     said = next((line for line in taker.stdout.splitlines() if "pull the card" in line), "")
     check(taker.returncode == 4 and "the medium of card 'b' is dead" in said, f"nobody takes it over as it is: {said}")
-    deadline = time.monotonic() + 20
-    while not os.path.exists(os.path.join(world.dir, "kept.sock")) and time.monotonic() < deadline:
-        time.sleep(0.02) # the first one builds it again
+    in_time(lambda: os.path.exists(os.path.join(world.dir, "kept.sock"))) # the first one builds it again
     wait_for(daemon, "degraded")
     good(world, "kept", "nvme", "compare", "7")
     os.rename(place + ".away", place)

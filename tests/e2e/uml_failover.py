@@ -73,7 +73,7 @@ def body(world):
                           namespace=net.chassis)
     guest = world.uml("a", Nic(f"{world.dir}/a.sock")).wait_ready()
     guest.address("eth0", "10.77.0.1/24")
-    guest.run(f"ping -c 3 -i 0.2 -W 10 {net.far_address}")
+    check(in_time(lambda: guest.lost_pings(net.far_address, 1) == 0), "the guest reaches the far end")
 
     drill(world, net, daemon, guest, "pull", lambda: pull(daemon),
           lambda: daemon.tool("card", "insert", "nic0"))
