@@ -139,15 +139,38 @@ def begin(world, guest, far):
     return live
 
 
-def migrate(world, chassis, source, destination, far, path):
-    """Pre-copy, with traffic for which it has to come back to pages; the stream that nobody reads, from the far end."""
-    control = source.monitor()
-    state = lambda: control.do("query-migrate") # noqa: E731
+def logged(chassis, begins):
+    """The interfaces whose fronts have told this of their dirty log, each as often as it did."""
+    return sorted(io for io, text in chassis.told("dirty log") if text.startswith(begins))
+
+
+def begin_to_copy(chassis, source, destination, path, times):
+    """Pre-copy that does not come to its end by itself; the source's control channel and the destination's."""
+    arriving, control = destination.monitor(), source.monitor() # who answers there, listens at 'path' already
     control.do("migrate-set-parameters", **{"max-bandwidth": COPY_BPS, "downtime-limit": 1})
     control.do("migrate", uri="unix:" + path)
-    on = lambda: [io for io, text in chassis.told("dirty log") if text.startswith("on")] # noqa: E731
-    check(in_time(lambda: sorted(on()) == ["net0", "net1", "net2"]),
+    check(in_time(lambda: logged(chassis, "on") == sorted(["net0", "net1", "net2"] * times)),
           "the source's fronts keep a dirty log")
+    return control, arriving
+
+
+def change_the_mind(chassis, source, destination, far, path):
+    """A migration that is cancelled: the source goes on and keeps no log, and the destination ends."""
+    control, _ = begin_to_copy(chassis, source, destination, path, times=1)
+    control.do("migrate_cancel")
+    check(in_time(lambda: control.do("query-migrate")["status"] == "cancelled"), "a migration is cancelled")
+    check(in_time(lambda: logged(chassis, "off") == ["net0", "net1", "net2"]), "no log is kept any more")
+    goes_on(lambda: arrived(far), "the stream goes on")
+    control.close()
+    destination.process.wait(200)
+    destination.stop()
+    destination.start()
+
+
+def migrate(world, chassis, source, destination, far, path):
+    """Pre-copy, with traffic for which it has to come back to pages; the stream that nobody reads, from the far end."""
+    control, arriving = begin_to_copy(chassis, source, destination, path, times=2)
+    state = lambda: control.do("query-migrate") # noqa: E731
     check(in_time(lambda: state().get("ram", {}).get("dirty-sync-count", 0) >= 2), "all memory has been copied once")
     held = [far.spawn(world.traffic(), "tcp-send", address, port, HELD_BYTES)
             for address, port in zip(GUEST, HELD_PORTS)]
@@ -160,7 +183,6 @@ def migrate(world, chassis, source, destination, far, path):
     check(in_time(lambda: state()["status"] not in ("active", "device")), "the copying ends")
     last = state()
     check(last["status"] == "completed", f"the migration is completed ({last.get('error-desc', last['status'])})")
-    arriving = destination.monitor()
     check(in_time(lambda: arriving.do("query-status")["running"]), "the destination runs")
     say(f"  {last['total-time'] / 1000:.1f} s, {last['ram']['dirty-sync-count']} passes, "
         f"{last['ram']['transferred'] >> 20} MiB, stopped for {last['downtime']} ms")
@@ -203,6 +225,7 @@ def body(world):
     set_up(source, far)
     live = begin(world, source, far)
     silent = silent_sent(source)
+    change_the_mind(a, source, destination, far, path)
     held = migrate(world, a, source, destination, far, path)
     check(in_time(lambda: known_at(far, b.port)), "the switch knows all addresses where the destination is")
     finish(world, destination, far, live, held)

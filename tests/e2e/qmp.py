@@ -18,6 +18,11 @@ class Monitor:
         self.stream.readline()
         self.do("qmp_capabilities")
 
+    def close(self):
+        """Lets the next in; QEMU has one at a time."""
+        self.stream.close()
+        self.connection.close()
+
     def do(self, command, **arguments):
         self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self.stream.flush()
