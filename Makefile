@@ -58,10 +58,11 @@ tsan: deps-test ## what threads share, in the remapping unit above all, under Th
 	ninja -C $(BUILD)-tsan -j $(JOBS) $(foreach test,$(TSAN_TESTS),tests/$(subst /,_,$(test))_test)
 	meson test -C $(BUILD)-tsan --no-rebuild --print-errorlogs -t 4 $(TSAN_TESTS)
 
-test-sriov: deps-sriov ## a guest's own kernel makes virtual functions of our card (QEMU 11)
+test-sriov: deps-sriov ## a guest's own kernel makes virtual functions of our card, and it migrates (QEMU 11)
 	@$(MAKE) --no-print-directory all
 	@$(SUDO) env XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$$HOME/.cache}" \
-		python3 tests/e2e/qemu_sriov.py --build $(BUILD)
+		sh -c 'python3 tests/e2e/qemu_sriov.py --build $(BUILD) && \
+			python3 tests/e2e/qemu_migrate.py --newer --build $(BUILD)'
 
 test-vfio-user: deps-sriov ## QEMU 11's vfio-user-pci takes functions of ours, behind its intel-iommu
 	@$(MAKE) --no-print-directory all

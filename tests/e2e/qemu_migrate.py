@@ -14,12 +14,13 @@ which it sends nothing.
          +--------------------------+----------------------+     +--------------------------+
 """
 
+import mmap
 import os
 import re
 
 import qmp
 from sites import mac, packet_port, site
-from world import Nic, check, facts, guests, in_time, main, need, ping_loss, say
+from world import Failure, Nic, check, facts, guests, in_time, main, need, newer_qemu, ping_loss, say
 
 FAR, GUEST = ("10.77.0.100", "10.78.0.100"), ("10.77.0.1", "10.78.0.1")
 SILENT = "eth2"
@@ -27,6 +28,9 @@ HELD_PORTS, LIVE_PORT = (5001, 5002), 5003
 HELD_BYTES = 24 << 20      # more than a socket takes that nobody reads
 UNREAD_BYTES = 8 << 20     # lie unread when the guest moves, at least: more than pages that were in use just before
 PAGES_MIB = 64             # are written all the time, so that copying does not come to its end by itself
+# QEMU 7.2's translator forgets now and then that a page was written (0 to 8 a run were seen), and guests
+# died of that: such pages are put right.  Without our log of received frames it is thousands.
+LATE_PAGES = 1000
 COPY_BPS = 32 << 20        # bytes a second: these pages alone take two seconds each time
 
 
@@ -55,22 +59,34 @@ class Chassis:
 
 
 class Guest(guests.QemuGuest):
-    """Announces its addresses itself when it has moved, but for the silent interface's: QEMU asks for that (RARP)."""
+    """Announces its addresses itself when it has moved, but for the silent interface's: QEMU asks for that (RARP).
+    The destination waits to be let go."""
 
     def __init__(self, world, chassis, incoming=None):
         self.monitor_path = os.path.join(world.dir, chassis.name + ".qmp")
         extra = ["-smp", "2", *qmp.arguments(self.monitor_path)]
         if incoming:
-            extra += ["-incoming", "unix:" + incoming]
+            extra += ["-S", "-incoming", "unix:" + incoming]
+        if world.options.newer:
+            self.program = newer_qemu()
         super().__init__("vm-" + chassis.name, world.dir,
                          [Nic(chassis.sockets[0], mac=mac(0)),
                           Nic(chassis.sockets[1], mac=mac(1), queues=2, options="packed=on"),
                           Nic(chassis.sockets[2], mac=mac(2), options="guest_announce=off")],
-                         world.guest_programs(), extra=extra,
+                         world.guest_programs(), vectors=None if world.options.newer else 0, extra=extra,
                          kernel_args="init_on_alloc=0") # pages for frames: the guest itself writes nothing there
 
     def monitor(self):
         return qmp.Monitor(self.monitor_path)
+
+    def memory(self):
+        """All of the guest's memory, shared with QEMU."""
+        for fd in os.listdir(f"/proc/{self.process.pid}/fd"):
+            path = f"/proc/{self.process.pid}/fd/{fd}"
+            if os.path.lexists(path) and "memory-backend" in os.readlink(path):
+                with open(path, "r+b") as file:
+                    return mmap.mmap(file.fileno(), self.memory_mb << 20)
+        raise Failure(f"{self.name} has no memory file")
 
 
 def known_at(far, port):
@@ -167,6 +183,17 @@ def change_the_mind(chassis, source, destination, far, path):
     destination.start()
 
 
+def put_right(source, destination):
+    """Copies pages that the migration has left behind; neither runs.  How many they were."""
+    page, late = 4096, 0
+    with source.memory() as ours, destination.memory() as theirs:
+        for at in range(0, len(ours), page):
+            if ours[at:at + page] != theirs[at:at + page]:
+                theirs[at:at + page] = ours[at:at + page]
+                late += 1
+    return late
+
+
 def migrate(world, chassis, source, destination, far, path):
     """Pre-copy, with traffic for which it has to come back to pages; the stream that nobody reads, from the far end."""
     control, arriving = begin_to_copy(chassis, source, destination, path, times=2)
@@ -183,7 +210,10 @@ def migrate(world, chassis, source, destination, far, path):
     check(in_time(lambda: state()["status"] not in ("active", "device")), "the copying ends")
     last = state()
     check(last["status"] == "completed", f"the migration is completed ({last.get('error-desc', last['status'])})")
-    check(in_time(lambda: arriving.do("query-status")["running"]), "the destination runs")
+    check(in_time(lambda: arriving.do("query-status")["status"] == "paused"), "the destination could run")
+    late, most = put_right(source, destination), 0 if world.options.newer else LATE_PAGES
+    check(late <= most, f"its memory is the source's ({late} pages were not, {most} may be)")
+    arriving.do("cont")
     say(f"  {last['total-time'] / 1000:.1f} s, {last['ram']['dirty-sync-count']} passes, "
         f"{last['ram']['transferred'] >> 20} MiB, stopped for {last['downtime']} ms")
     control.do("quit")
@@ -239,4 +269,4 @@ def body(world):
               f"daemon {chassis.name} refused and stopped nothing")
 
 
-main("qemu_migrate", body)
+main("qemu_migrate", body, add_options=lambda parser: parser.add_argument("--newer", action="store_true"))
