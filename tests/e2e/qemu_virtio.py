@@ -31,8 +31,7 @@ def body(world):
     control = qmp.Monitor(monitor)
     for command in ("stop", "cont"):
         control.do(command)
-    loss = ping_loss(a.run("ping -c 5 -i 0.2 -W 20 10.77.0.2", check=False).text)
-    check(loss == 0, "stopped and continued by QEMU, ping goes on")
+    check(a.lost_pings("10.77.0.2", 5, 200) == 0, "stopped and continued by QEMU, ping goes on")
     a.run("ip link set eth0 mtu 1400 && ip link set eth0 mtu 1500")
     a.run("rmmod virtio_net && insmod /modules/virtio_net.ko && sleep 1")
     a.address("eth0", "10.77.0.1/24")
