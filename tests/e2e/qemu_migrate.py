@@ -20,7 +20,7 @@ import re
 
 import qmp
 from sites import mac, packet_port, site
-from world import Failure, Nic, check, facts, guests, in_time, main, need, newer_qemu, ping_loss, say
+from world import Failure, Nic, check, facts, guests, in_time, main, need, newer_qemu, say
 
 FAR, GUEST = ("10.77.0.100", "10.78.0.100"), ("10.77.0.1", "10.78.0.1")
 SILENT = "eth2"
@@ -133,8 +133,7 @@ def set_up(guest, far):
               "net.ipv4.tcp_mem='50000 60000 70000'")
     for i, address in enumerate(GUEST):
         guest.address(f"eth{i}", address + "/24")
-        loss = ping_loss(guest.run(f"ping -c 3 -i 0.2 -W 20 {FAR[i]}", check=False).text)
-        check(loss == 0, f"the guest reaches the far end by eth{i}")
+        check(guest.lost_pings(FAR[i], 3) == 0, f"the guest reaches the far end by eth{i}")
     guest.address(SILENT, "10.79.0.1/24")
     guest.run(f"arping -q -U -c 1 -I {SILENT} 10.79.0.1", check=False) # nobody answers
     check(in_time(lambda: known_at(far, "fara")), "the switch knows its addresses where the source is")
@@ -262,8 +261,7 @@ def body(world):
     check(silent_sent(destination) == silent, f"{SILENT} has sent nothing: its address was announced for it")
     check({io for io, _ in b.told("announce")} == {"net2"}, "as QEMU had asked")
     for address in FAR:
-        loss = ping_loss(destination.run(f"ping -c 10 -i 0.1 -W 20 {address}", check=False).text)
-        check(loss == 0, f"ping from the destination to {address} loses nothing")
+        check(destination.lost_pings(address, 10) == 0, f"ping from the destination to {address} loses nothing")
     for chassis in (a, b):
         check(not chassis.told("stopped") and not chassis.told("refused"),
               f"daemon {chassis.name} refused and stopped nothing")
