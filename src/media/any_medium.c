@@ -1,6 +1,8 @@
 /* What callers ask of a medium of any kind. */
 #include "media/any_medium.h"
 
+#include <stdio.h>
+
 static struct any_medium *any_of(const struct medium *medium)
 {
 	return (struct any_medium *)(uintptr_t)medium;
@@ -33,4 +35,27 @@ const char *medium_note(const struct medium *medium)
 	const char *note = any_of(medium)->note;
 
 	return note ? note : "";
+}
+
+void any_medium_failed(struct any_medium *any, enum block_op op, uint32_t code)
+{
+	atomic_store_explicit(&any->last_error, (uint64_t)op << 32 | code, memory_order_relaxed);
+	counter_add(&any->errors, 1);
+}
+
+void medium_errors(const struct medium *medium, struct medium_errors *errors)
+{
+	static const char *const words[BLOCK_OP_COUNT] = {
+		[BLOCK_READ] = "read", [BLOCK_WRITE] = "write", [BLOCK_FLUSH] = "flush",
+		[BLOCK_DISCARD] = "discard", [BLOCK_WRITE_ZEROES] = "write zeroes",
+	};
+	struct any_medium *any = any_of(medium);
+	uint64_t last = atomic_load_explicit(&any->last_error, memory_order_relaxed);
+	char text[56];
+
+	*errors = (struct medium_errors){ .count = counter_get(&any->errors) };
+	if (!errors->count)
+		return;
+	any->say_error((uint32_t)last, text, sizeof text);
+	snprintf(errors->last, sizeof errors->last, "%s: %s", words[last >> 32], text);
 }

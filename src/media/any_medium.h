@@ -4,6 +4,8 @@
 
 #include "media/media.h"
 
+#include "base/thread.h"
+
 #include <stdatomic.h>
 
 struct any_medium {
@@ -14,6 +16,13 @@ struct any_medium {
 	const char *note; /* medium_note(); NULL: none */
 	void (*close)(struct any_medium *);
 	bool (*is_idle)(const struct any_medium *);
+	/* What a code of any_medium_failed() means, for people; NULL: it has no errors. */
+	void (*say_error)(uint32_t code, char *text, size_t size);
+	struct counter errors;     /* the worker's */
+	_Atomic uint64_t last_error; /* its enum block_op in the upper half, its code in the lower */
 };
+
+/* The worker: a command has failed. */
+void any_medium_failed(struct any_medium *any, enum block_op op, uint32_t code);
 
 #endif

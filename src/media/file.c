@@ -275,6 +275,7 @@ int file_medium_open(struct medium **medium, const struct medium_conf *conf, str
 		return err;
 	}
 	f->any.how = how_of(f);
+	f->any.say_error = file_say_error;
 	f->any.medium.ops = &file_medium_ops;
 	f->any.medium.wake_fd = f->wake_fd;
 	*medium = &f->any.medium;

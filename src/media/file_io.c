@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/falloc.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct file_medium *file_of(struct medium *medium)
@@ -41,6 +42,21 @@ static enum block_result result_of(int err)
 	default:
 		return BLOCK_MEDIUM_ERROR;
 	}
+}
+
+/* The same, and it is counted where the medium is to blame. */
+static enum block_result failed(struct file_medium *f, const struct file_io *io, int err)
+{
+	enum block_result result = result_of(err);
+
+	if (result == BLOCK_MEDIUM_ERROR || result == BLOCK_NO_SPACE || result == BLOCK_GONE)
+		any_medium_failed(&f->any, io->request->op, (uint32_t)-err);
+	return result;
+}
+
+void file_say_error(uint32_t code, char *text, size_t size)
+{
+	snprintf(text, size, "%s", code == FILE_WAS_CUT ? "the file was cut" : strerror((int)code));
 }
 
 static uint8_t *bounce_at(const struct file_medium *f, const struct file_io *io)
@@ -159,9 +175,9 @@ static void move_at_once(struct file_medium *f, struct file_io *io)
 			advance(io, (uint64_t)n);
 	} while (n == -EINTR || (n > 0 && io->done < io->request->size));
 	if (n == 0) /* the end of a file that was cut */
-		end(f, io, BLOCK_MEDIUM_ERROR);
+		end(f, io, failed(f, io, -FILE_WAS_CUT));
 	else
-		end(f, io, n < 0 ? result_of(n) : BLOCK_DONE);
+		end(f, io, n < 0 ? failed(f, io, n) : BLOCK_DONE);
 }
 
 /* Begins one request; false: no room now. */
@@ -224,7 +240,7 @@ static bool must_sync(const struct file_io *io)
 static void moved(struct file_medium *f, struct file_io *io, int n)
 {
 	if (n == 0) { /* the end of a file that was cut */
-		end(f, io, BLOCK_MEDIUM_ERROR);
+		end(f, io, failed(f, io, -FILE_WAS_CUT));
 		return;
 	}
 	advance(io, (uint64_t)n);
@@ -240,11 +256,11 @@ static void moved(struct file_medium *f, struct file_io *io, int n)
 static void not_zeroed(struct file_medium *f, struct file_io *io, int err)
 {
 	if (io->request->op == BLOCK_DISCARD)
-		end(f, io, err == -EOPNOTSUPP ? BLOCK_DONE : result_of(err)); /* an advice */
+		end(f, io, err == -EOPNOTSUPP ? BLOCK_DONE : failed(f, io, err)); /* an advice */
 	else if (err == -EOPNOTSUPP || err == -EINVAL)
 		repeat(f, io, FILE_STEP_WRITE_ZEROES);
 	else
-		end(f, io, result_of(err));
+		end(f, io, failed(f, io, err));
 }
 
 static void step_ended(struct file_medium *f, struct file_io *io, int res)
@@ -256,7 +272,7 @@ static void step_ended(struct file_medium *f, struct file_io *io, int res)
 	else if (io->step == FILE_STEP_FIRST && zeroes && res < 0)
 		not_zeroed(f, io, res);
 	else if (res < 0)
-		end(f, io, result_of(res));
+		end(f, io, failed(f, io, res));
 	else if (io->step == FILE_STEP_WRITE_ZEROES ||
 		 (io->step == FILE_STEP_FIRST && moves_data(io->request->op)))
 		moved(f, io, res);

@@ -20,6 +20,7 @@ enum {
 	FILE_ZEROES = 1 << 20,     /* bytes of zeroes written at once */
 	FILE_NO_BOUNCE = -1,
 	FILE_THREADS = 8,          /* of a pool: steps at the kernel at once */
+	FILE_WAS_CUT = 1 << 16,    /* beside errno, in any_medium_failed() */
 	FILE_PUSH = 4,             /* requests let go together, of those that are begun at once */
 };
 
@@ -114,6 +115,9 @@ int file_zero_mode(const struct block_request *request);
 
 /* Carries the io's step by a system call that may wait, on the caller's thread: bytes, 0 or -errno. */
 int file_carry(const struct file_medium *f, const struct file_io *io);
+
+/* struct any_medium: of an errno, or FILE_WAS_CUT. */
+void file_say_error(uint32_t code, char *text, size_t size);
 
 /* Bytes of the next FILE_STEP_WRITE_ZEROES. */
 unsigned file_zeroes_left(const struct file_io *io);

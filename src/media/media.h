@@ -67,6 +67,15 @@ bool medium_is_dead(const struct medium *medium);
  * with ", io_uring" or ", threads"; or why it is dead. */
 const char *medium_how(const struct medium *medium);
 
+/* Commands that the kernel, or the controller, has ended with an error since the medium was opened, without those
+ * of a medium that is dead. */
+struct medium_errors {
+	uint64_t count;
+	char last[80]; /* for people: "flush: Input/output error"; "" when there was none */
+};
+/* Control thread. */
+void medium_errors(const struct medium *medium, struct medium_errors *errors);
+
 /* Why it is reached in a lesser way than it could be, for people: that io_uring is forbidden; or "".  Lives as
  * long as the medium. */
 const char *medium_note(const struct medium *medium);

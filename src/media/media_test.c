@@ -365,6 +365,7 @@ static void a_wake_up_comes_when_a_request_ends_and_only_when_asked(void **state
 
 static void a_file_that_was_cut_gives_errors_and_no_more(void **state)
 {
+	struct medium_errors errors;
 	struct medium *medium;
 
 	(void)state;
@@ -374,6 +375,9 @@ static void a_file_that_was_cut_gives_errors_and_no_more(void **state)
 	assert_int_equal(go(medium, BLOCK_READ, 0, 2 * MIB, 4096, data), BLOCK_MEDIUM_ERROR);
 	assert_int_equal(go(medium, BLOCK_READ, 0, MIB - 4096, 8192, data), BLOCK_MEDIUM_ERROR);
 	assert_int_equal(go(medium, BLOCK_READ, 0, 0, 4096, data), BLOCK_DONE);
+	medium_errors(medium, &errors);
+	assert_int_equal(errors.count, 2);
+	assert_string_equal(errors.last, "read: the file was cut");
 	medium_close(medium);
 	unlink(path);
 }

@@ -287,6 +287,8 @@ static void on_ended(void *owner, uint32_t tag, uint16_t status, uint32_t dw0)
 	(void)dw0;
 	m->moved = true;
 	if (result != BLOCK_DONE) {
+		if (result == BLOCK_MEDIUM_ERROR || result == BLOCK_NO_SPACE)
+			any_medium_failed(&m->any, io->request->op, status & NVME_STATUS_CODE_MASK);
 		end(m, io, result);
 		return;
 	}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -66,6 +67,11 @@ static void close_nvme(struct any_medium *any)
 	if (m->conf.close)
 		m->conf.close(m->conf.device.owner);
 	free(m);
+}
+
+static void say_error(uint32_t code, char *text, size_t size)
+{
+	snprintf(text, size, "NVMe status 0x%x", code);
 }
 
 static bool is_idle(const struct any_medium *any)
@@ -153,6 +159,7 @@ int nvme_medium_open(struct medium **medium, const struct nvme_medium_conf *conf
 	m->conf = *conf;
 	m->any.close = close_nvme;
 	m->any.is_idle = is_idle;
+	m->any.say_error = say_error;
 	m->any.how = conf->how;
 	if (!m->conf.patience_ns)
 		m->conf.patience_ns = NVME_MEDIUM_PATIENCE_S * 1000 * MS_NS;

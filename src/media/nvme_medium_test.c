@@ -232,6 +232,7 @@ static void each_failure_of_a_command_becomes_a_result(void **state)
 		{ BLOCK_UNSUPPORTED, BLOCK_UNSUPPORTED },   { BLOCK_GONE, BLOCK_GONE },
 	};
 	static uint8_t bytes[4096];
+	struct medium_errors errors;
 
 	(void)state;
 	open_world();
@@ -244,6 +245,9 @@ static void each_failure_of_a_command_becomes_a_result(void **state)
 	/* the second of two steps fails */
 	f.world->disk[0].fail_one_in = 1;
 	assert_int_equal(go(BLOCK_WRITE_ZEROES, 0, 0, 2 << 20, NULL), BLOCK_MEDIUM_ERROR);
+	medium_errors(f.medium, &errors);
+	assert_int_equal(errors.count, 3); /* no space, and two errors of the medium */
+	assert_string_equal(errors.last, "write zeroes: NVMe status 0x280");
 	close_world();
 }
 

@@ -524,10 +524,14 @@ bool site_disk_is_away(struct run_io *io, char *text, size_t size)
 void site_disk_describe_card(struct run_card *card, struct tree_out *out)
 {
 	const struct disk_layout *layout = disk_card_layout(card->disk);
+	struct medium_errors errors;
 	uint64_t largest;
 
 	tree_put_text(out, "medium", card->place.card->medium);
 	tree_put_text(out, "medium_access", medium_how(card->medium));
+	medium_errors(card->medium, &errors);
+	tree_put_integer(out, "medium_errors", errors.count);
+	tree_put_text(out, "medium_last_error", errors.last);
 	tree_put_integer(out, "size_bytes", card->medium->size);
 	tree_put_integer(out, "free_bytes", disk_layout_free(layout, &largest));
 	tree_put_integer(out, "namespaces", layout->namespace_count);

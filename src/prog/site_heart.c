@@ -3,8 +3,11 @@
 
 #include "os/clock.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define ERRORS_REST_NS UINT64_C(10000000000) /* between two events of a medium's errors */
 
 static void report(struct run_card *card, bool dead)
 {
@@ -41,13 +44,37 @@ static void look_at(struct run_card *card, uint64_t now_ns)
 	}
 }
 
+/* Errors of a medium that goes on; not each by itself, since one block can be asked for often. */
+static void tell_errors(struct run_card *card, uint64_t now_ns)
+{
+	struct medium_errors errors;
+	char object[104];
+
+	medium_errors(card->medium, &errors);
+	if (errors.count < card->medium_errors_told)
+		card->medium_errors_told = 0; /* it was opened anew */
+	if (errors.count == card->medium_errors_told ||
+	    (card->medium_told_ns && now_ns - card->medium_told_ns < ERRORS_REST_NS))
+		return;
+	snprintf(object, sizeof object, "card %s", card->place.card->name);
+	events_add(&card->run->events, "medium-error", object,
+		   "its medium %.64s has failed %" PRIu64 " commands, the last a %s", card->place.card->medium,
+		   errors.count, errors.last);
+	events_publish(&card->run->events);
+	card->medium_errors_told = errors.count;
+	card->medium_told_ns = now_ns;
+}
+
 /* A card whose medium is dead, or was never there, is dead: none comes back to life by itself.  What it is asked
  * ends with an error by then; that is told once. */
 static void look_at_medium(struct run_card *card, uint64_t now_ns)
 {
 	char object[104];
 
-	if (!card->medium || card->medium_dead || !medium_is_dead(card->medium))
+	if (!card->medium || card->medium_dead)
+		return;
+	tell_errors(card, now_ns);
+	if (!medium_is_dead(card->medium))
 		return;
 	card->medium_dead = true;
 	site_move_tell(card, FAILOVER_HEART_LOST, now_ns);

@@ -130,6 +130,12 @@ bool medium_is_dead(const struct medium *medium)
 	return false;
 }
 
+void medium_errors(const struct medium *medium, struct medium_errors *errors)
+{
+	(void)medium;
+	*errors = (struct medium_errors){ .count = 0 };
+}
+
 const char *medium_how(const struct medium *medium)
 {
 	(void)medium;

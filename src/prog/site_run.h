@@ -45,6 +45,7 @@ struct run_card {
 	unsigned held_with;     /* card whose hold it has: a mirror connects them; else itself */
 	bool lost;              /* its worker never came back: what it uses is left to it */
 	bool medium_dead;       /* it has died: the card is dead for good, */
+	uint64_t medium_errors_told, medium_told_ns; /* of its errors, how many; and when */
 	bool medium_absent;     /* or it could not be had: until the card is inserted */
 	const struct site_records *keeper; /* whose record it writes; NULL: nobody's */
 	struct hardware_card *hardware; /* of class vfio: prog/site_hardware.h */

@@ -89,6 +89,8 @@ static const struct tree_property card[] = {
 	ROW("medium_access",     TEXT,    PLAIN,  READ, SHOWN,
 	    "how it is reached: memory, direct I/O or page cache and by io_uring or threads, VFIO or vfio-user; "
 	    "or why it is dead"),
+	ROW("medium_errors",     INTEGER, THINGS, READ, SHOWN,  "commands that it ended with an error"),
+	ROW("medium_last_error", TEXT,    PLAIN,  READ, SHOWN,  "what the last of them was"),
 	ROW("address",           TEXT,    PLAIN,  CONF, SHOWN,
 	    "of a vfio card: PCI address of its physical function"),
 	ROW("iommu_group",       INTEGER, PLAIN,  READ, SHOWN,  "IOMMU group of that function"),

@@ -150,6 +150,33 @@ def undecided(world, daemon):
     daemon.stop()
 
 
+def failing(world):
+    """A medium that goes on, with errors: its file is cut under the daemon and made whole again."""
+    image = os.path.join(world.dir, "cut.img")
+    made = {"name": f"cut-{os.getpid()}", "workers": 1,
+            "chassis": [{"name": "shelf", "carriers": [{"name": "carrier", "cards": [
+                {"name": "a", "class": "disk", "medium": image, "size": "16MiB", "vfs": 1}]}]}],
+            "hosts": [{"name": "blade", "chassis": "shelf"}], "pools": [{"name": "all", "cards": ["a"]}],
+            "systems": [{"name": "s", "host": "blade", "io": [
+                {"name": "cut", "pool": "all", "attachment": "virtio-blk", "size": "4MiB",
+                 "socket": os.path.join(world.dir, "cut.sock")}]}]}
+    daemon = world.daemon(made, name="cutting")
+    good(world, "cut", "virtio-blk", "fill", "8")
+    facts = card(daemon, "a")
+    check(facts["medium_errors"] == 0 and facts["medium_last_error"] == "", "a medium without errors")
+    os.truncate(image, 65536)
+    check(client(world, "cut", "virtio-blk", "compare", "8")[0] == 1, "a file that was cut gives errors")
+    facts = card(daemon, "a")
+    check(facts["medium_errors"] > 0 and facts["medium_last_error"] == "read: the file was cut" and
+          facts["state"] == "in-service", f"its card counts {facts['medium_errors']}: {facts['medium_last_error']}")
+    told = lambda: [e["text"] for e in events(daemon) if e["kind"] == "medium-error" and e["object"] == "card a"]
+    check(in_time(told) and "commands, the last a read: the file was cut" in told()[0], f"that is told: {told()}")
+    os.truncate(image, 16 << 20)
+    good(world, "cut", "virtio-blk", "fill", "9")
+    good(world, "cut", "virtio-blk", "compare", "9")
+    daemon.stop()
+
+
 def body(world):
     bad_media(world)
     path = os.path.join(world.dir, "checked.yaml")
@@ -162,6 +189,7 @@ def body(world):
     comes(world, daemon)
     degraded(world, daemon)
     undecided(world, daemon)
+    failing(world)
 
 
 if __name__ == "__main__":
