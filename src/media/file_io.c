@@ -180,6 +180,14 @@ static void move_at_once(struct file_medium *f, struct file_io *io)
 		end(f, io, n < 0 ? failed(f, io, n) : BLOCK_DONE);
 }
 
+/* The same of a flush, which is nothing to the kernel there. */
+static void flush_at_once(struct file_medium *f, struct file_io *io)
+{
+	int err = file_carry(f, io);
+
+	end(f, io, err < 0 ? failed(f, io, err) : BLOCK_DONE);
+}
+
 /* Begins one request; false: no room now. */
 static bool begin(struct file_medium *f, struct block_request *request)
 {
@@ -195,6 +203,7 @@ static bool begin(struct file_medium *f, struct block_request *request)
 	io->request = request;
 	io->step = FILE_STEP_FIRST;
 	io->done = 0;
+	io->cancelled = 0;
 	if (!moves_data(request->op))
 		io->bounce = FILE_NO_BOUNCE;
 	else if (!lay_iov(f, io))
@@ -203,6 +212,8 @@ static bool begin(struct file_medium *f, struct block_request *request)
 	count_in_flight(f, 1);
 	if (f->in_memory && moves_data(request->op))
 		move_at_once(f, io);
+	else if (f->in_memory && request->op == BLOCK_FLUSH)
+		flush_at_once(f, io);
 	else
 		f->carrier->put(f, io);
 	return true;
@@ -267,7 +278,7 @@ static void step_ended(struct file_medium *f, struct file_io *io, int res)
 {
 	bool zeroes = io->request->op == BLOCK_DISCARD || io->request->op == BLOCK_WRITE_ZEROES;
 
-	if (res == -EINTR || res == -EAGAIN)
+	if (res == -EINTR || res == -EAGAIN || (res == -ECANCELED && io->cancelled++ < FILE_CANCELLED_MOST))
 		repeat(f, io, io->step);
 	else if (io->step == FILE_STEP_FIRST && zeroes && res < 0)
 		not_zeroed(f, io, res);

@@ -21,6 +21,7 @@ enum {
 	FILE_NO_BOUNCE = -1,
 	FILE_THREADS = 8,          /* of a pool: steps at the kernel at once */
 	FILE_WAS_CUT = 1 << 16,    /* beside errno, in any_medium_failed() */
+	FILE_CANCELLED_MOST = 100000, /* times that a step is begun again that the kernel gave up */
 	FILE_PUSH = 4,             /* requests let go together, of those that are begun at once */
 };
 
@@ -36,6 +37,7 @@ struct file_io {
 	enum file_step step;
 	int bounce;              /* FILE_NO_BOUNCE, or its number */
 	uint64_t done;           /* bytes of it */
+	unsigned cancelled;      /* times that the kernel gave a step up: io_uring found no thread for it */
 	unsigned iov_first, iov_count; /* what is left of iov */
 	struct iovec iov[BLOCK_SEGS_MAX];
 };

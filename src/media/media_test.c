@@ -1,5 +1,5 @@
 /* Media with real files: beside the test (direct I/O where its file system can) and in memory files. */
-#include "media/media.h"
+#include "media/internal.h"
 
 #include "tests/check.h"
 
@@ -378,6 +378,82 @@ static void a_file_that_was_cut_gives_errors_and_no_more(void **state)
 	medium_errors(medium, &errors);
 	assert_int_equal(errors.count, 2);
 	assert_string_equal(errors.last, "read: the file was cut");
+	medium_close(medium);
+	unlink(path);
+}
+
+/* A carrier that gives steps up, as io_uring does that finds no thread for one; then it carries them. */
+static struct {
+	unsigned give_up, given_up;
+	struct file_io *io; /* given up, and not taken yet */
+	const struct file_carrier *carrier;
+} tired;
+
+static void tired_put(struct file_medium *f, struct file_io *io)
+{
+	if (tired.given_up < tired.give_up)
+		tired.io = io;
+	else
+		tired.carrier->put(f, io);
+}
+
+static struct file_io *tired_take(struct file_medium *f, int *result)
+{
+	struct file_io *io = tired.io;
+
+	if (!io)
+		return tired.carrier->take(f, result);
+	tired.io = NULL;
+	tired.given_up++;
+	*result = -ECANCELED;
+	return io;
+}
+
+static bool tired_has_ended(struct file_medium *f)
+{
+	return tired.io || tired.carrier->has_ended(f);
+}
+
+static void what_the_kernel_gives_up_is_begun_again_and_not_for_ever(void **state)
+{
+	static const struct {
+		enum block_op op;
+		unsigned give_up;
+		enum block_result result;
+	} rows[] = {
+		{ BLOCK_WRITE, 3, BLOCK_DONE },
+		{ BLOCK_DISCARD, 1, BLOCK_DONE },
+		{ BLOCK_DISCARD, FILE_CANCELLED_MOST, BLOCK_DONE },
+		{ BLOCK_DISCARD, FILE_CANCELLED_MOST + 1, BLOCK_MEDIUM_ERROR },
+	};
+	struct file_carrier giving_up;
+	struct medium_errors errors;
+	struct medium *medium;
+	struct file_medium *f;
+
+	(void)state;
+	make_path(place);
+	medium = open_path(MEDIUM_READ_WRITE, MEDIUM_DIRECT_IF_CAN);
+	f = (struct file_medium *)medium;
+	tired.carrier = f->carrier;
+	giving_up = *f->carrier;
+	giving_up.put = tired_put;
+	giving_up.take = tired_take;
+	giving_up.has_ended = tired_has_ended;
+	f->carrier = &giving_up;
+	for (unsigned i = 0; i < array_len(rows); i++) {
+		bool data_at_once = f->in_memory && rows[i].op == BLOCK_WRITE;
+
+		tired.give_up = rows[i].give_up;
+		tired.given_up = 0;
+		assert_int_equal(go(medium, rows[i].op, 0, 0, 4096, rows[i].op == BLOCK_WRITE ? data : NULL),
+				 rows[i].result);
+		assert_int_equal(tired.given_up, data_at_once ? 0 : rows[i].give_up);
+	}
+	medium_errors(medium, &errors);
+	assert_int_equal(errors.count, 1);
+	assert_string_equal(errors.last, "discard: Operation canceled");
+	f->carrier = tired.carrier;
 	medium_close(medium);
 	unlink(path);
 }
@@ -761,6 +837,7 @@ static bool ring_is_there(void)
 	X(many_requests_end_each_once),                                     \
 	X(a_wake_up_comes_when_a_request_ends_and_only_when_asked),         \
 	X(a_file_that_was_cut_gives_errors_and_no_more),                    \
+	X(what_the_kernel_gives_up_is_begun_again_and_not_for_ever),        \
 	X(what_was_completed_survives_a_kill_and_the_lock_does_not),        \
 	X(what_is_only_read_is_not_written),                                \
 	X(a_file_that_is_not_there_is_made_as_large_as_asked),              \

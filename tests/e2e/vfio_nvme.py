@@ -185,7 +185,8 @@ def die(guest):
           "medium of card 'ssd' is dead: " in twin["mirror_text"], f"a mirror goes on: {twin['mirror_text']}")
     for verb in ("fill", "compare"):
         done = guest.run(f"disk_client nvme /tmp/twin.sock {verb} 7", 120, check=False)
-        said = "" if done.code == 0 else guest.run("tail -n 12 /tmp/daemon.log; midplane --socket /tmp/m.sock card show spare").text
+        said = "" if done.code == 0 else guest.run(
+            "tail -n 12 /tmp/daemon.log; midplane --socket /tmp/m.sock card show spare").text
         check(done.code == 0, f"with data: {verb} {done.text.strip()} {said}")
     stop_daemon(guest)
 
