@@ -175,21 +175,11 @@ static bool take_on(struct mirror *m, struct copier *c)
 	return true;
 }
 
-/* Whether the rate of copying allows one more chunk. */
-static bool may_copy(struct mirror *m)
-{
-	esw_meter_pay(&m->copy_meter, m->now_ns);
-	if (esw_meter_allows(&m->copy_meter))
-		return true;
-	mirror_come_back(m, &m->copy_meter);
-	return false;
-}
-
 static bool begin_chunk(struct mirror *m, struct copier *c)
 {
 	uint64_t size = min_u64(c->end - c->at, MIRROR_CHUNK);
 
-	if (c->own.busy || mirror_is_written_now(m, c->at, size) || !may_copy(m))
+	if (c->own.busy || mirror_is_written_now(m, c->at, size) || !mirror_rate_allows(m, &m->copy_meter))
 		return false;
 	esw_meter_charge(&m->copy_meter, (uint32_t)size);
 	c->own.seg = (struct block_seg){ c->bytes, (uint32_t)size };

@@ -249,12 +249,17 @@ void mirror_copy_again(struct mirror *m);
 /* The region differs again, whatever was copied of it. */
 void mirror_is_behind(struct mirror *m, uint32_t region);
 
-/* Something waits for a meter. */
-static inline void mirror_come_back(struct mirror *m, const struct esw_meter *meter)
+/* Whether a rate allows one more now; else the mirror comes back when it does. */
+static inline bool mirror_rate_allows(struct mirror *m, struct esw_meter *meter)
 {
-	uint64_t ready_ns = esw_meter_ready_ns(meter);
+	uint64_t ready_ns;
 
+	esw_meter_pay(meter, m->now_ns);
+	if (esw_meter_allows(meter))
+		return true;
+	ready_ns = esw_meter_ready_ns(meter);
 	m->ready_ns = m->ready_ns ? min_u64(m->ready_ns, ready_ns) : ready_ns;
+	return false;
 }
 
 /* mirror.c: bytes that are behind and not on the target yet. */

@@ -336,23 +336,13 @@ static void try_to_begin(struct worker *worker, struct mirror *m, struct mirror_
 	run(worker, c);
 }
 
-/* Whether the fronts' rate allows one more. */
-static bool may_enter(struct mirror *m)
-{
-	esw_meter_pay(&m->meter, m->now_ns);
-	if (esw_meter_allows(&m->meter))
-		return true;
-	mirror_come_back(m, &m->meter);
-	return false;
-}
-
 static bool submit(struct worker *worker, struct block_back *back, struct block_request *parent)
 {
 	struct mirror *m = mirror_of(back);
 	struct mirror_command *c;
 	unsigned word = 0, slot;
 
-	if (m->in_flight == MIRROR_COMMANDS || !may_enter(m))
+	if (m->in_flight == MIRROR_COMMANDS || !mirror_rate_allows(m, &m->meter))
 		return false;
 	if (parent->op == BLOCK_READ || parent->op == BLOCK_WRITE || parent->op == BLOCK_COMPARE ||
 	    parent->op == BLOCK_COMPARE_WRITE || parent->op == BLOCK_VERIFY)

@@ -340,20 +340,25 @@ static void nothing_is_acknowledged_that_only_a_half_has_which_does_not_count(vo
 	world_close(&w);
 }
 
-static void fronts_are_kept_to_their_rate_and_the_worker_is_told_when_to_come_back(void **state)
+/* Both halves are given to a mirror of this kind. */
+static struct polled *begin_as(struct mirror_conf *conf)
 {
-	struct mirror_conf conf = { .uuid = { 42 }, .new = MIRROR_BOTH_ARE_ZEROES, .rate_commands = 1000 };
-	struct polled *polled;
-	unsigned taken = 0;
-
-	(void)state;
-	world_open(&w, check_seed(), MIRROR_BOTH_ARE_ZEROES);
-	conf.hold = disk_card_hold_of(w.card[0]);
-	mirror_init(w.mirror, &conf);
-	polled = mirror_polled(w.mirror);
+	world_open(&w, check_seed(), conf->new);
+	conf->hold = disk_card_hold_of(w.card[0]);
+	mirror_init(w.mirror, conf);
 	world_give(&w, 0);
 	world_give(&w, 1);
 	world_run(&w);
+	return mirror_polled(w.mirror);
+}
+
+static void fronts_are_kept_to_their_rate_and_the_worker_is_told_when_to_come_back(void **state)
+{
+	struct mirror_conf conf = { .uuid = { 42 }, .new = MIRROR_BOTH_ARE_ZEROES, .rate_commands = 1000 };
+	struct polled *polled = begin_as(&conf);
+	unsigned taken = 0;
+
+	(void)state;
 	while (taken < CELLS) {
 		cell_begin(&w, &w.cells[taken], BLOCK_READ);
 		if (w.cells[taken].doing == CELL_IDLE)
@@ -434,19 +439,12 @@ static void what_differs_is_counted_once_whatever_of_it_is_copied_and_not_durabl
 static void copying_is_kept_to_its_rate_and_writes_go_on_meanwhile(void **state)
 {
 	enum { RATE = 16 << 20, COPIED = WORLD_SIZE - MIRROR_RESERVED, NS_PER_KIB = 1000000000 / (RATE >> 10) };
-	struct mirror_conf conf = { .uuid = { 42 }, .resync_rate_bytes = RATE };
-	struct polled *polled;
+	struct mirror_conf conf = { .uuid = { 42 }, .new = MIRROR_COPY_ALL, .resync_rate_bytes = RATE };
+	struct polled *polled = begin_as(&conf);
 	struct mirror_facts facts;
 	unsigned writes = 0;
 
 	(void)state;
-	world_open(&w, check_seed(), MIRROR_COPY_ALL);
-	conf.hold = disk_card_hold_of(w.card[0]);
-	mirror_init(w.mirror, &conf);
-	polled = mirror_polled(w.mirror);
-	world_give(&w, 0);
-	world_give(&w, 1);
-	world_run(&w);
 	while ((facts = world_facts(&w)).half[1] != MIRROR_FRESH) {
 		if (facts.behind_bytes)
 			assert_in_range(polled->ops->deadline_ns(NULL, polled), w.now_ns - 1000000,

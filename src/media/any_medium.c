@@ -39,8 +39,9 @@ const char *medium_note(const struct medium *medium)
 
 void any_medium_failed(struct any_medium *any, enum block_op op, uint32_t code)
 {
-	atomic_store_explicit(&any->last_error, (uint64_t)op << 32 | code, memory_order_relaxed);
 	counter_add(&any->errors, 1);
+	/* release pairs with the acquire in medium_errors(): who sees an error sees that there is one */
+	atomic_store_explicit(&any->last_error, (uint64_t)op << 32 | code, memory_order_release);
 }
 
 void medium_errors(const struct medium *medium, struct medium_errors *errors)
@@ -50,12 +51,13 @@ void medium_errors(const struct medium *medium, struct medium_errors *errors)
 		[BLOCK_DISCARD] = "discard", [BLOCK_WRITE_ZEROES] = "write zeroes",
 	};
 	struct any_medium *any = any_of(medium);
-	uint64_t last = atomic_load_explicit(&any->last_error, memory_order_relaxed);
+	uint64_t last = atomic_load_explicit(&any->last_error, memory_order_acquire);
 	char text[56];
 
-	*errors = (struct medium_errors){ .count = counter_get(&any->errors) };
-	if (!errors->count)
+	*errors = (struct medium_errors){ .count = 0 };
+	if (!last)
 		return;
+	errors->count = counter_get(&any->errors);
 	any->say_error((uint32_t)last, text, sizeof text);
 	snprintf(errors->last, sizeof errors->last, "%s: %s", words[last >> 32], text);
 }

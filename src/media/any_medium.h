@@ -19,7 +19,7 @@ struct any_medium {
 	/* What a code of any_medium_failed() means, for people; NULL: it has no errors. */
 	void (*say_error)(uint32_t code, char *text, size_t size);
 	struct counter errors;     /* the worker's */
-	_Atomic uint64_t last_error; /* its enum block_op in the upper half, its code in the lower */
+	_Atomic uint64_t last_error; /* its enum block_op in the upper half, its code, never 0, in the lower; 0: none */
 };
 
 /* The worker: a command has failed. */
